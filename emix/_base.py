@@ -1,0 +1,218 @@
+"""What the estimators share: parameters as public attributes, and what can be asked of them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._em.covariance import (
+    DIAG,
+    FULL,
+    SPHERICAL,
+    TIED,
+    TIED_DIAG,
+    TIED_SPHERICAL,
+    Structure,
+)
+from ._scoring import Scorer
+from ._validation import check_integer, check_option, check_sample_weight
+
+STRUCTURES: dict[str, Structure] = {
+    "full": FULL,
+    "tied": TIED,
+    "diag": DIAG,
+    "spherical": SPHERICAL,
+    "tied_diag": TIED_DIAG,
+    "tied_spherical": TIED_SPHERICAL,
+}
+
+FLOATS = [np.float64, np.float32]
+
+
+class BaseNormalMixture(DensityMixin, BaseEstimator):
+    """A mixture of normals given by weights_, means_ and precisions_cholesky_.
+
+    All methods below read these three attributes alone, so a model can also be put together
+    by setting them.
+    """
+
+    def _structure(self) -> Structure:
+        return STRUCTURES[check_option("covariance_type", self.covariance_type, STRUCTURES)]
+
+    def _scorer(self) -> Scorer:
+        check_is_fitted(self)
+        return Scorer(self._structure(), self.weights_, self.means_, self.precisions_cholesky_)
+
+    def _validated(self, X) -> np.ndarray:
+        return validate_data(self, X, reset=False, dtype=FLOATS)
+
+    def score_samples(self, X):
+        """Log-density of every row under the mixture.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to evaluate.
+
+        Returns
+        -------
+        log_prob : ndarray of shape (n_samples,)
+            log p(x), natural logarithm, in the units of the data; float32 if X is.
+        """
+        scorer, X = self._scorer(), self._validated(X)
+        return scorer.log_prob(X).astype(X.dtype, copy=False)
+
+    def score(self, X, y=None, sample_weight=None):
+        """Mean log-density of the rows, the figure that model selection maximises.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to evaluate.
+
+        y : Ignored
+            Present for API consistency.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; None for equal ones.
+
+        Returns
+        -------
+        log_likelihood : float
+            The (weighted) mean of ``score_samples(X)``.
+        """
+        scorer, X = self._scorer(), self._validated(X)
+        weight = check_sample_weight(sample_weight, X.shape[0])
+        return float(np.average(scorer.log_prob(X), weights=weight))
+
+    def predict(self, X):
+        """Most probable component of every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to label.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Component indices.
+        """
+        return self._scorer().labels(self._validated(X))
+
+    def predict_proba(self, X):
+        """Responsibilities: the probability of every component given the row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to evaluate.
+
+        Returns
+        -------
+        resp : ndarray of shape (n_samples, n_components)
+            p(z = k | x); rows add up to one. float32 if X is.
+        """
+        return self._scorer().responsibilities(self._validated(X))
+
+    def sample(self, n_samples=1, random_state=None):
+        """Draw from the fitted mixture.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+
+        random_state : int, RandomState instance or None, default=None
+            Source of randomness of this call; None uses the estimator's ``random_state``.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            The rows, ordered by component.
+
+        y : ndarray of shape (n_samples,)
+            Their components.
+        """
+        check_is_fitted(self)
+        try:
+            n_samples = check_integer("n_samples", n_samples, 1)
+        except ValueError:
+            raise ValueError(
+                f"Invalid value for 'n_samples': {n_samples}. Ask for at least one sample."
+            ) from None
+        rng = check_random_state(self.random_state if random_state is None else random_state)
+        structure = self._structure()
+        weights = np.asarray(self.weights_, dtype=np.float64)
+        y = np.repeat(np.arange(weights.size), rng.multinomial(n_samples, weights / weights.sum()))
+        normal = rng.standard_normal((n_samples, self.means_.shape[1]))
+        factors = np.asarray(self.precisions_cholesky_, dtype=np.float64)
+        factors = structure.per_component(factors, weights.size)
+        X = np.empty_like(normal)
+        for k in np.unique(y):
+            X[y == k] = self.means_[k] + structure.form.unwhiten(factors[k], normal[y == k])
+        return X, y
+
+    def _n_parameters(self) -> int:
+        """Free parameters: covariances, means, and weights that add up to one."""
+        n_components, d = self.means_.shape
+        return int(self._structure().n_free(n_components, d) + n_components * (d + 1) - 1)
+
+    def aic(self, X):
+        """Akaike information criterion, -2 log L + 2 p; the lower the better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows that the model was fitted to.
+
+        Returns
+        -------
+        aic : float
+        """
+        log_prob = self._scorer().log_prob(self._validated(X))
+        return float(-2.0 * log_prob.sum() + 2.0 * self._n_parameters())
+
+    def bic(self, X):
+        """Bayesian information criterion, -2 log L + p log n; the lower the better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows that the model was fitted to.
+
+        Returns
+        -------
+        bic : float
+        """
+        log_prob = self._scorer().log_prob(self._validated(X))
+        return float(-2.0 * log_prob.sum() + self._n_parameters() * math.log(log_prob.size))
+
+    def icl(self, X):
+        """Integrated completed likelihood, -2 log L_c + p log n; the lower the better.
+
+        L_c is the likelihood of the rows together with their most probable components, so
+        that components that overlap cost something (Biernacki, Celeux & Govaert 2000, IEEE
+        Trans. PAMI 22, 719-725).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows that the model was fitted to.
+
+        Returns
+        -------
+        icl : float
+            At least ``bic(X)``.
+        """
+        joint = self._scorer().largest_joint(self._validated(X))
+        return float(-2.0 * joint.sum() + self._n_parameters() * math.log(joint.size))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags = None
+        return tags

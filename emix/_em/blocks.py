@@ -1,0 +1,147 @@
+"""Rows in blocks: read in standard units, reduced by threads on a fixed grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import numpy as np
+
+# Large enough that threads meet rarely at the interpreter's lock (each NumPy call should take
+# tens of microseconds), small enough for the caches.
+BLOCK_BYTES = 4 * 1024 * 1024
+_FEWEST_ROWS, _MOST_ROWS = 512, 16384
+# Partial sums are formed per share of the grid, whatever the number of threads, and added
+# in order: the bits of the total do not depend on who did what.
+_SHARES = 32
+
+Span = tuple[int, int]
+Mapper = Callable[[Callable, Iterable], Iterator]
+
+
+def block_rows(bytes_per_row: int) -> int:
+    """Rows of a block, a multiple of 256, from the memory that one row needs."""
+    rows = BLOCK_BYTES // bytes_per_row // 256 * 256
+    return min(max(rows, _FEWEST_ROWS), _MOST_ROWS)
+
+
+def spans(n: int, rows: int) -> list[Span]:
+    return [(start, min(start + rows, n)) for start in range(0, n, rows)]
+
+
+def shares(blocks: list[Span]) -> list[list[Span]]:
+    """At most _SHARES runs of consecutive blocks, as equal as can be."""
+    count = min(_SHARES, len(blocks))
+    edges = [len(blocks) * i // count for i in range(count + 1)]
+    return [blocks[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+
+
+@contextmanager
+def workers(n_threads: int) -> Iterator[Mapper]:
+    """A map that keeps its order, over this many threads."""
+    if n_threads == 1:
+        yield map
+        return
+    with ThreadPoolExecutor(n_threads) as pool:
+        yield pool.map
+
+
+class Rows:
+    """Rows of X in units z = (x - shift) / scale, feature-major (d, m), block by block.
+
+    X is only ever read, a block at a time: it may be a memory map, of any memory order and
+    of float32. Weights are None or (n,), scaled here to a sum of one.
+    """
+
+    def __init__(
+        self,
+        X: np.ndarray,
+        weight: np.ndarray | None,
+        shift: np.ndarray,
+        scale: np.ndarray,
+        mapper: Mapper = map,
+    ):
+        self.X = X
+        self.n, self.d = X.shape
+        self.weight = weight
+        self.total_weight = float(self.n if weight is None else weight.sum())
+        self.shift, self.scale = shift, scale
+        self.map = mapper
+        self._shift, self._inverse = shift[:, None], 1.0 / scale[:, None]
+
+    def read(self, start: int, stop: int, out: np.ndarray) -> None:
+        """z of rows start:stop into out (d, stop - start)."""
+        np.subtract(self.X[start:stop].T, self._shift, out=out)
+        out *= self._inverse
+
+    def weights(self, start: int, stop: int) -> np.ndarray | None:
+        return None if self.weight is None else self.weight[start:stop]
+
+    def reduce(self, work: Callable[[list[Span]], np.ndarray], rows: int) -> np.ndarray:
+        """Sum of work(share) over the shares of the grid, in the grid's order."""
+        total = None
+        for part in self.map(work, shares(spans(self.n, rows))):
+            total = part if total is None else total + part
+        return total
+
+    def in_units(self, shift: np.ndarray, scale: np.ndarray) -> Rows:
+        return Rows(self.X, self.weight, shift, scale, self.map)
+
+
+def standard_units(rows: Rows) -> Rows:
+    """The same rows, shifted by their mean and scaled by their standard deviations.
+
+    Two sweeps, so that neither a distant origin nor squares that overflow can spoil them:
+    half ranges first, then moments in those units. A constant feature has no spread; its
+    magnitude (or one) is its unit.
+    """
+    low, high = _range(rows)
+    middle, half = 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low
+    constant = half <= 4e-16 * np.maximum(np.abs(low), np.abs(high))
+    middle = np.where(constant, low, middle)
+    half = np.where(constant, np.where(low == 0.0, 1.0, np.abs(low)), half)
+    half = np.maximum(half, 1e-290)
+    mean, square = _moments(rows.in_units(middle, half))
+    spread = np.where(constant, 1.0, np.sqrt(np.maximum(square - mean * mean, 0.0)))
+    shift = np.where(constant, low, middle + half * mean)
+    return rows.in_units(shift, half * spread)
+
+
+def _sweep_rows(d: int) -> int:
+    return block_rows(24 * d)
+
+
+def _range(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Least and greatest value of every feature among the rows that have weight."""
+    size = _sweep_rows(rows.d)
+    low, high = np.full(rows.d, np.inf), np.full(rows.d, -np.inf)
+    for start, stop in spans(rows.n, size):
+        block = rows.X[start:stop]
+        weight = rows.weights(start, stop)
+        if weight is not None and weight.min() == 0.0:
+            block = block[weight > 0.0]
+        if len(block):
+            block = np.ascontiguousarray(block.T)
+            np.minimum(low, block.min(axis=1), out=low)
+            np.maximum(high, block.max(axis=1), out=high)
+    return low, high
+
+
+def _moments(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and mean square of every feature."""
+    size = _sweep_rows(rows.d)
+
+    def work(share):
+        sums = np.zeros((2, rows.d))
+        for start, stop in share:
+            z = np.empty((rows.d, stop - start))
+            rows.read(start, stop, z)
+            weight = rows.weights(start, stop)
+            weighted = z if weight is None else z * weight
+            sums[0] += weighted.sum(axis=1)
+            sums[1] += np.einsum("ij,ij->i", weighted, z)
+        return sums
+
+    mean, square = rows.reduce(work, size) / rows.total_weight
+    return mean, square

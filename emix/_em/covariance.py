@@ -1,0 +1,343 @@
+"""Covariance structures: what second moments they need, and statistics -> covariances.
+
+A structure is a *form* (dense, diagonal or isotropic matrices) and whether all components
+share one matrix (pooled). Forms work on stacks: any number of leading axes.
+
+In every form a covariance C is kept with its factor U, upper triangular, C⁻¹ = U Uᵀ; the
+factor of a diagonal or isotropic matrix is the reciprocal standard deviation.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import rq, solve_triangular
+from scipy.linalg.lapack import dtrtri
+
+# Least eigenvalue of a covariance, for features scaled to unit variance. The constraint
+# makes the likelihood bounded (Hathaway 1985); clusters have to be 3e7 standard deviations
+# apart before it touches a healthy fit.
+FLOOR = 1e-15
+# Least eigenvalue of a dense covariance relative to its largest; what is smaller is rounding.
+RATIO = 1e-13
+
+
+class Factored(NamedTuple):
+    """Covariance, its factor U, and how many of its variances the floor holds up."""
+
+    covariance: np.ndarray
+    factor: np.ndarray
+    n_floored: np.ndarray
+
+
+@lru_cache(maxsize=64)
+def _packing(d: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions of the packed upper triangle in the matrix, of the matrix in the packed
+    triangle, and the factors that make P's entries the coefficients of -xᵀPx/2."""
+    rows, cols = np.triu_indices(d)
+    packed = np.empty((d, d), dtype=np.intp)
+    packed[rows, cols] = packed[cols, rows] = np.arange(rows.size)
+    return rows * d + cols, packed.ravel(), np.where(rows == cols, -0.5, -1.0)
+
+
+def _inverse_transposed(lower: np.ndarray) -> np.ndarray:
+    """L⁻ᵀ of a stack of lower triangular matrices; exactly upper triangular."""
+    d = lower.shape[-1]
+    stack = lower.reshape(-1, d, d)
+    inverse = np.array([dtrtri(matrix, lower=1)[0].T for matrix in stack])
+    return inverse.reshape(lower.shape)
+
+
+def _stretch(scalar: np.ndarray) -> np.ndarray:
+    """A trailing axis of length one."""
+    return np.asarray(scalar)[..., None]
+
+
+class Dense:
+    """General symmetric matrices (..., d, d); products z_i z_j, i <= j, packed by rows."""
+
+    def n_free(self, d: int) -> int:
+        return d * (d + 1) // 2
+
+    n_products = n_free
+
+    def n_variances(self, d: int) -> int:
+        return d
+
+    def shape(self, d: int) -> tuple[int, ...]:
+        return (d, d)
+
+    def fill_products(self, z: np.ndarray, out: np.ndarray) -> None:
+        d, at = len(z), 0
+        for i in range(d):
+            np.multiply(z[i], z[i:], out=out[at : at + d - i])
+            at += d - i
+
+    def unpack(self, products: np.ndarray, d: int) -> np.ndarray:
+        return products.take(_packing(d)[1], axis=-1).reshape(*products.shape[:-1], d, d)
+
+    def coefficients(self, precision: np.ndarray) -> np.ndarray:
+        """-P/2 as coefficients of the packed products."""
+        d = precision.shape[-1]
+        flat, _, scale = _packing(d)
+        return precision.reshape(*precision.shape[:-2], d * d).take(flat, axis=-1) * scale
+
+    def outer(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return a[..., :, None] * b[..., None, :]
+
+    def from_variances(self, v: np.ndarray) -> np.ndarray:
+        """The member of the form nearest to diag(v)."""
+        return np.diag(v)
+
+    def mean_matrix(self, second: np.ndarray, d: int) -> np.ndarray:
+        return second
+
+    def factorise(self, covariance: np.ndarray) -> Factored:
+        try:
+            root = np.linalg.cholesky(covariance)
+        except np.linalg.LinAlgError:
+            return self._constrain(covariance)
+        factor = _inverse_transposed(root)
+        # 1 / least eigenvalue <= |U|², largest eigenvalue <= trace: the constraint is idle
+        inverse = np.square(factor).sum(axis=(-2, -1))
+        largest = np.trace(covariance, axis1=-2, axis2=-1)
+        if (inverse * np.maximum(FLOOR, RATIO * largest)).max() > 1.0:
+            return self._constrain(covariance)
+        return Factored(covariance, factor, np.zeros(covariance.shape[:-2], dtype=int))
+
+    def _constrain(self, covariance: np.ndarray) -> Factored:
+        """Nearest in likelihood: eigenvalues below the floor are raised to it."""
+        values, vectors = np.linalg.eigh(covariance)
+        floor = np.maximum(FLOOR, RATIO * values[..., -1:])
+        floored = values < floor
+        values = np.where(floored, floor, values)
+        covariance = np.where(
+            floored.any(-1)[..., None, None],
+            (vectors * values[..., None, :]) @ vectors.swapaxes(-1, -2),
+            covariance,
+        )
+        roots = vectors / np.sqrt(values)[..., None, :]
+        factor = np.empty_like(roots)
+        for index in np.ndindex(roots.shape[:-2]):
+            upper = rq(roots[index], mode="r")  # C⁻¹ = A Aᵀ = (R Q)(R Q)ᵀ = R Rᵀ
+            factor[index] = upper * np.where(np.diagonal(upper) < 0, -1.0, 1.0)
+        return Factored(covariance, factor, floored.sum(-1))
+
+    def factor_of_precision(self, precision: np.ndarray) -> np.ndarray:
+        """U upper triangular with U Uᵀ = precision: a Cholesky from the last row up."""
+        flipped = np.linalg.cholesky(precision[..., ::-1, ::-1])
+        return flipped[..., ::-1, ::-1]
+
+    def invert(self, factor: np.ndarray) -> np.ndarray:
+        """Covariance (U Uᵀ)⁻¹ of a factor."""
+        root = _inverse_transposed(factor.swapaxes(-1, -2))  # U⁻¹
+        return root.swapaxes(-1, -2) @ root
+
+    def log_det(self, factor: np.ndarray, d: int) -> np.ndarray:
+        return np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
+
+    def precision(self, factor: np.ndarray) -> np.ndarray:
+        return factor @ factor.swapaxes(-1, -2)
+
+    def variances(self, precision: np.ndarray, d: int) -> np.ndarray:
+        """diag(P), (..., d)."""
+        return np.diagonal(precision, axis1=-2, axis2=-1)
+
+    def apply(self, precision: np.ndarray, a: np.ndarray) -> np.ndarray:
+        """P a, row by row."""
+        if precision.ndim == 2:
+            return a @ precision
+        return np.matmul(precision, a[..., None])[..., 0]
+
+    def squared_distance(self, factor: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """|Uᵀ y|² for the columns of y (d, m)."""
+        white = factor.T @ y
+        return np.einsum("ij,ij->j", white, white)
+
+    def weighted_second(self, y: np.ndarray, resp: np.ndarray) -> np.ndarray:
+        """sum_i resp_i y_i y_iᵀ; one factor twice, so that BLAS does half the work."""
+        rooted = y * np.sqrt(resp)
+        return rooted @ rooted.T
+
+    def unwhiten(self, factor: np.ndarray, normal: np.ndarray) -> np.ndarray:
+        """Rows with this covariance from standard normal ones: U⁻ᵀ e."""
+        return solve_triangular(factor, normal.T, trans="T").T
+
+    def rescale(self, covariance, factor, scale):
+        """Covariance and factor of S x, S = diag(scale)."""
+        return covariance * np.multiply.outer(scale, scale), factor / scale[:, None]
+
+
+class Diagonal:
+    """Diagonal matrices (..., d); products z_i²."""
+
+    def n_free(self, d: int) -> int:
+        return d
+
+    n_products = n_free
+
+    def n_variances(self, d: int) -> int:
+        return d
+
+    def shape(self, d: int) -> tuple[int, ...]:
+        return (d,)
+
+    def fill_products(self, z: np.ndarray, out: np.ndarray) -> None:
+        np.multiply(z, z, out=out)
+
+    def unpack(self, products: np.ndarray, d: int) -> np.ndarray:
+        return products
+
+    def coefficients(self, precision: np.ndarray) -> np.ndarray:
+        return -0.5 * precision
+
+    def outer(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return a * b
+
+    def from_variances(self, v: np.ndarray) -> np.ndarray:
+        return v
+
+    def mean_matrix(self, second: np.ndarray, d: int) -> np.ndarray:
+        return second
+
+    def factorise(self, covariance: np.ndarray) -> Factored:
+        floored = covariance < FLOOR
+        covariance = np.where(floored, FLOOR, covariance)
+        factor = 1.0 / np.sqrt(covariance)
+        return Factored(covariance, factor, floored.sum(-1))
+
+    def factor_of_precision(self, precision: np.ndarray) -> np.ndarray:
+        return np.sqrt(precision)
+
+    def invert(self, factor: np.ndarray) -> np.ndarray:
+        return 1.0 / factor**2
+
+    def log_det(self, factor: np.ndarray, d: int) -> np.ndarray:
+        return np.log(factor).sum(-1)
+
+    def precision(self, factor: np.ndarray) -> np.ndarray:
+        return factor * factor
+
+    def variances(self, precision: np.ndarray, d: int) -> np.ndarray:
+        return precision
+
+    def apply(self, precision: np.ndarray, a: np.ndarray) -> np.ndarray:
+        return precision * a
+
+    def squared_distance(self, factor: np.ndarray, y: np.ndarray) -> np.ndarray:
+        white = y * factor[:, None]
+        return np.einsum("ij,ij->j", white, white)
+
+    def weighted_second(self, y: np.ndarray, resp: np.ndarray) -> np.ndarray:
+        return (y * y) @ resp
+
+    def unwhiten(self, factor: np.ndarray, normal: np.ndarray) -> np.ndarray:
+        return normal / factor
+
+    def rescale(self, covariance, factor, scale):
+        return covariance * scale * scale, factor / scale
+
+
+class Isotropic:
+    """Multiples of the identity (...,); the product is |z|². A stack of scalars."""
+
+    def n_free(self, d: int) -> int:
+        return 1
+
+    n_products = n_free
+
+    def n_variances(self, d: int) -> int:
+        return 1
+
+    def shape(self, d: int) -> tuple[int, ...]:
+        return ()
+
+    def fill_products(self, z: np.ndarray, out: np.ndarray) -> None:
+        np.einsum("ij,ij->j", z, z, out=out[0])
+
+    def unpack(self, products: np.ndarray, d: int) -> np.ndarray:
+        return products[..., 0]
+
+    def coefficients(self, precision: np.ndarray) -> np.ndarray:
+        return -0.5 * _stretch(precision)
+
+    def outer(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.asarray((a * b).sum(-1))
+
+    def from_variances(self, v: np.ndarray) -> np.ndarray:
+        return np.asarray(v.mean())
+
+    def mean_matrix(self, second: np.ndarray, d: int) -> np.ndarray:
+        """E|y|² = d times the variance."""
+        return second / d
+
+    def factorise(self, covariance: np.ndarray) -> Factored:
+        floored = covariance < FLOOR
+        covariance = np.where(floored, FLOOR, covariance)
+        factor = 1.0 / np.sqrt(covariance)
+        return Factored(covariance, factor, floored.astype(int))
+
+    def factor_of_precision(self, precision: np.ndarray) -> np.ndarray:
+        return np.sqrt(precision)
+
+    def invert(self, factor: np.ndarray) -> np.ndarray:
+        return 1.0 / factor**2
+
+    def log_det(self, factor: np.ndarray, d: int) -> np.ndarray:
+        return d * np.log(factor)
+
+    def precision(self, factor: np.ndarray) -> np.ndarray:
+        return factor * factor
+
+    def variances(self, precision: np.ndarray, d: int) -> np.ndarray:
+        return np.repeat(_stretch(precision), d, axis=-1)
+
+    def apply(self, precision: np.ndarray, a: np.ndarray) -> np.ndarray:
+        return _stretch(precision) * a
+
+    def squared_distance(self, factor: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.einsum("ij,ij->j", y, y) * factor**2
+
+    def weighted_second(self, y: np.ndarray, resp: np.ndarray) -> np.ndarray:
+        return np.einsum("ij,ij->j", y, y) @ resp
+
+    def unwhiten(self, factor: np.ndarray, normal: np.ndarray) -> np.ndarray:
+        return normal / factor
+
+    def rescale(self, covariance, factor, scale):
+        return covariance * scale[0] ** 2, factor / scale[0]
+
+
+class Structure(NamedTuple):
+    """A form of covariance, and whether the components share one matrix."""
+
+    form: Dense | Diagonal | Isotropic
+    pooled: bool
+
+    def shape(self, n_components: int, d: int) -> tuple[int, ...]:
+        """Shape of the array of covariances."""
+        return self.form.shape(d) if self.pooled else (n_components, *self.form.shape(d))
+
+    def n_free(self, n_components: int, d: int) -> int:
+        """Free parameters in the covariances."""
+        return self.form.n_free(d) * (1 if self.pooled else n_components)
+
+    def per_component(self, stack: np.ndarray, n_components: int) -> np.ndarray:
+        """The stack with the components' axis, also where they share one matrix."""
+        return np.broadcast_to(stack, (n_components, *stack.shape)) if self.pooled else stack
+
+    def over_components(self, weight: np.ndarray, stack: np.ndarray) -> np.ndarray:
+        """weight_k stack_k, summed over k if the structure is pooled."""
+        if self.pooled:
+            return np.tensordot(weight, stack, axes=1)
+        return weight.reshape(-1, *[1] * (stack.ndim - 1)) * stack
+
+
+FULL = Structure(Dense(), pooled=False)
+TIED = Structure(Dense(), pooled=True)
+DIAG = Structure(Diagonal(), pooled=False)
+SPHERICAL = Structure(Isotropic(), pooled=False)
+TIED_DIAG = Structure(Diagonal(), pooled=True)
+TIED_SPHERICAL = Structure(Isotropic(), pooled=True)

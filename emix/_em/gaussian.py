@@ -1,0 +1,348 @@
+"""The normal family on blocks of rows: log-densities and statistics.
+
+One interface, three kernels. All take a block z (d, m), give log_joint (K, m), and add
+
+    sum_i resp_ik (1, z_i - o_k, second moments of z_i - o_k)
+
+for origins o_k of their choosing:
+
+- Products: T(z) = (products, z, 1) about one origin; log_joint and statistics are one
+  matrix product each. Fewest operations for few features.
+- Panels: about one origin too, for dense matrices in many dimensions: all whitened
+  coordinates Uᵀ(z - mu) by matrix products that skip most of the zero triangle.
+- Residuals: about every component's own mean; the slowest, and accurate where moments
+  about one origin would cancel.
+
+``choose`` decides by an error bound, and by cost among the first two.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .covariance import Dense, Structure
+from .stats import Stats
+
+_ROUNDING = 8 * 2.0**-53
+LOG_2PI = float(np.log(2.0 * np.pi))
+
+# Moments about one origin lose about tr(P_k) |mu_k|² of the 1e16 that a float64 resolves.
+# Beyond this, residuals about each mean are used: errors of log_joint stay below 1e-9.
+MOMENT_LIMIT = 1e6
+
+
+class Params(NamedTuple):
+    """A mixture in standard units. covariances and factors have the structure's shape;
+    n_floored (K,) or () counts the variances that the floor holds up."""
+
+    weights: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray
+    factors: np.ndarray
+    n_floored: np.ndarray
+
+
+class Natural(NamedTuple):
+    """log_joint_k(o_k + y) = const_k + lin_k·y - yᵀ P_k y / 2, about origins o_k (K, d)."""
+
+    origin: np.ndarray
+    const: np.ndarray
+    lin: np.ndarray
+    precision: np.ndarray
+
+
+def natural(structure: Structure, params: Params, origin: np.ndarray, noise: np.ndarray) -> Natural:
+    """Natural parameters about the given origins.
+
+    The constant is log pi_k + log|U_k| - d/2 log 2 pi - tr(P_k noise)/2 - lin_k·(mu_k - o_k)/2.
+    """
+    form, d = structure.form, params.means.shape[1]
+    precision = form.precision(params.factors)
+    const = np.log(params.weights) + (form.log_det(params.factors, d) - 0.5 * d * LOG_2PI)
+    if noise.any():
+        const = const - 0.5 * form.variances(precision, d) @ noise
+    offset = params.means - origin
+    lin = form.apply(precision, offset)
+    return Natural(origin, const - 0.5 * np.einsum("kj,kj->k", offset, lin), lin, precision)
+
+
+def about(structure: Structure, stats: Stats, origin: np.ndarray) -> Stats:
+    """The same statistics about other origins (K, d)."""
+    if origin is stats.origin:
+        return stats
+    move = stats.origin - origin
+    outer = structure.form.outer
+    cross = outer(stats.first, move) + outer(move, stats.first)
+    cross = structure.over_components(np.ones(len(move)), cross)
+    second = stats.second + cross + structure.over_components(stats.weight, outer(move, move))
+    first = stats.first + stats.weight[:, None] * move
+    return Stats.of(stats.weight, first, second, origin, stats.value)
+
+
+def expected_log_joint(stats: Stats, eta: Natural) -> tuple[float, float]:
+    """sum_i sum_k resp_ik log_joint_ik = <stats, eta>, eta about the statistics' origins, and
+    a bound on its rounding error."""
+    weight, const = stats.weight, eta.const
+    if not weight.all():
+        const = np.where(weight > 0.0, const, 0.0)  # 0 log 0 = 0
+    first, second = stats.first.ravel(), stats.second.ravel()
+    lin, precision = eta.lin.ravel(), eta.precision.ravel()
+    value = weight @ const + lin @ first - 0.5 * (precision @ second)
+    size = weight @ np.abs(const) + np.abs(lin) @ np.abs(first)
+    size += 0.5 * (np.abs(precision) @ np.abs(second))
+    return float(value), _ROUNDING * float(size)
+
+
+class Buffers(NamedTuple):
+    """Working arrays for a block of m rows; z is a view that the block is read into."""
+
+    z: np.ndarray
+    features: np.ndarray
+    log_joint: np.ndarray
+    resp: np.ndarray
+    scratch: np.ndarray
+    value: np.ndarray
+    norm: np.ndarray
+
+
+class Products:
+    """log_joint = eta @ T(z), statistics = resp @ T(z)ᵀ, about the origin of the units.
+
+    A pooled structure's quadratic term is common to all components: it does not move
+    responsibilities, its sum over rows is known beforehand (``total``, the second moment of
+    all rows), and T needs no products.
+    """
+
+    def __init__(self, structure, params, eta, total):
+        self.structure, self.total, self.factors = structure, total, params.factors
+        self.n_components, self.d = params.means.shape
+        self.eta = eta
+        parts = [self.eta.lin, self.eta.const[:, None]]
+        self.p = 0 if structure.pooled else structure.form.n_products(self.d)
+        if self.p:
+            parts.insert(0, structure.form.coefficients(self.eta.precision))
+        self.coefficients = np.concatenate(parts, axis=1)
+        self.n_features = self.p + self.d + 1
+        self.size = self.n_components * self.n_features
+
+    @property
+    def bytes_per_row(self) -> int:
+        return 8 * (self.n_features + 2 * self.n_components)
+
+    def buffers(self, m: int) -> Buffers:
+        features = np.empty((self.n_features, m))
+        features[-1] = 1.0
+        resp = np.empty((self.n_components, m))
+        smaller = min(features, resp, key=len)
+        return Buffers(
+            features[self.p : -1],
+            features,
+            np.empty_like(resp),
+            resp,
+            np.empty_like(smaller),
+            *np.empty((2, m)),
+        )
+
+    def prepare(self, buffers: Buffers) -> None:
+        if self.p:
+            self.structure.form.fill_products(buffers.z, buffers.features[: self.p])
+
+    def log_joint(self, buffers: Buffers) -> np.ndarray:
+        return np.matmul(self.coefficients, buffers.features, out=buffers.log_joint)
+
+    def common(self, buffers: Buffers) -> np.ndarray | float:
+        """What log_joint leaves out for all components alike, (m,)."""
+        if not self.structure.pooled:
+            return 0.0
+        return -0.5 * self.structure.form.squared_distance(self.factors, buffers.z)
+
+    def accumulate(self, buffers: Buffers, scale: np.ndarray, sums: np.ndarray) -> None:
+        """Adds (resp * scale) @ Tᵀ; the scale goes on the smaller factor."""
+        resp, features = buffers.resp, buffers.features
+        if len(features) < len(resp):
+            features = np.multiply(features, scale, out=buffers.scratch)
+        else:
+            resp = np.multiply(resp, scale, out=buffers.scratch)
+        sums += (resp @ features.T).ravel()
+
+    def stats(self, value: float, sums: np.ndarray) -> Stats:
+        sums = sums.reshape(self.n_components, self.n_features)
+        weight, first = sums[:, -1], sums[:, self.p : -1]
+        if self.structure.pooled:
+            second = self.total
+            value -= 0.5 * float(np.vdot(self.eta.precision, second))
+        else:
+            second = self.structure.form.unpack(sums[:, : self.p], self.d)
+        return Stats.of(weight, first, second, self.eta.origin, value)
+
+
+class Panels:
+    """Whitened coordinates of all components, a panel of them at a time.
+
+    Rows (i, k) of Uᵀ need only the first i features, so a panel of rows a:b multiplies
+    z[:b]: with six panels 7/12 of the dense product. Statistics the same way round. A row of
+    ones in front of z carries the means and the first moments.
+    """
+
+    _COUNT = 6
+
+    def __init__(self, structure, params, eta):
+        self.origin = eta.origin
+        self.n_components, self.d = params.means.shape
+        n_components, d = self.n_components, self.d
+        rows = np.empty((d, n_components, d + 1))
+        lower = params.factors.transpose(2, 0, 1)  # (i, k, j): U_k[j, i]
+        rows[:, :, 1:] = lower
+        rows[:, :, 0] = -np.einsum("ikj,kj->ik", lower, params.means)
+        self.rows = rows.reshape(d * n_components, d + 1)
+        peak = eta.const + 0.5 * np.einsum("kj,kj->k", params.means, eta.lin)
+        self.const = peak[:, None]
+        self.step = -(-d // self._COUNT)
+        self.panels = [(a, min(a + self.step, d)) for a in range(0, d, self.step)]
+        self.size = n_components + sum((b - a) * n_components * (b + 1) for a, b in self.panels)
+
+    @property
+    def bytes_per_row(self) -> int:
+        return 8 * ((self.step + 2) * self.n_components + self.d + 1)
+
+    def buffers(self, m: int) -> Buffers:
+        features = np.empty((self.d + 1, m))
+        features[0] = 1.0
+        log_joint = np.empty((self.n_components, m))
+        panel = np.empty((self.step * self.n_components, m))
+        return Buffers(
+            features[1:],
+            features,
+            log_joint,
+            np.empty_like(log_joint),
+            panel,
+            *np.empty((2, m)),
+        )
+
+    def prepare(self, buffers: Buffers) -> None:
+        pass
+
+    def log_joint(self, buffers: Buffers) -> np.ndarray:
+        out, n_components = buffers.log_joint, self.n_components
+        out.fill(0.0)
+        for a, b in self.panels:
+            white = buffers.scratch[: (b - a) * n_components]
+            rows = self.rows[a * n_components : b * n_components, : b + 1]
+            np.matmul(rows, buffers.features[: b + 1], out=white)
+            np.square(white, out=white)
+            out += np.add.reduce(white.reshape(b - a, *out.shape), axis=0, out=buffers.resp)
+        out *= -0.5
+        out += self.const
+        return out
+
+    def common(self, buffers: Buffers) -> float:
+        return 0.0
+
+    def accumulate(self, buffers: Buffers, scale: np.ndarray, sums: np.ndarray) -> None:
+        n_components, features = self.n_components, buffers.features
+        resp = np.multiply(buffers.resp, scale, out=buffers.resp)
+        sums[:n_components] += resp.sum(axis=1)
+        at = n_components
+        for a, b in self.panels:
+            rows = (b - a) * n_components
+            weighted = buffers.scratch[:rows]
+            cube = weighted.reshape(b - a, *resp.shape)
+            np.multiply(buffers.z[a:b, None, :], resp, out=cube)
+            size = rows * (b + 1)
+            sums[at : at + size] += (weighted @ features[: b + 1].T).ravel()
+            at += size
+
+    def stats(self, value: float, sums: np.ndarray) -> Stats:
+        n_components, d = self.n_components, self.d
+        first, second = np.empty((n_components, d)), np.empty((n_components, d, d))
+        at = n_components
+        for a, b in self.panels:
+            size = (b - a) * n_components * (b + 1)
+            panel = sums[at : at + size].reshape(b - a, n_components, b + 1)
+            first[:, a:b] = panel[:, :, 0].T
+            strip = panel[:, :, 1:].swapaxes(0, 1)  # (K, b - a, b)
+            second[:, a:b, :a] = strip[:, :, :a]
+            second[:, :a, a:b] = strip[:, :, :a].swapaxes(1, 2)
+            square = strip[:, :, a:]
+            second[:, a:b, a:b] = 0.5 * (square + square.swapaxes(1, 2))
+            at += size
+        return Stats.of(sums[:n_components], first, second, self.origin, value)
+
+
+class Residuals:
+    """Moments of z - mu_k about every component's own mean."""
+
+    def __init__(self, structure, params, noise):
+        self.structure, self.params = structure, params
+        self.n_components, self.d = params.means.shape
+        self.const = natural(structure, params, params.means, noise).const
+        self.factors = structure.per_component(params.factors, self.n_components)
+        self.second_shape = structure.shape(self.n_components, self.d)
+        self.size = self.n_components * (1 + self.d) + int(np.prod(self.second_shape))
+
+    @property
+    def bytes_per_row(self) -> int:
+        return 8 * (4 * self.d + 2 * self.n_components)
+
+    def buffers(self, m: int) -> Buffers:
+        z, log_joint = np.empty((self.d, m)), np.empty((self.n_components, m))
+        resp, y = np.empty_like(log_joint), np.empty_like(z)
+        return Buffers(z, z, log_joint, resp, y, *np.empty((2, m)))
+
+    def prepare(self, buffers: Buffers) -> None:
+        pass
+
+    def log_joint(self, buffers: Buffers) -> np.ndarray:
+        form, out = self.structure.form, buffers.log_joint
+        for k, mean in enumerate(self.params.means):
+            y = np.subtract(buffers.z, mean[:, None], out=buffers.scratch)
+            out[k] = form.squared_distance(self.factors[k], y)
+        out *= -0.5
+        out += self.const[:, None]
+        return out
+
+    def common(self, buffers: Buffers) -> float:
+        return 0.0
+
+    def accumulate(self, buffers: Buffers, scale: np.ndarray, sums: np.ndarray) -> None:
+        form, n_components = self.structure.form, self.n_components
+        weight, first, second = self._parts(sums)
+        resp = np.multiply(buffers.resp, scale, out=buffers.resp)
+        weight += resp.sum(axis=1)
+        for k, mean in enumerate(self.params.means):
+            y = np.subtract(buffers.z, mean[:, None], out=buffers.scratch)
+            first[k] += y @ resp[k]
+            # an index of () or k: pooled statistics have no components' axis
+            at = () if self.structure.pooled else k
+            second[at] += form.weighted_second(y, resp[k])
+
+    def _parts(self, sums):
+        n_components, d = self.n_components, self.d
+        weight, first, second = np.split(sums, [n_components, n_components * (1 + d)])
+        return weight, first.reshape(n_components, d), second.reshape(self.second_shape)
+
+    def stats(self, value: float, sums: np.ndarray) -> Stats:
+        return Stats.of(*self._parts(sums), self.params.means, value)
+
+
+Kernel = Products | Panels | Residuals
+
+
+def choose(
+    structure: Structure, params: Params, eta: Natural, noise: np.ndarray, total: np.ndarray
+) -> Kernel:
+    """The fastest kernel that is accurate enough for these parameters.
+
+    eta are the natural parameters about the origin of the units.
+    """
+    n_components, d = params.means.shape
+    form = structure.form
+    traces = form.variances(eta.precision, d).sum(-1)
+    squares = np.einsum("kj,kj->k", params.means, params.means)
+    if (traces * squares).max() > MOMENT_LIMIT:
+        return Residuals(structure, params, noise)
+    if isinstance(form, Dense) and not structure.pooled and d > min(24, 6 + 2 * n_components):
+        return Panels(structure, params, eta)
+    return Products(structure, params, eta, total)

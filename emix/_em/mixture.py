@@ -1,0 +1,207 @@
+"""The mixture model on its data: E-step, M-step and the free energy's parts.
+
+Everything is per unit of sample weight: statistics' weights add up to one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+
+from .blocks import Rows, block_rows
+from .covariance import Structure
+from .gaussian import (
+    Kernel,
+    Natural,
+    Params,
+    Residuals,
+    about,
+    choose,
+    expected_log_joint,
+    natural,
+)
+from .posterior import soft
+from .stats import Stats
+
+# A component with less than this share of the data keeps its last mean and covariance.
+_DEAD = 1e-300
+
+
+class Mixture:
+    """Normal mixture of one covariance structure over rows in standard units.
+
+    noise (d,) is the variance of the normal cloud that each row stands for, in the same
+    units: F is then the expected log-density over the cloud, and every covariance of the
+    M-step carries the noise on its diagonal (``reg_covar``). ``frozen`` names parameters that
+    the M-step leaves alone.
+    """
+
+    def __init__(
+        self,
+        structure: Structure,
+        rows: Rows,
+        noise: np.ndarray,
+        *,
+        rule: Callable = soft,
+        frozen: frozenset[str] = frozenset(),
+    ):
+        self.structure, self.rows, self.noise = structure, rows, noise
+        self.rule, self.frozen = rule, frozen
+        self._noise = structure.form.from_variances(noise)
+        self._local = threading.local()
+        self._natural: tuple[Params | None, Natural | None] = (None, None)
+        self._origin: np.ndarray | None = None
+
+    @cached_property
+    def n_null(self) -> int:
+        """Directions in which the data do not vary: no component can either."""
+        form = self.structure.form
+        return int(form.factorise(form.mean_matrix(self.total, self.rows.d)).n_floored)
+
+    @cached_property
+    def total(self) -> np.ndarray:
+        """Second moment of all rows about the origin of the units."""
+        form, rows = self.structure.form, self.rows
+
+        def work(share):
+            total = np.zeros(form.shape(rows.d))
+            for start, stop in share:
+                z = np.empty((rows.d, stop - start))
+                rows.read(start, stop, z)
+                weight = rows.weights(start, stop)
+                total += form.weighted_second(z, np.ones(z.shape[1]) if weight is None else weight)
+            return total
+
+        return rows.reduce(work, block_rows(24 * rows.d)) / rows.total_weight
+
+    def natural(self, params: Params, origin: np.ndarray | None = None) -> Natural:
+        """Natural parameters, about the origin of the units unless another one is given."""
+        if self._origin is None or self._origin.shape != params.means.shape:
+            self._origin = np.zeros_like(params.means)
+        if origin is not None and origin is not self._origin:
+            return natural(self.structure, params, origin, self.noise)
+        if self._natural[0] is not params:
+            self._natural = (params, natural(self.structure, params, self._origin, self.noise))
+        return self._natural[1]
+
+    def kernel(self, params: Params) -> Kernel:
+        total = self.total if self.structure.pooled else None
+        return choose(self.structure, params, self.natural(params), self.noise, total)
+
+    def e_step(self, params: Params) -> Stats:
+        """Expected statistics at q = rule(log_joint); their value is F after the E-step."""
+        kernel = self.kernel(params)
+
+        def responsibilities(buffers, start, stop):
+            self.rule(kernel.log_joint(buffers), buffers.resp, buffers.value, buffers.norm)
+
+        return self._statistics(kernel, responsibilities)
+
+    def given(self, params: Params, resp: Callable[[int, int], np.ndarray]) -> Stats:
+        """Statistics about the means of ``params`` at given q: resp(start, stop) is (m, K)."""
+
+        def responsibilities(buffers, start, stop):
+            buffers.resp[:] = resp(start, stop).T
+            buffers.value.fill(0.0)
+            buffers.norm.fill(1.0)
+
+        return self._statistics(Residuals(self.structure, params, self.noise), responsibilities)
+
+    def _statistics(self, kernel: Kernel, responsibilities: Callable) -> Stats:
+        rows = self.rows
+
+        # a sum of exponentials that under- or overflows is noticed and done again
+        @np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore")
+        def work(share):
+            sums = np.zeros(1 + kernel.size)
+            for start, stop in share:
+                buffers = self._loaded(kernel, start, stop)
+                responsibilities(buffers, start, stop)
+                value, scale = buffers.value, buffers.norm
+                weight = rows.weights(start, stop)
+                if weight is None:
+                    sums[0] += value.sum()
+                else:
+                    sums[0] += value @ weight
+                    scale *= weight
+                kernel.accumulate(buffers, scale, sums[1:])
+            return sums
+
+        sums = rows.reduce(work, block_rows(kernel.bytes_per_row)) / rows.total_weight
+        return kernel.stats(float(sums[0]), sums[1:])
+
+    def _loaded(self, kernel: Kernel, start: int, stop: int):
+        """This thread's buffers for the kernel, holding the rows; those that already do,
+        because the data are one block, are left as they are."""
+        key = (type(kernel), stop - start)
+        held = getattr(self._local, "held", None)
+        if held is None or held[0] != key:
+            held = (key, kernel.buffers(stop - start), [None])
+            self._local.held = held
+        _, buffers, span = held
+        if span[0] != (start, stop):
+            self.rows.read(start, stop, buffers.z)
+            kernel.prepare(buffers)
+            span[0] = (start, stop)
+        return buffers
+
+    def expected(self, stats: Stats, params: Params) -> tuple[float, float]:
+        """E_q[log p(x, z | params)], and a bound on its rounding error; F is this plus the
+        entropy of q."""
+        return expected_log_joint(stats, self.natural(params, stats.origin))
+
+    def m_step(self, stats: Stats, params: Params) -> Params:
+        """argmax of ``expected`` over the parameters that are not frozen.
+
+        y = x - o_k: mu_k = o_k + E y, C_k = E y yᵀ - E y aᵀ - a E yᵀ + a aᵀ + noise about
+        mu_k = o_k + a. Components without data keep what they had, at weight zero.
+        """
+        structure, form = self.structure, self.structure.form
+        weight, means = stats.weight, params.means
+        weights = params.weights if "weights" in self.frozen else weight / weight.sum()
+        alive = weight > _DEAD
+        if not alive.all():
+            weight = np.where(alive, weight, 1.0)
+        centre = stats.first / weight[:, None]
+        if "means" not in self.frozen:
+            means = np.where(alive[:, None], stats.origin + centre, means)
+        if "covariances" in self.frozen:
+            return Params(weights, means, *params[2:])
+        second = self._second_about(stats, weight, centre, means)
+        covariance = form.mean_matrix(second, means.shape[1]) + self._noise
+        if not structure.pooled and not alive.all():
+            shape = (-1, *[1] * (covariance.ndim - 1))
+            covariance = np.where(alive.reshape(shape), covariance, params.covariances)
+        return Params(weights, means, *form.factorise(covariance))
+
+    def _second_about(self, stats, weight, centre, means):
+        """Mean second moments about the means, pooled if the structure is."""
+        structure, outer = self.structure, self.structure.form.outer
+        if "means" in self.frozen:
+            shift = means - stats.origin
+            moved = outer(shift, shift) - outer(centre, shift) - outer(shift, centre)
+        else:
+            moved = -outer(centre, centre)
+        if structure.pooled:
+            moved = structure.over_components(stats.weight, moved)
+            return (stats.second + moved) / stats.weight.sum()
+        return structure.over_components(1.0 / weight, stats.second) + moved
+
+    def feasible(self, stats: Stats) -> bool:
+        """Whether extrapolated statistics can be those of some data."""
+        return bool(stats.weight.min() > 0.0)
+
+    def is_degenerate(self, params: Params) -> bool:
+        """Whether a covariance is at the floor in a direction in which the data vary."""
+        return bool(np.max(params.n_floored) > self.n_null)
+
+    def is_collapsed(self, params: Params) -> bool:
+        """Whether a component has shrunk to a point that the data are not."""
+        size = self.structure.form.n_variances(self.rows.d)
+        return self.n_null < size and bool(np.max(params.n_floored) == size)
+
+    def about(self, stats: Stats, origin: np.ndarray) -> Stats:
+        return about(self.structure, stats, origin)

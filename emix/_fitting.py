@@ -1,0 +1,277 @@
+"""From a validated problem to a fitted mixture: starts, runs, the best of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._em import start
+from ._em.ascent import Ascent, Pass, Result
+from ._em.blocks import BLOCK_BYTES, Mapper, Rows, standard_units
+from ._em.covariance import Isotropic, Structure
+from ._em.gaussian import Params
+from ._em.mixture import Mixture
+
+STARTS: dict[str, Callable] = {
+    "kmeans": start.kmeans,
+    "k-means++": start.kmeans_plusplus,
+    "random": start.random,
+    "random_from_data": start.random_from_data,
+}
+
+# Starts are told apart after so many passes, or when this little is left to gain.
+_SHORT_PASSES = 20
+_SHORT_TOL = 1e-4
+# Starts that are drawn in addition when all of n_init collapse.
+_RETRIES = 8
+
+COLLAPSED = (
+    "Fitting the mixture model failed because some components have ill-defined empirical "
+    "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
+    "number of components, increase reg_covar, or scale the input data."
+)
+
+
+@dataclass(frozen=True)
+class Given:
+    """Initial values by the user, in the units of the data; None where there are none."""
+
+    weights: np.ndarray | None = None
+    means: np.ndarray | None = None
+    factors: np.ndarray | None = None
+
+    def complete(self) -> bool:
+        return not any(value is None for value in (self.weights, self.means, self.factors))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a fit is told: validated constructor parameters."""
+
+    n_components: int
+    structure: Structure
+    given: Given
+    assign: str | np.ndarray
+    reg_covar: float
+    tol: float
+    max_iter: int
+    n_init: int
+    accelerate: bool
+
+
+@dataclass(frozen=True)
+class Run:
+    """The outcome of one start."""
+
+    result: Result
+    degenerate: bool
+    collapsed: bool
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The best run, in the units of the data."""
+
+    weights: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray
+    factors: np.ndarray
+    log_unit: float
+    run: Run
+    n_collapsed: int
+
+    @property
+    def lower_bound(self) -> float:
+        return self.run.result.objective + self.log_unit
+
+
+def is_parallel(X: np.ndarray, structure: Structure, n_components: int) -> bool:
+    """Whether the rows make more than one block."""
+    d = X.shape[1]
+    width = d + 1 + (0 if structure.pooled else structure.form.n_products(d))
+    return 8 * len(X) * (width + 2 * n_components) > BLOCK_BYTES
+
+
+def make_model(
+    X: np.ndarray, weight: np.ndarray | None, settings: Settings, mapper: Mapper
+) -> Mixture:
+    """The mixture over the rows in standard units."""
+    d = X.shape[1]
+    rows = standard_units(Rows(X, weight, np.zeros(d), np.ones(d), mapper))
+    if isinstance(settings.structure.form, Isotropic):
+        # one unit for all features, or the form would not stay isotropic
+        largest = rows.scale.max()
+        unit = largest * np.sqrt(np.mean((rows.scale / largest) ** 2))
+        rows = rows.in_units(rows.shift, np.full(d, unit))
+    noise = (np.sqrt(settings.reg_covar) / rows.scale) ** 2
+    return Mixture(settings.structure, rows, noise)
+
+
+def log_unit(model: Mixture) -> float:
+    """log|dz/dx|: what log-densities in standard units lack in those of the data."""
+    return -float(np.log(model.rows.scale).sum())
+
+
+class Observer:
+    """Told how a fit goes; the estimator prints, and passes it on to callbacks."""
+
+    def begin_init(self, index: int) -> None:
+        pass
+
+    def iteration(self, model: Mixture, params: Params, passes: tuple[Pass, ...]) -> bool:
+        """True stops the run."""
+        return False
+
+    def end_init(self, model: Mixture, result: Result) -> None:
+        pass
+
+
+@np.errstate(divide="ignore")  # log of a weight that is zero
+def fit_mixture(
+    X: np.ndarray,
+    weight: np.ndarray | None,
+    settings: Settings,
+    rng: np.random.RandomState,
+    observer: Observer,
+    mapper: Mapper,
+) -> Fit:
+    """The best of all runs.
+
+    Raises ValueError if every one of them collapsed; where the user gave all initial values,
+    the outcome of these is returned all the same.
+    """
+    model = make_model(X, weight, settings, mapper)
+    starts = Starts(model, settings, rng)
+    runs = []
+    for index, climb in enumerate(starts.climbs(until=lambda: bool(runs))):
+        observer.begin_init(index)
+        result = climb.run(
+            tol=settings.tol,
+            max_iter=settings.max_iter,
+            watch=lambda params, passes: observer.iteration(model, params, passes),
+        )
+        observer.end_init(model, result)
+        run = _judge(model, result)
+        starts.n_collapsed += run.collapsed
+        if not run.collapsed or settings.given.complete():
+            runs.append(run)
+    if not runs:
+        raise ValueError(COLLAPSED)
+    best = max(runs, key=lambda run: (not run.degenerate, run.result.objective))
+    return in_data_units(model, best, starts.n_collapsed)
+
+
+def _judge(model: Mixture, result: Result) -> Run:
+    params = result.params
+    return Run(result, model.is_degenerate(params), model.is_collapsed(params))
+
+
+class Starts:
+    """Where to climb from: given, assigned or drawn parameters."""
+
+    def __init__(self, model: Mixture, settings: Settings, rng: np.random.RandomState):
+        self._model, self._settings, self._rng = model, settings, rng
+        self._given = None
+        if settings.given.means is not None:
+            self._given = (settings.given.means - model.rows.shift) / model.rows.scale
+        self.n_collapsed = 0
+
+    def climbs(self, until: Callable[[], bool]) -> Iterator[Ascent]:
+        """From the promising starts; where all of them collapse, more until one does not."""
+        settings = self._settings
+        if settings.given.complete():
+            yield self._climb(self._model, self._override(None))
+        elif not isinstance(settings.assign, str):
+            yield self._climb(self._model, self._override(self._assigned()))
+        else:
+            rows = start.sample_rows(self._model.rows, settings.n_components, self._rng)
+            sample = Mixture(self._model.structure, rows, self._model.noise)
+            yield from self._promising(sample)
+            # from given means every draw is the same
+            for _ in range(_RETRIES if self._given is None and settings.max_iter else 0):
+                if until():
+                    return
+                yield self._climb(self._model, self._draw(sample))
+
+    def _climb(self, model: Mixture, params: Params) -> Ascent:
+        return Ascent(model, params, accelerate=self._settings.accelerate)
+
+    def _promising(self, sample: Mixture) -> Iterator[Ascent]:
+        """From n_init starts, or from those of them that can still win.
+
+        Several starts, or starts from a sample that is smaller than the data, first climb a
+        little, on the sample if it is smaller. Those that collapse are dropped; of the others,
+        those go on whose objective and estimated remaining gain reach the best objective.
+        """
+        settings, model = self._settings, self._model
+        smaller = model.rows.n > start.sample_size(settings.n_components)
+        ground = sample if smaller and settings.max_iter else model
+        drawn = [self._draw(sample) for _ in range(settings.n_init)]
+        climbs = [self._climb(ground, params) for params in drawn]
+        if len(climbs) > 1 or ground is sample:
+            climbs = self._selected(ground, climbs)
+        for climb in climbs:
+            yield climb if ground is model else self._climb(model, climb.params)
+
+    def _selected(self, ground: Mixture, climbs: list[Ascent]) -> list[Ascent]:
+        settings, found = self._settings, []
+        for climb in climbs:
+            result = climb.run(
+                tol=max(settings.tol, _SHORT_TOL), max_iter=min(settings.max_iter, _SHORT_PASSES)
+            )
+            run = _judge(ground, result)
+            self.n_collapsed += run.collapsed
+            if not run.collapsed:
+                found.append((climb, run))
+        found = [pair for pair in found if not pair[1].degenerate] or found
+        found.sort(key=lambda pair: -pair[1].result.objective)
+        best = found[0][1].result.objective if found else 0.0
+        return [
+            climb
+            for climb, run in found
+            if climb is found[0][0] or run.result.objective + run.result.remaining > best
+        ]
+
+    def _draw(self, sample: Mixture) -> Params:
+        settings = self._settings
+        if self._given is not None:
+            return self._override(start.from_means(sample, self._given))
+        draw = STARTS[settings.assign]
+        return self._override(draw(sample, settings.n_components, self._rng))
+
+    def _assigned(self) -> Params:
+        assign, n_components = self._settings.assign, self._settings.n_components
+        if assign.ndim == 1:
+            return start.from_labels(self._model, assign, n_components)
+        return start.from_responsibilities(self._model, lambda a, b: assign[a:b], n_components)
+
+    def _override(self, base: Params | None) -> Params:
+        """The given values in place of the computed ones."""
+        given, structure = self._settings.given, self._settings.structure
+        weights = base.weights if given.weights is None else given.weights
+        means = base.means if self._given is None else self._given
+        if given.factors is None:
+            return Params(weights, means, *base[2:])
+        covariance, factor = structure.form.rescale(
+            structure.form.invert(given.factors), given.factors, 1.0 / self._model.rows.scale
+        )
+        count = () if structure.pooled else (self._settings.n_components,)
+        return Params(weights, means, covariance, factor, np.zeros(count, dtype=int))
+
+
+def in_data_units(model: Mixture, run: Run, n_collapsed: int = 0) -> Fit:
+    params, rows = run.result.params, model.rows
+    covariances, factors = model.structure.form.rescale(
+        params.covariances, params.factors, rows.scale
+    )
+    means = rows.shift + rows.scale * params.means
+    return Fit(params.weights, means, covariances, factors, log_unit(model), run, n_collapsed)
+
+
+def so_far(model: Mixture, params: Params, passes: tuple[Pass, ...]) -> Fit:
+    """The state of a run that is under way."""
+    last = passes[-1]
+    result = Result(params, last.objective, passes, False, last.remaining, "under way")
+    return in_data_units(model, Run(result, False, False))

@@ -1,0 +1,159 @@
+"""Checks of constructor parameters and of what is passed to fit; messages name the parameter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from ._em.covariance import Dense, Structure
+
+
+def check_integer(name: str, value: Any, minimum: int) -> int:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {value}")
+    return int(value)
+
+
+def check_real(name: str, value: Any) -> float:
+    """A finite number that is not negative."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if not 0.0 <= value < math.inf:
+        raise ValueError(f"{name} must be finite and not negative, got {value}")
+    return float(value)
+
+
+def check_flag(name: str, value: Any) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def check_option(name: str, value: Any, options: Iterable[str]) -> str:
+    options = list(options)
+    if not isinstance(value, str) or value not in options:
+        listed = ", ".join(repr(option) for option in options)
+        raise ValueError(f"{name} must be one of {listed}; got {value!r}")
+    return value
+
+
+def check_verbose(value: Any) -> int:
+    if isinstance(value, (bool, np.bool_)):
+        return int(value)
+    return check_integer("verbose", value, 0)
+
+
+def check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None:
+    """(n_samples,) float64, finite, not negative, not all zero; None for equal weights."""
+    if sample_weight is None:
+        return None
+    weight = _as_float("sample_weight", sample_weight, np.float64)
+    if weight.ndim == 0:
+        weight = np.full(n_samples, float(weight))
+    if weight.shape != (n_samples,):
+        raise ValueError(
+            f"sample_weight must have one entry per row, shape ({n_samples},), got {weight.shape}"
+        )
+    if not np.isfinite(weight).all():
+        raise ValueError("sample_weight contains NaN or infinity")
+    if weight.min() < 0.0:
+        raise ValueError(f"sample_weight must not be negative, got {weight.min():g}")
+    if not weight.max() > 0.0:
+        raise ValueError("sample_weight must not be all zero")
+    if not np.isfinite(weight.sum()):
+        raise ValueError("the sum of sample_weight overflows; scale the weights down")
+    return weight
+
+
+def _as_float(name: str, value: Any, dtype: type) -> np.ndarray:
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind != "c":
+            return array.astype(dtype)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array of numbers: {error}") from None
+    raise ValueError(f"{name} must be an array of real numbers: Complex data not supported")
+
+
+def _initial(parameter: str, short: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    array = _as_float(parameter, value, np.float64)
+    if array.shape != shape:
+        raise ValueError(
+            f"{parameter}: The parameter '{short}' should have the shape of {shape}, "
+            f"but got {array.shape}"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{parameter} contains NaN or infinity")
+    return array
+
+
+def check_weights_init(value: Any, n_components: int) -> np.ndarray:
+    weights = _initial("weights_init", "weights", value, (n_components,))
+    if (weights < 0.0).any() or (weights > 1.0).any():
+        raise ValueError(
+            "weights_init: The parameter 'weights' should be in the range [0, 1], but got "
+            f"max value {weights.max():.5f}, min value {weights.min():.5f}"
+        )
+    tolerance = 1e-6 if getattr(value, "dtype", None) == np.float32 else 1e-8
+    if abs(weights.sum() - 1.0) > tolerance:
+        raise ValueError(
+            "weights_init: The parameter 'weights' should be normalized, but got "
+            f"sum(weights) = {weights.sum():.5f}"
+        )
+    return weights / weights.sum()
+
+
+def check_means_init(value: Any, n_components: int, n_features: int) -> np.ndarray:
+    return _initial("means_init", "means", value, (n_components, n_features))
+
+
+def check_precisions_init(
+    value: Any, name: str, structure: Structure, n_components: int, n_features: int
+) -> np.ndarray:
+    """Precisions in the structure's shape: symmetric positive definite, or positive."""
+    shape = structure.shape(n_components, n_features)
+    precisions = _initial("precisions_init", f"{name} precision", value, shape)
+    if not isinstance(structure.form, Dense):
+        if (precisions <= 0.0).any():
+            raise ValueError(f"precisions_init: '{name} precision' should be positive")
+        return precisions
+    symmetric = np.allclose(precisions, precisions.swapaxes(-1, -2))
+    if not symmetric or (np.linalg.eigvalsh(precisions) <= 0.0).any():
+        raise ValueError(
+            f"precisions_init: '{name} precision' should be symmetric, positive-definite"
+        )
+    return precisions
+
+
+def check_assignment(value: Any, n_samples: int, n_components: int) -> np.ndarray:
+    """Labels (n_samples,) or responsibilities (n_samples, n_components) to start from."""
+    array = np.asarray(value)
+    if array.shape == (n_samples,):
+        if array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= n_components:
+            raise ValueError(
+                "init_params: labels must be integers from 0 to n_components - 1 = "
+                f"{n_components - 1}"
+            )
+        missing = np.setdiff1d(np.arange(n_components), array)
+        if missing.size:
+            raise ValueError(f"init_params: no row has label {missing[0]}; use every label")
+        return array
+    if array.shape != (n_samples, n_components):
+        raise ValueError(
+            f"init_params must give labels of shape ({n_samples},) or responsibilities of shape "
+            f"({n_samples}, {n_components}), got shape {array.shape}"
+        )
+    resp = _as_float("init_params", array, np.float64)
+    if not np.isfinite(resp).all() or resp.min() < 0.0:
+        raise ValueError("init_params: responsibilities must be finite and not negative")
+    if np.abs(resp.sum(axis=1) - 1.0).max() > 1e-6:
+        raise ValueError("init_params: every row of the responsibilities must add up to one")
+    if not (resp.sum(axis=0) > 0.0).all():
+        raise ValueError("init_params: every component needs some responsibility")
+    return resp
