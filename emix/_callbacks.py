@@ -33,8 +33,10 @@ class FitTasks:
     def active(self) -> bool:
         return self._root is not None
 
-    def begin_init(self) -> None:
+    def begin_init(self, index: int) -> None:
         if self.active:
+            if self._root.max_subtasks is not None and index >= self._root.max_subtasks:
+                self._root.max_subtasks = None  # further starts in place of collapsed ones
             self._init = self._root.subcontext("init", max_subtasks=self._max_iter)
             self._init.call_on_fit_task_begin(estimator=self._estimator, X=self._X)
 

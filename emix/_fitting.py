@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._em import start
-from ._em.ascent import Ascent, Pass, Result
+from ._em.ascent import Ascent, Result
 from ._em.blocks import BLOCK_BYTES, Mapper, Rows, standard_units
 from ._em.covariance import Isotropic, Structure
 from ._em.gaussian import Params
@@ -120,9 +120,9 @@ class Observer:
     def begin_init(self, index: int) -> None:
         pass
 
-    def iteration(self, model: Mixture, params: Params, passes: tuple[Pass, ...]) -> bool:
-        """True stops the run."""
-        return False
+    def watcher(self, model: Mixture) -> Callable[[Ascent], bool] | None:
+        """What to call after every iteration, if anything; True stops the run."""
+        return None
 
     def end_init(self, model: Mixture, result: Result) -> None:
         pass
@@ -150,7 +150,7 @@ def fit_mixture(
         result = climb.run(
             tol=settings.tol,
             max_iter=settings.max_iter,
-            watch=lambda params, passes: observer.iteration(model, params, passes),
+            watch=observer.watcher(model),
         )
         observer.end_init(model, result)
         run = _judge(model, result)
@@ -186,9 +186,10 @@ class Starts:
         elif not isinstance(settings.assign, str):
             yield self._climb(self._model, self._override(self._assigned()))
         else:
-            rows = start.sample_rows(self._model.rows, settings.n_components, self._rng)
-            sample = Mixture(self._model.structure, rows, self._model.noise)
-            yield from self._promising(sample)
+            model = self._model
+            rows, complete = start.sample_rows(model.rows, settings.n_components, self._rng)
+            sample = model.over(rows, same_moments=complete)
+            yield from self._promising(sample, model if complete else sample)
             # from given means every draw is the same
             for _ in range(_RETRIES if self._given is None and settings.max_iter else 0):
                 if until():
@@ -198,16 +199,17 @@ class Starts:
     def _climb(self, model: Mixture, params: Params) -> Ascent:
         return Ascent(model, params, accelerate=self._settings.accelerate)
 
-    def _promising(self, sample: Mixture) -> Iterator[Ascent]:
+    def _promising(self, sample: Mixture, ground: Mixture) -> Iterator[Ascent]:
         """From n_init starts, or from those of them that can still win.
 
         Several starts, or starts from a sample that is smaller than the data, first climb a
-        little, on the sample if it is smaller. Those that collapse are dropped; of the others,
-        those go on whose objective and estimated remaining gain reach the best objective.
+        little on the ground: the sample if it is smaller. Those that collapse are dropped; of
+        the others, those go on whose objective and estimated remaining gain reach the best
+        objective.
         """
         settings, model = self._settings, self._model
-        smaller = model.rows.n > start.sample_size(settings.n_components)
-        ground = sample if smaller and settings.max_iter else model
+        if settings.max_iter == 0:
+            ground = model
         drawn = [self._draw(sample) for _ in range(settings.n_init)]
         climbs = [self._climb(ground, params) for params in drawn]
         if len(climbs) > 1 or ground is sample:
@@ -263,15 +265,24 @@ class Starts:
 
 def in_data_units(model: Mixture, run: Run, n_collapsed: int = 0) -> Fit:
     params, rows = run.result.params, model.rows
-    covariances, factors = model.structure.form.rescale(
-        params.covariances, params.factors, rows.scale
-    )
     means = rows.shift + rows.scale * params.means
+    with np.errstate(over="ignore", under="ignore"):
+        covariances, factors = model.structure.form.rescale(
+            params.covariances, params.factors, rows.scale
+        )
+        products = np.concatenate([np.ravel(covariances), np.ravel(factors) ** 2])
+    variances = model.structure.form.variances(covariances, rows.d)
+    if not (np.isfinite(products).all() and np.min(variances) > 0.0):
+        raise ValueError(
+            "The variances or precisions of X are outside the range of floating-point numbers; "
+            "scale X, for instance with sklearn.preprocessing.StandardScaler"
+        )
     return Fit(params.weights, means, covariances, factors, log_unit(model), run, n_collapsed)
 
 
-def so_far(model: Mixture, params: Params, passes: tuple[Pass, ...]) -> Fit:
-    """The state of a run that is under way."""
-    last = passes[-1]
-    result = Result(params, last.objective, passes, False, last.remaining, "under way")
+def so_far(model: Mixture, climb: Ascent) -> Fit:
+    """The state of a climb that is under way."""
+    passes = tuple(climb.passes)
+    remaining = passes[-1].remaining
+    result = Result(climb.params, climb.objective, passes, False, remaining, "under way")
     return in_data_units(model, Run(result, False, False))

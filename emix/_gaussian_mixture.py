@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 import warnings
+from functools import partial
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -76,9 +77,10 @@ default='full'
 
     reg_covar : float, default=0.0
         Variance added to the diagonal of all covariances, in squared units of the data: every
-        row stands for a normal cloud of this variance. The default leaves healthy fits at the
-        exact maximum; components that collapse are kept finite by a floor on the eigenvalues
-        (1e-15 of the variance of the data).
+        row stands for a normal cloud x + e of this variance, and log-densities are replaced by
+        their expectations over e. The default leaves healthy fits at the exact maximum;
+        components that collapse are kept finite by a floor on the eigenvalues (about 1e-15 of
+        the variance of the data).
 
     max_iter : int, default=1000
         Largest number of EM iterations, that is of sweeps over the data. With 0, the start
@@ -161,8 +163,8 @@ callable, default='kmeans'
 
     lower_bound_ : float
         The objective at the parameters returned, per sample: ``score(X)`` of the training
-        data if ``reg_covar`` is 0, and the expected log-density over the rows' clouds
-        otherwise.
+        data if ``reg_covar`` is 0, and a lower bound of it otherwise,
+        mean log sum_k w_k exp(E_e log N(x + e | k)).
 
     lower_bounds_ : list of float, length n_iter_
         The objective after each iteration; it never falls.
@@ -349,15 +351,16 @@ callable, default='kmeans'
         warm = check_flag("warm_start", self.warm_start) and hasattr(self, "converged_")
         n_init = check_integer("n_init", self.n_init, 1)
         given = self._previous(d) if warm else self._given(structure, d)
+        assign = self._assignment(X, weight, rng, given)
         return Settings(
             n_components=n_components,
             structure=structure,
             given=given,
-            assign=self._assignment(X, weight, rng, given),
+            assign=assign,
             reg_covar=check_real("reg_covar", self.reg_covar),
             tol=check_real("tol", self.tol),
             max_iter=check_integer("max_iter", self.max_iter, 0),
-            n_init=1 if given.complete() else n_init,
+            n_init=n_init if given.means is None and isinstance(assign, str) else 1,
             accelerate=check_flag("acceleration", self.acceleration),
         )
 
@@ -396,7 +399,7 @@ callable, default='kmeans'
         if isinstance(init, str):
             return check_option("init_params", init, STARTS)
         if given.complete():
-            return "kmeans"  # will not be used
+            return "kmeans"  # not used: there is nothing to start
         if callable(init):
             init = init(X, self.n_components, rng)
         elif init is None:
@@ -473,20 +476,22 @@ class _Watch(Observer):
         self._interval = estimator.verbose_interval
 
     def begin_init(self, index):
-        self._tasks.begin_init()
+        self._tasks.begin_init(index)
         self._began = self._last = time.perf_counter()
         if self._verbose:
             print(f"Initialization {index}")
 
-    def iteration(self, model, params, passes):
-        if self._verbose and (len(passes) - 1) % self._interval == 0:
-            self._print_iteration(passes)
-        if not self._tasks.active:
-            return False
+    def watcher(self, model):
+        if not self._verbose and not self._tasks.active:
+            return None
+        return partial(self._iteration, model)
+
+    def _iteration(self, model, climb):
+        if self._verbose and (len(climb.passes) - 1) % self._interval == 0:
+            self._print_iteration(climb.passes)
 
         def attributes():
-            fit = so_far(model, params, passes)
-            return _attributes(self._settings, fit, self._dtype)
+            return _attributes(self._settings, so_far(model, climb), self._dtype)
 
         return self._tasks.iteration(attributes)
 

@@ -55,17 +55,18 @@ class Scorer:
         common (m,) or () is in the units of the data."""
         kernel, n_components = self._kernel, len(self._params.weights)
 
-        @np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore")
         def work(share):
             buffers = None
-            for start, stop in share:
-                if buffers is None or buffers.z.shape[1] != stop - start:
-                    buffers = kernel.buffers(stop - start)
-                rows.read(start, stop, buffers.z)
-                np.clip(buffers.z, -_FARTHEST, _FARTHEST, out=buffers.z)
-                kernel.prepare(buffers)
-                log_joint = kernel.log_joint(buffers)
-                write(start, stop, buffers, log_joint, kernel.common(buffers) + self._log_unit)
+            with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+                for start, stop in share:
+                    if buffers is None or buffers.z.shape[1] != stop - start:
+                        buffers = kernel.buffers(stop - start)
+                    rows.read(start, stop, buffers.z)
+                    np.clip(buffers.z, -_FARTHEST, _FARTHEST, out=buffers.z)
+                    kernel.prepare(buffers)
+                    log_joint = kernel.log_joint(buffers)
+                    common = kernel.common(buffers) + self._log_unit
+                    write(start, stop, buffers, log_joint, common)
             return 0.0
 
         with thread_budget(is_parallel(X, self._structure, n_components)) as mapper:

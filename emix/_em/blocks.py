@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,7 +15,7 @@ BLOCK_BYTES = 4 * 1024 * 1024
 _FEWEST_ROWS, _MOST_ROWS = 512, 16384
 # Partial sums are formed per share of the grid, whatever the number of threads, and added
 # in order: the bits of the total do not depend on who did what.
-_SHARES = 32
+_SHARES, _SHARES_BYTES = 32, 64 * 1024 * 1024
 
 Span = tuple[int, int]
 Mapper = Callable[[Callable, Iterable], Iterator]
@@ -30,11 +31,11 @@ def spans(n: int, rows: int) -> list[Span]:
     return [(start, min(start + rows, n)) for start in range(0, n, rows)]
 
 
-def shares(blocks: list[Span]) -> list[list[Span]]:
-    """At most _SHARES runs of consecutive blocks, as equal as can be."""
-    count = min(_SHARES, len(blocks))
+def shares(blocks: list[Span], size: int = 1) -> list[list[Span]]:
+    """Runs of consecutive blocks, as equal as can be: few enough for their sums of this size."""
+    count = min(_SHARES, len(blocks), max(4, _SHARES_BYTES // (8 * size)))
     edges = [len(blocks) * i // count for i in range(count + 1)]
-    return [blocks[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [blocks[a:b] for a, b in pairwise(edges)]
 
 
 @contextmanager
@@ -78,10 +79,12 @@ class Rows:
     def weights(self, start: int, stop: int) -> np.ndarray | None:
         return None if self.weight is None else self.weight[start:stop]
 
-    def reduce(self, work: Callable[[list[Span]], np.ndarray], rows: int) -> np.ndarray:
-        """Sum of work(share) over the shares of the grid, in the grid's order."""
+    def reduce(
+        self, work: Callable[[list[Span]], np.ndarray], rows: int, size: int = 1
+    ) -> np.ndarray:
+        """Sum of work(share), of this size, over the shares of the grid in their order."""
         total = None
-        for part in self.map(work, shares(spans(self.n, rows))):
+        for part in self.map(work, shares(spans(self.n, rows), size)):
             total = part if total is None else total + part
         return total
 

@@ -16,12 +16,12 @@ import numpy as np
 from scipy.linalg import rq, solve_triangular
 from scipy.linalg.lapack import dtrtri
 
-# Least eigenvalue of a covariance, for features scaled to unit variance. The constraint
-# makes the likelihood bounded (Hathaway 1985); clusters have to be 3e7 standard deviations
-# apart before it touches a healthy fit.
+# Least variance, for features scaled to unit variance. The constraint makes the likelihood
+# bounded (Hathaway 1985); clusters have to be 3e7 standard deviations apart before it touches
+# a healthy fit.
 FLOOR = 1e-15
-# Least eigenvalue of a dense covariance relative to its largest; what is smaller is rounding.
-RATIO = 1e-13
+# Eigenvalues of a dense covariance are rounding below this share of the data's largest one.
+DENSE_FLOOR = 64 * 2.0**-52
 
 
 class Factored(NamedTuple):
@@ -78,11 +78,13 @@ class Dense:
     def unpack(self, products: np.ndarray, d: int) -> np.ndarray:
         return products.take(_packing(d)[1], axis=-1).reshape(*products.shape[:-1], d, d)
 
+    def pack(self, matrix: np.ndarray) -> np.ndarray:
+        d = matrix.shape[-1]
+        return matrix.reshape(*matrix.shape[:-2], d * d).take(_packing(d)[0], axis=-1)
+
     def coefficients(self, precision: np.ndarray) -> np.ndarray:
         """-P/2 as coefficients of the packed products."""
-        d = precision.shape[-1]
-        flat, _, scale = _packing(d)
-        return precision.reshape(*precision.shape[:-2], d * d).take(flat, axis=-1) * scale
+        return self.pack(precision) * _packing(precision.shape[-1])[2]
 
     def outer(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return a[..., :, None] * b[..., None, :]
@@ -94,23 +96,24 @@ class Dense:
     def mean_matrix(self, second: np.ndarray, d: int) -> np.ndarray:
         return second
 
-    def factorise(self, covariance: np.ndarray) -> Factored:
+    def floor(self, total: np.ndarray) -> float:
+        """Least eigenvalue allowed to components of data with this second moment."""
+        return max(FLOOR, DENSE_FLOOR * float(np.linalg.eigvalsh(total)[-1]))
+
+    def factorise(self, covariance: np.ndarray, floor: float) -> Factored:
         try:
             root = np.linalg.cholesky(covariance)
         except np.linalg.LinAlgError:
-            return self._constrain(covariance)
+            return self._constrain(covariance, floor)
         factor = _inverse_transposed(root)
-        # 1 / least eigenvalue <= |U|², largest eigenvalue <= trace: the constraint is idle
-        inverse = np.square(factor).sum(axis=(-2, -1))
-        largest = np.trace(covariance, axis1=-2, axis2=-1)
-        if (inverse * np.maximum(FLOOR, RATIO * largest)).max() > 1.0:
-            return self._constrain(covariance)
+        # 1 / least eigenvalue <= |U|²: the constraint is idle
+        if np.vdot(factor, factor) * floor > 1.0:
+            return self._constrain(covariance, floor)
         return Factored(covariance, factor, np.zeros(covariance.shape[:-2], dtype=int))
 
-    def _constrain(self, covariance: np.ndarray) -> Factored:
+    def _constrain(self, covariance: np.ndarray, floor: float) -> Factored:
         """Nearest in likelihood: eigenvalues below the floor are raised to it."""
         values, vectors = np.linalg.eigh(covariance)
-        floor = np.maximum(FLOOR, RATIO * values[..., -1:])
         floored = values < floor
         values = np.where(floored, floor, values)
         covariance = np.where(
@@ -136,14 +139,14 @@ class Dense:
         return root.swapaxes(-1, -2) @ root
 
     def log_det(self, factor: np.ndarray, d: int) -> np.ndarray:
-        return np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
+        return np.log(factor.diagonal(axis1=-2, axis2=-1)).sum(-1)
 
     def precision(self, factor: np.ndarray) -> np.ndarray:
         return factor @ factor.swapaxes(-1, -2)
 
     def variances(self, precision: np.ndarray, d: int) -> np.ndarray:
         """diag(P), (..., d)."""
-        return np.diagonal(precision, axis1=-2, axis2=-1)
+        return precision.diagonal(axis1=-2, axis2=-1)
 
     def apply(self, precision: np.ndarray, a: np.ndarray) -> np.ndarray:
         """P a, row by row."""
@@ -190,6 +193,9 @@ class Diagonal:
     def unpack(self, products: np.ndarray, d: int) -> np.ndarray:
         return products
 
+    def pack(self, matrix: np.ndarray) -> np.ndarray:
+        return matrix
+
     def coefficients(self, precision: np.ndarray) -> np.ndarray:
         return -0.5 * precision
 
@@ -202,9 +208,12 @@ class Diagonal:
     def mean_matrix(self, second: np.ndarray, d: int) -> np.ndarray:
         return second
 
-    def factorise(self, covariance: np.ndarray) -> Factored:
-        floored = covariance < FLOOR
-        covariance = np.where(floored, FLOOR, covariance)
+    def floor(self, total: np.ndarray) -> float:
+        return FLOOR
+
+    def factorise(self, covariance: np.ndarray, floor: float) -> Factored:
+        floored = covariance < floor
+        covariance = np.where(floored, floor, covariance)
         factor = 1.0 / np.sqrt(covariance)
         return Factored(covariance, factor, floored.sum(-1))
 
@@ -260,6 +269,9 @@ class Isotropic:
     def unpack(self, products: np.ndarray, d: int) -> np.ndarray:
         return products[..., 0]
 
+    def pack(self, matrix: np.ndarray) -> np.ndarray:
+        return _stretch(matrix)
+
     def coefficients(self, precision: np.ndarray) -> np.ndarray:
         return -0.5 * _stretch(precision)
 
@@ -273,9 +285,12 @@ class Isotropic:
         """E|y|² = d times the variance."""
         return second / d
 
-    def factorise(self, covariance: np.ndarray) -> Factored:
-        floored = covariance < FLOOR
-        covariance = np.where(floored, FLOOR, covariance)
+    def floor(self, total: np.ndarray) -> float:
+        return FLOOR
+
+    def factorise(self, covariance: np.ndarray, floor: float) -> Factored:
+        floored = covariance < floor
+        covariance = np.where(floored, floor, covariance)
         factor = 1.0 / np.sqrt(covariance)
         return Factored(covariance, factor, floored.astype(int))
 

@@ -18,12 +18,13 @@ for origins o_k of their choosing:
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from .covariance import Dense, Structure
-from .stats import Stats
+from .stats import Stats, layout_of
 
 _ROUNDING = 8 * 2.0**-53
 LOG_2PI = float(np.log(2.0 * np.pi))
@@ -45,8 +46,12 @@ class Params(NamedTuple):
 
 
 class Natural(NamedTuple):
-    """log_joint_k(o_k + y) = const_k + lin_k·y - yᵀ P_k y / 2, about origins o_k (K, d)."""
+    """log_joint_k(o_k + y) = const_k + lin_k·y - yᵀ P_k y / 2, about origins o_k (K, d).
 
+    vector holds them in the layout of statistics.
+    """
+
+    vector: np.ndarray
     origin: np.ndarray
     const: np.ndarray
     lin: np.ndarray
@@ -58,14 +63,16 @@ def natural(structure: Structure, params: Params, origin: np.ndarray, noise: np.
 
     The constant is log pi_k + log|U_k| - d/2 log 2 pi - tr(P_k noise)/2 - lin_k·(mu_k - o_k)/2.
     """
-    form, d = structure.form, params.means.shape[1]
+    form, (n_components, d) = structure.form, params.means.shape
     precision = form.precision(params.factors)
     const = np.log(params.weights) + (form.log_det(params.factors, d) - 0.5 * d * LOG_2PI)
     if noise.any():
         const = const - 0.5 * form.variances(precision, d) @ noise
     offset = params.means - origin
     lin = form.apply(precision, offset)
-    return Natural(origin, const - 0.5 * np.einsum("kj,kj->k", offset, lin), lin, precision)
+    const = const - 0.5 * np.vecdot(offset, lin)
+    vector = layout_of(structure, n_components, d).join(form.coefficients(precision), lin, const)
+    return Natural(vector, origin, const, lin, precision)
 
 
 def about(structure: Structure, stats: Stats, origin: np.ndarray) -> Stats:
@@ -78,21 +85,21 @@ def about(structure: Structure, stats: Stats, origin: np.ndarray) -> Stats:
     cross = structure.over_components(np.ones(len(move)), cross)
     second = stats.second + cross + structure.over_components(stats.weight, outer(move, move))
     first = stats.first + stats.weight[:, None] * move
-    return Stats.of(stats.weight, first, second, origin, stats.value)
+    return Stats.of(structure, stats.weight, first, second, origin, stats.value)
 
 
-def expected_log_joint(stats: Stats, eta: Natural) -> tuple[float, float]:
-    """sum_i sum_k resp_ik log_joint_ik = <stats, eta>, eta about the statistics' origins, and
-    a bound on its rounding error."""
-    weight, const = stats.weight, eta.const
-    if not weight.all():
-        const = np.where(weight > 0.0, const, 0.0)  # 0 log 0 = 0
-    first, second = stats.first.ravel(), stats.second.ravel()
-    lin, precision = eta.lin.ravel(), eta.precision.ravel()
-    value = weight @ const + lin @ first - 0.5 * (precision @ second)
-    size = weight @ np.abs(const) + np.abs(lin) @ np.abs(first)
-    size += 0.5 * (np.abs(precision) @ np.abs(second))
-    return float(value), _ROUNDING * float(size)
+def expected_log_joint(stats: Stats, eta: Natural) -> float:
+    """sum_i sum_k resp_ik log_joint_ik = <stats, eta>, eta about the statistics' origins."""
+    value = float(stats.vector @ eta.vector)
+    if math.isnan(value):  # 0 log 0 = 0
+        value = float(np.where(stats.vector == 0.0, 0.0, eta.vector) @ stats.vector)
+    return value
+
+
+def rounding_of_expected(stats: Stats, eta: Natural) -> float:
+    """A bound on the rounding error of ``expected_log_joint``."""
+    sizes = np.where(stats.vector == 0.0, 0.0, np.abs(eta.vector))
+    return _ROUNDING * float(np.abs(stats.vector) @ sizes)
 
 
 class Buffers(NamedTuple):
@@ -111,33 +118,27 @@ class Products:
     """log_joint = eta @ T(z), statistics = resp @ T(z)ᵀ, about the origin of the units.
 
     A pooled structure's quadratic term is common to all components: it does not move
-    responsibilities, its sum over rows is known beforehand (``total``, the second moment of
-    all rows), and T needs no products.
+    responsibilities, its sum over rows is known beforehand (``total``, the packed second
+    moment of all rows), and T needs no products.
     """
 
     def __init__(self, structure, params, eta, total):
-        self.structure, self.total, self.factors = structure, total, params.factors
-        self.n_components, self.d = params.means.shape
-        self.eta = eta
-        parts = [self.eta.lin, self.eta.const[:, None]]
-        self.p = 0 if structure.pooled else structure.form.n_products(self.d)
-        if self.p:
-            parts.insert(0, structure.form.coefficients(self.eta.precision))
-        self.coefficients = np.concatenate(parts, axis=1)
-        self.n_features = self.p + self.d + 1
-        self.size = self.n_components * self.n_features
+        self.structure, self.factors, self.eta, self.total = structure, params.factors, eta, total
+        self.layout = layout_of(structure, *params.means.shape)
+        self.coefficients = self.layout.matrix(eta.vector)
+        self.size = self.layout.split
 
     @property
     def bytes_per_row(self) -> int:
-        return 8 * (self.n_features + 2 * self.n_components)
+        return 8 * (self.layout.width + 2 * self.layout.n_components)
 
     def buffers(self, m: int) -> Buffers:
-        features = np.empty((self.n_features, m))
+        features = np.empty((self.layout.width, m))
         features[-1] = 1.0
-        resp = np.empty((self.n_components, m))
+        resp = np.empty((self.layout.n_components, m))
         smaller = min(features, resp, key=len)
         return Buffers(
-            features[self.p : -1],
+            features[self.layout.p : -1],
             features,
             np.empty_like(resp),
             resp,
@@ -146,8 +147,8 @@ class Products:
         )
 
     def prepare(self, buffers: Buffers) -> None:
-        if self.p:
-            self.structure.form.fill_products(buffers.z, buffers.features[: self.p])
+        if self.layout.p:
+            self.structure.form.fill_products(buffers.z, buffers.features[: self.layout.p])
 
     def log_joint(self, buffers: Buffers) -> np.ndarray:
         return np.matmul(self.coefficients, buffers.features, out=buffers.log_joint)
@@ -168,14 +169,10 @@ class Products:
         sums += (resp @ features.T).ravel()
 
     def stats(self, value: float, sums: np.ndarray) -> Stats:
-        sums = sums.reshape(self.n_components, self.n_features)
-        weight, first = sums[:, -1], sums[:, self.p : -1]
         if self.structure.pooled:
-            second = self.total
-            value -= 0.5 * float(np.vdot(self.eta.precision, second))
-        else:
-            second = self.structure.form.unpack(sums[:, : self.p], self.d)
-        return Stats.of(weight, first, second, self.eta.origin, value)
+            sums = np.concatenate([sums, self.total])
+            value += float(self.eta.vector[self.size :] @ self.total)
+        return Stats(self.layout, sums, self.eta.origin, value)
 
 
 class Panels:
@@ -189,7 +186,7 @@ class Panels:
     _COUNT = 6
 
     def __init__(self, structure, params, eta):
-        self.origin = eta.origin
+        self.structure, self.origin = structure, eta.origin
         self.n_components, self.d = params.means.shape
         n_components, d = self.n_components, self.d
         rows = np.empty((d, n_components, d + 1))
@@ -197,7 +194,7 @@ class Panels:
         rows[:, :, 1:] = lower
         rows[:, :, 0] = -np.einsum("ikj,kj->ik", lower, params.means)
         self.rows = rows.reshape(d * n_components, d + 1)
-        peak = eta.const + 0.5 * np.einsum("kj,kj->k", params.means, eta.lin)
+        peak = eta.const + 0.5 * np.vecdot(params.means, eta.lin)
         self.const = peak[:, None]
         self.step = -(-d // self._COUNT)
         self.panels = [(a, min(a + self.step, d)) for a in range(0, d, self.step)]
@@ -268,7 +265,8 @@ class Panels:
             square = strip[:, :, a:]
             second[:, a:b, a:b] = 0.5 * (square + square.swapaxes(1, 2))
             at += size
-        return Stats.of(sums[:n_components], first, second, self.origin, value)
+        weight = sums[:n_components]
+        return Stats.of(self.structure, weight, first, second, self.origin, value)
 
 
 class Residuals:
@@ -307,7 +305,7 @@ class Residuals:
         return 0.0
 
     def accumulate(self, buffers: Buffers, scale: np.ndarray, sums: np.ndarray) -> None:
-        form, n_components = self.structure.form, self.n_components
+        form = self.structure.form
         weight, first, second = self._parts(sums)
         resp = np.multiply(buffers.resp, scale, out=buffers.resp)
         weight += resp.sum(axis=1)
@@ -324,10 +322,19 @@ class Residuals:
         return weight, first.reshape(n_components, d), second.reshape(self.second_shape)
 
     def stats(self, value: float, sums: np.ndarray) -> Stats:
-        return Stats.of(*self._parts(sums), self.params.means, value)
+        return Stats.of(self.structure, *self._parts(sums), self.params.means, value)
 
 
 Kernel = Products | Panels | Residuals
+
+
+def cancels(structure: Structure, params: Params) -> bool:
+    """Whether moments about the origin of the units lose too many digits."""
+    form, means, d = structure.form, params.means, params.means.shape[1]
+    if d * np.vdot(params.factors, params.factors) * np.vdot(means, means) <= MOMENT_LIMIT:
+        return False  # not even all components taken together
+    traces = form.variances(form.precision(params.factors), d).sum(-1)
+    return bool((traces * np.vecdot(means, means)).max() > MOMENT_LIMIT)
 
 
 def choose(
@@ -338,11 +345,9 @@ def choose(
     eta are the natural parameters about the origin of the units.
     """
     n_components, d = params.means.shape
-    form = structure.form
-    traces = form.variances(eta.precision, d).sum(-1)
-    squares = np.einsum("kj,kj->k", params.means, params.means)
-    if (traces * squares).max() > MOMENT_LIMIT:
+    if cancels(structure, params):
         return Residuals(structure, params, noise)
-    if isinstance(form, Dense) and not structure.pooled and d > min(24, 6 + 2 * n_components):
+    dense = isinstance(structure.form, Dense) and not structure.pooled
+    if dense and d > min(24, 6 + 2 * n_components):
         return Panels(structure, params, eta)
     return Products(structure, params, eta, total)

@@ -12,16 +12,17 @@ from functools import cached_property
 import numpy as np
 
 from .blocks import Rows, block_rows
-from .covariance import Structure
+from .covariance import Factored, Structure
 from .gaussian import (
     Kernel,
     Natural,
     Params,
-    Residuals,
     about,
+    cancels,
     choose,
     expected_log_joint,
     natural,
+    rounding_of_expected,
 )
 from .posterior import soft
 from .stats import Stats
@@ -33,9 +34,9 @@ _DEAD = 1e-300
 class Mixture:
     """Normal mixture of one covariance structure over rows in standard units.
 
-    noise (d,) is the variance of the normal cloud that each row stands for, in the same
-    units: F is then the expected log-density over the cloud, and every covariance of the
-    M-step carries the noise on its diagonal (``reg_covar``). ``frozen`` names parameters that
+    noise (d,) is the variance of the normal cloud x + e that each row stands for, in the same
+    units: log_joint is its expectation over e, and every covariance of the M-step carries
+    the noise on its diagonal (``reg_covar``). ``frozen`` names parameters that
     the M-step leaves alone.
     """
 
@@ -58,8 +59,20 @@ class Mixture:
     @cached_property
     def n_null(self) -> int:
         """Directions in which the data do not vary: no component can either."""
-        form = self.structure.form
-        return int(form.factorise(form.mean_matrix(self.total, self.rows.d)).n_floored)
+        return int(self.factorise(self.spread).n_floored)
+
+    @cached_property
+    def spread(self) -> np.ndarray:
+        """Covariance of all rows, in the form of the structure."""
+        return self.structure.form.mean_matrix(self.total, self.rows.d)
+
+    @cached_property
+    def _floor(self) -> float:
+        return self.structure.form.floor(self.spread)
+
+    def factorise(self, covariance: np.ndarray) -> Factored:
+        """Under the constraint that keeps the likelihood of these data bounded."""
+        return self.structure.form.factorise(covariance, self._floor)
 
     @cached_property
     def total(self) -> np.ndarray:
@@ -87,8 +100,15 @@ class Mixture:
             self._natural = (params, natural(self.structure, params, self._origin, self.noise))
         return self._natural[1]
 
+    def over(self, rows: Rows, same_moments: bool) -> Mixture:
+        """This model over other rows, whose moments may be known to be the same."""
+        other = Mixture(self.structure, rows, self.noise, rule=self.rule, frozen=self.frozen)
+        if same_moments:
+            other.total, other._floor, other.n_null = self.total, self._floor, self.n_null
+        return other
+
     def kernel(self, params: Params) -> Kernel:
-        total = self.total if self.structure.pooled else None
+        total = self.structure.form.pack(self.total) if self.structure.pooled else None
         return choose(self.structure, params, self.natural(params), self.noise, total)
 
     def e_step(self, params: Params) -> Stats:
@@ -101,36 +121,41 @@ class Mixture:
         return self._statistics(kernel, responsibilities)
 
     def given(self, params: Params, resp: Callable[[int, int], np.ndarray]) -> Stats:
-        """Statistics about the means of ``params`` at given q: resp(start, stop) is (m, K)."""
+        """Statistics at given q: resp(start, stop) is (m, K); params choose the origin."""
 
         def responsibilities(buffers, start, stop):
             buffers.resp[:] = resp(start, stop).T
             buffers.value.fill(0.0)
             buffers.norm.fill(1.0)
 
-        return self._statistics(Residuals(self.structure, params, self.noise), responsibilities)
+        return self._statistics(self.kernel(params), responsibilities)
+
+    def is_distant(self, params: Params) -> bool:
+        """Whether moments about the origin of the units would cancel."""
+        return cancels(self.structure, params)
 
     def _statistics(self, kernel: Kernel, responsibilities: Callable) -> Stats:
         rows = self.rows
 
-        # a sum of exponentials that under- or overflows is noticed and done again
-        @np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore")
         def work(share):
             sums = np.zeros(1 + kernel.size)
-            for start, stop in share:
-                buffers = self._loaded(kernel, start, stop)
-                responsibilities(buffers, start, stop)
-                value, scale = buffers.value, buffers.norm
-                weight = rows.weights(start, stop)
-                if weight is None:
-                    sums[0] += value.sum()
-                else:
-                    sums[0] += value @ weight
-                    scale *= weight
-                kernel.accumulate(buffers, scale, sums[1:])
+            # a sum of exponentials that under- or overflows is noticed and done again
+            with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+                for start, stop in share:
+                    buffers = self._loaded(kernel, start, stop)
+                    responsibilities(buffers, start, stop)
+                    value, scale = buffers.value, buffers.norm
+                    weight = rows.weights(start, stop)
+                    if weight is None:
+                        sums[0] += value.sum()
+                    else:
+                        sums[0] += value @ weight
+                        scale *= weight
+                    kernel.accumulate(buffers, scale, sums[1:])
             return sums
 
-        sums = rows.reduce(work, block_rows(kernel.bytes_per_row)) / rows.total_weight
+        sums = rows.reduce(work, block_rows(kernel.bytes_per_row), kernel.size)
+        sums = sums / rows.total_weight
         return kernel.stats(float(sums[0]), sums[1:])
 
     def _loaded(self, kernel: Kernel, start: int, stop: int):
@@ -148,10 +173,13 @@ class Mixture:
             span[0] = (start, stop)
         return buffers
 
-    def expected(self, stats: Stats, params: Params) -> tuple[float, float]:
-        """E_q[log p(x, z | params)], and a bound on its rounding error; F is this plus the
-        entropy of q."""
+    def expected(self, stats: Stats, params: Params) -> float:
+        """E_q[log p(x, z | params)]; F is this plus the entropy of q."""
         return expected_log_joint(stats, self.natural(params, stats.origin))
+
+    def rounding(self, stats: Stats, params: Params) -> float:
+        """A bound on the rounding error of ``expected`` and of F."""
+        return rounding_of_expected(stats, self.natural(params, stats.origin))
 
     def m_step(self, stats: Stats, params: Params) -> Params:
         """argmax of ``expected`` over the parameters that are not frozen.
@@ -162,20 +190,22 @@ class Mixture:
         structure, form = self.structure, self.structure.form
         weight, means = stats.weight, params.means
         weights = params.weights if "weights" in self.frozen else weight / weight.sum()
-        alive = weight > _DEAD
-        if not alive.all():
+        all_alive = weight.min() > _DEAD
+        if not all_alive:
+            alive = weight > _DEAD
             weight = np.where(alive, weight, 1.0)
         centre = stats.first / weight[:, None]
         if "means" not in self.frozen:
-            means = np.where(alive[:, None], stats.origin + centre, means)
+            centres = stats.origin + centre
+            means = centres if all_alive else np.where(alive[:, None], centres, means)
         if "covariances" in self.frozen:
             return Params(weights, means, *params[2:])
         second = self._second_about(stats, weight, centre, means)
         covariance = form.mean_matrix(second, means.shape[1]) + self._noise
-        if not structure.pooled and not alive.all():
+        if not (structure.pooled or all_alive):
             shape = (-1, *[1] * (covariance.ndim - 1))
             covariance = np.where(alive.reshape(shape), covariance, params.covariances)
-        return Params(weights, means, *form.factorise(covariance))
+        return Params(weights, means, *self.factorise(covariance))
 
     def _second_about(self, stats, weight, centre, means):
         """Mean second moments about the means, pooled if the structure is."""

@@ -9,58 +9,63 @@ from __future__ import annotations
 
 import numpy as np
 
-from .ascent import Ascent
 from .blocks import Rows, spans
-from .covariance import TIED_SPHERICAL, Dense
+from .covariance import Dense
 from .gaussian import Params
 from .mixture import Mixture
-from .posterior import hard
 
 # Starts are computed from at most this many rows (or so many per component).
 SAMPLE_ROWS = 16384
 _ROWS_PER_COMPONENT = 128
-_LLOYD_PASSES = 10
+_LLOYD_PASSES = 8
 # Directions with less than this share of the largest variance do not tell clusters apart.
 _WHITEN = 1e-12
 
 
-def sample_size(n_components: int) -> int:
-    """Most rows of a sample."""
-    return max(SAMPLE_ROWS, _ROWS_PER_COMPONENT * n_components)
-
-
-def sample_rows(rows: Rows, n_components: int, rng: np.random.RandomState) -> Rows:
-    """Rows that start values are computed from: all of them, or a systematic sample."""
+def sample_rows(rows: Rows, n_components: int, rng: np.random.RandomState) -> tuple[Rows, bool]:
+    """Distinct rows with their weights that start values are computed from: all of them, or
+    a systematic sample; and whether they are all."""
     order = _sorted_order(rows.X)
-    weight = np.ones(rows.n) if rows.weight is None else rows.weight[order]
-    size = sample_size(n_components)
-    if rows.n > size:
+    if rows.weight is None:
+        weight = np.ones(rows.n)
+    else:
+        weight = rows.weight[order]
+        order, weight = order[weight > 0.0], weight[weight > 0.0]
+    same = _equal_neighbours(rows.X, order, np.arange(len(order) - 1), range(rows.d))
+    if len(same):
+        first = np.delete(np.arange(len(order)), same + 1)
+        order, weight = order[first], np.add.reduceat(weight, first)
+    size = max(SAMPLE_ROWS, _ROWS_PER_COMPONENT * n_components)
+    complete = len(order) <= size
+    if not complete:
         cumulative = np.cumsum(weight)
         points = (rng.uniform() + np.arange(size)) / size * cumulative[-1]
-        picked = np.searchsorted(cumulative, points, side="right").clip(max=rows.n - 1)
+        picked = np.searchsorted(cumulative, points, side="right").clip(max=len(order) - 1)
         picked, counts = np.unique(picked, return_counts=True)
         order, weight = order[picked], counts.astype(float)
-    else:
-        order, weight = order[weight > 0.0], weight[weight > 0.0]
-    X = np.asarray(rows.X[order])
-    new = np.ones(len(X), dtype=bool)
-    new[1:] = (X[1:] != X[:-1]).any(axis=1)
-    if not new.all():
-        X, weight = X[new], np.add.reduceat(weight, np.flatnonzero(new))
-    return Rows(X, weight, rows.shift, rows.scale)
+    return Rows(np.asarray(rows.X[order]), weight, rows.shift, rows.scale), complete
 
 
 def _sorted_order(X: np.ndarray) -> np.ndarray:
     """Lexicographic order of the rows, by as many leading features as tell them apart."""
-    n, d = X.shape
+    d = X.shape[1]
+    order = np.argsort(X[:, 0])
     used = 1
-    while True:
-        order = np.lexsort(X[:, :used].T[::-1])
-        leading = X[order, :used]
-        ties = np.flatnonzero((leading[1:] == leading[:-1]).all(axis=1))
-        if used == d or (X[order[ties]] == X[order[ties + 1]]).all():
-            return order
+    while used < d:
+        ties = _equal_neighbours(X, order, np.arange(len(X) - 1), range(used))
+        if len(_equal_neighbours(X, order, ties, range(used, d))) == len(ties):
+            break
         used = min(2 * used, d)
+        order = np.lexsort([X[:, j] for j in reversed(range(used))])
+    return order
+
+
+def _equal_neighbours(X, order, positions, features):
+    """Those positions i where rows order[i] and order[i + 1] agree; a feature at a time."""
+    for j in features:
+        column = X[:, j]
+        positions = positions[column[order[positions]] == column[order[positions + 1]]]
+    return positions
 
 
 def _standardised(model: Mixture) -> np.ndarray:
@@ -72,8 +77,9 @@ def _standardised(model: Mixture) -> np.ndarray:
 
 
 def _whitening(model: Mixture) -> np.ndarray:
-    """W (d, q) with Wᵀ z of unit covariance, as far as the form's metric can tell."""
-    if not isinstance(model.structure.form, Dense):
+    """W (d, q) with Wᵀ z of unit covariance, as far as the form's metric can tell; the
+    identity where there are too few rows, which whitening would put at equal distances."""
+    if not isinstance(model.structure.form, Dense) or model.rows.n <= 2 * model.rows.d:
         return np.eye(model.rows.d)
     values, vectors = np.linalg.eigh(model.total)
     kept = values > max(values[-1] * _WHITEN, 0.0)
@@ -106,7 +112,7 @@ def _draw(mass: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     """Indices with probability proportional to mass."""
     cumulative = np.cumsum(mass)
     drawn = np.searchsorted(cumulative, uniform * cumulative[-1], side="right")
-    return drawn.clip(max=np.flatnonzero(mass)[-1])
+    return np.minimum(drawn, len(mass) - 1)
 
 
 def _squared_distances(y, squares, chosen):
@@ -116,24 +122,27 @@ def _squared_distances(y, squares, chosen):
     return np.maximum(distances, 0.0, out=distances)
 
 
-def _lloyd(y, weight, centres, max_iter):
-    """Labels of the nearest centre after k-means passes: hard assignment under one shared,
-    fixed variance and equal, fixed weights."""
-    q, n = y.shape
-    n_components = centres.shape[1]
-    rows = Rows(y.T, weight, np.zeros(q), np.ones(q))
-    frozen = frozenset({"weights", "covariances"})
-    model = Mixture(TIED_SPHERICAL, rows, np.zeros(q), rule=hard, frozen=frozen)
-    one, none = np.ones(()), np.zeros((), dtype=int)
-    weights = np.full(n_components, 1.0 / n_components)
-    params = Params(weights, centres.T.copy(), one, one, none)
-    if max_iter:
-        climb = Ascent(model, params, accelerate=False)
-        params = climb.run(tol=1e-3, max_iter=max_iter).params
-    labels = np.empty(n, dtype=np.intp)
-    half = 0.5 * np.einsum("kj,kj->k", params.means, params.means)[:, None]
-    for start, stop in spans(n, 4096):
-        labels[start:stop] = (params.means @ y[:, start:stop] - half).argmax(axis=0)
+def _nearest(y: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Index of the nearest column of centres (q, K) for every column of y (q, n)."""
+    labels = np.empty(y.shape[1], dtype=np.intp)
+    half = 0.5 * np.vecdot(centres.T, centres.T)[:, None]
+    for start, stop in spans(len(labels), 4096):
+        scores = centres.T @ y[:, start:stop] - half
+        scores.argmax(axis=0, out=labels[start:stop])
+    return labels
+
+
+def _lloyd(y: np.ndarray, weight: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Labels after some passes of k-means: good enough to start EM from."""
+    labels = None
+    for _ in range(_LLOYD_PASSES):
+        previous, labels = labels, _nearest(y, centres)
+        if previous is not None and np.array_equal(labels, previous):
+            break
+        assigned = np.zeros((len(labels), centres.shape[1]))
+        assigned[np.arange(len(labels)), labels] = weight
+        mass = assigned.sum(axis=0)
+        centres = np.where(mass > 0.0, (y @ assigned) / np.where(mass > 0.0, mass, 1.0), centres)
     return labels
 
 
@@ -141,21 +150,28 @@ def kmeans(model: Mixture, n_components: int, rng: np.random.RandomState) -> Par
     """k-means from k-means++ seeds, on whitened rows and on rows in standard units.
 
     Whitening finds clusters that are elongated alike, and hides those that are apart along
-    the direction in which the data are longest; the likelihood decides between the two.
+    the direction in which the data are longest; the classification likelihood decides.
     """
-    z = _standardised(model)
-    found = [_kmeans_on(model, z, n_components, rng)]
-    if isinstance(model.structure.form, Dense) and n_components > 1 and model.rows.d > 1:
-        found.append(_kmeans_on(model, _whitening(model).T @ z, n_components, rng))
-    if len(found) == 1:
-        return found[0]
-    return max(found, key=lambda params: model.e_step(params).value)
+    z, whitening = _standardised(model), _whitening(model)
+    plain = _kmeans_on(model, z, n_components, rng)
+    if n_components == 1 or np.array_equal(whitening, np.eye(model.rows.d)):
+        return plain
+    white = _kmeans_on(model, whitening.T @ z, n_components, rng)
+    return max((plain, white), key=lambda params: _classified(model, params))
+
+
+def _classified(model, params):
+    """Log-likelihood of rows and labels at the M-step of the labels, but for a constant."""
+    log_dets = model.structure.form.log_det(params.factors, model.rows.d)
+    used = params.weights > 0.0
+    weights = params.weights[used]
+    return weights @ (np.log(weights) + np.broadcast_to(log_dets, used.shape)[used])
 
 
 def _kmeans_on(model, y, n_components, rng):
     weight = model.rows.weight
     centres = y[:, seeds(y, weight, n_components, rng)]
-    return from_labels(model, _lloyd(y, weight, centres, _LLOYD_PASSES), n_components)
+    return from_labels(model, _lloyd(y, weight, centres), n_components)
 
 
 def kmeans_plusplus(model: Mixture, n_components: int, rng: np.random.RandomState) -> Params:
@@ -195,7 +211,7 @@ def from_means(model: Mixture, means: np.ndarray) -> Params:
     rows, structure = model.rows, model.structure
     n_components, d = means.shape
     z, whitening = _standardised(model), _whitening(model)
-    labels = _lloyd(whitening.T @ z, rows.weight, (means @ whitening).T, 0)
+    labels = _nearest(whitening.T @ z, (means @ whitening).T)
     weights = np.full(n_components, 1.0 / n_components)
     within = structure.form.weighted_second(z - means[labels].T, rows.weight)
     within = structure.form.mean_matrix(within / rows.total_weight, d)
@@ -213,43 +229,50 @@ def from_labels(model: Mixture, labels: np.ndarray, n_components: int) -> Params
 def from_responsibilities(model: Mixture, resp, n_components: int) -> Params:
     """M-step at given responsibilities; resp(start, stop) is (m, K).
 
-    Two sweeps, the second one about the means, so that no moment cancels. A covariance that
-    would be singular is replaced by that of all rows about their means.
+    A second sweep, about the means, is made where moments about one origin would cancel. A
+    covariance that would be singular is replaced by that of all rows about their means.
     """
-    structure, d = model.structure, model.rows.d
-    origin = _with_covariance(
-        model,
-        np.full(n_components, 1.0 / n_components),
-        np.zeros((n_components, d)),
-        structure.form.mean_matrix(model.total, d),
-    )
-    centred = model.m_step(model.given(origin, resp), origin)
-    stats = model.given(centred, resp)
-    params = model.m_step(stats, centred)
+    params = _whole(model, n_components)
+    stats = model.given(params, resp)
+    params = model.m_step(stats, params)
+    if model.is_distant(params):
+        stats = model.given(params, resp)
+        params = model.m_step(stats, params)
     if not model.is_degenerate(params):
         return params
-    within = stats.second if structure.pooled else stats.second.sum(axis=0)
+    return _without_singular(model, params, stats)
+
+
+def _whole(model, n_components):
+    """All components alike: those of the data taken together."""
+    weights = np.full(n_components, 1.0 / n_components)
+    return _with_covariance(model, weights, np.zeros((n_components, model.rows.d)), model.spread)
+
+
+def _without_singular(model, params, stats):
+    structure = model.structure
+    within = model.about(stats, params.means).second
+    within = within if structure.pooled else within.sum(axis=0)
     pooled = _with_covariance(
-        model, params.weights, params.means, structure.form.mean_matrix(within, d)
+        model, params.weights, params.means, structure.form.mean_matrix(within, model.rows.d)
     )
-    if structure.pooled or not params.n_floored.any():
+    if structure.pooled:
         return pooled
     bad = params.n_floored > model.n_null
-    pick = [
+    parts = (
         np.where(bad.reshape(-1, *[1] * (new.ndim - 1)), new, old)
         for new, old in zip(pooled[2:], params[2:], strict=True)
-    ]
-    return Params(params.weights, params.means, *pick)
+    )
+    return Params(params.weights, params.means, *parts)
 
 
 def _with_covariance(model, weights, means, covariance):
     """One covariance for all components; that of the data where it would be singular."""
     structure = model.structure
     covariance = covariance + structure.form.from_variances(model.noise)
-    fitted = structure.form.factorise(covariance)
+    fitted = model.factorise(covariance)
     if fitted.n_floored > model.n_null:
-        whole = structure.form.mean_matrix(model.total, means.shape[1])
-        fitted = structure.form.factorise(whole)
+        fitted = model.factorise(model.spread)
     if not structure.pooled:
         fitted = [np.repeat(part[None], len(weights), axis=0) for part in fitted]
     return Params(weights, means, *fitted)

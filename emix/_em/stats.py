@@ -2,45 +2,86 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
+
+from .covariance import Structure
+
+
+class Layout:
+    """Where weight, first and second moments lie in the one vector of statistics.
+
+    A matrix (K, width) of columns [packed second moments | first moments | weight], without
+    the second moments where all components share theirs: these follow the matrix. Natural
+    parameters have the same layout, so that their inner product is a scalar product.
+    """
+
+    def __init__(self, structure: Structure, n_components: int, d: int):
+        self.structure, self.n_components, self.d = structure, n_components, d
+        products = structure.form.n_products(d)
+        self.p = 0 if structure.pooled else products
+        self.width = self.p + d + 1
+        self.split = n_components * self.width
+        self.size = self.split + (products if structure.pooled else 0)
+
+    def matrix(self, vector: np.ndarray) -> np.ndarray:
+        return vector[: self.split].reshape(self.n_components, self.width)
+
+    def products(self, vector: np.ndarray) -> np.ndarray:
+        """Packed second moments: (K, p), or (p,) where they are shared."""
+        if self.structure.pooled:
+            return vector[self.split :]
+        return self.matrix(vector)[:, : self.p]
+
+    def join(self, products: np.ndarray, first: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        vector = np.empty(self.size)
+        matrix = self.matrix(vector)
+        self.products(vector)[...] = products
+        matrix[:, self.p : -1] = first
+        matrix[:, -1] = weight
+        return vector
+
+
+@lru_cache(maxsize=64)
+def layout_of(structure: Structure, n_components: int, d: int) -> Layout:
+    return Layout(structure, n_components, d)
 
 
 class Stats:
-    """Sums over rows of resp * (1, y, second moments of y), y = x - origin, and of values.
+    """Sums over rows of resp * (second moments of y, y, 1), y = x - origin, and of values.
 
     weight (K,), first (K, d), second (K, ...) or (...) where all components share it, are
     parts of one vector; origin (K, d). Statistics about the same origin form a vector space;
     ``gaussian.about`` moves them to another one.
     """
 
-    __slots__ = ("_second_shape", "origin", "value", "vector")
+    __slots__ = ("layout", "origin", "value", "vector")
 
-    def __init__(self, vector: np.ndarray, second_shape: tuple, origin: np.ndarray, value: float):
-        self.vector, self.origin, self.value = vector, origin, value
-        self._second_shape = second_shape
+    def __init__(self, layout: Layout, vector: np.ndarray, origin: np.ndarray, value: float):
+        self.layout, self.vector, self.origin, self.value = layout, vector, origin, value
 
     @classmethod
-    def of(cls, weight, first, second, origin, value) -> Stats:
-        second = np.asarray(second)
-        vector = np.concatenate([weight, first.ravel(), second.ravel()])
-        return cls(vector, second.shape, origin, value)
+    def of(cls, structure, weight, first, second, origin, value) -> Stats:
+        layout = layout_of(structure, *origin.shape)
+        vector = layout.join(structure.form.pack(np.asarray(second)), first, weight)
+        return cls(layout, vector, origin, value)
 
     @property
     def weight(self) -> np.ndarray:
-        return self.vector[: len(self.origin)]
+        return self.layout.matrix(self.vector)[:, -1]
 
     @property
     def first(self) -> np.ndarray:
-        n_components, d = self.origin.shape
-        return self.vector[n_components : n_components * (1 + d)].reshape(n_components, d)
+        return self.layout.matrix(self.vector)[:, self.layout.p : -1]
 
     @property
     def second(self) -> np.ndarray:
-        n_components, d = self.origin.shape
-        return self.vector[n_components * (1 + d) :].reshape(self._second_shape)
+        layout = self.layout
+        return layout.structure.form.unpack(layout.products(self.vector), layout.d)
 
     def _like(self, vector: np.ndarray, value: float) -> Stats:
-        return Stats(vector, self._second_shape, self.origin, value)
+        return Stats(self.layout, vector, self.origin, value)
 
     def __add__(self, other: Stats) -> Stats:
         return self._like(self.vector + other.vector, self.value + other.value)

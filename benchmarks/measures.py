@@ -1,0 +1,222 @@
+"""The measurements: each takes a cell and the peers, and returns a row of plain numbers."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from limits import n_cores
+from peers import EmixPeer, Fitted, Peer, SklearnPeer
+from problems import Cell, Problem, make, mean_log_likelihood
+from timing import interleave, ratio, ratios, summary
+
+COMPARED_PASSES = 5  # results of the peers are compared after this many
+MEMORY_PASSES = 2
+SEEDS_PER_ROUND = 10
+
+CLOSE = 1e-6  # "at the maximum": mean log-likelihood this close to the best found
+TIGHT = 1e-10  # tolerance of the runs that look for the best
+TOLERANCES = (1e-7, 1e-8, 1e-9, TIGHT)  # the first that ends within CLOSE is timed
+
+
+class Plan(NamedTuple):
+    """Time `long` against `short` passes, `repeats` times."""
+
+    short: int
+    long: int
+    repeats: int
+
+
+def passes(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
+    """Seconds per EM pass of each peer, and how far its result is from the reference's."""
+    problem = make(cell)
+    peers = [peer for peer in peers if cell.structure in peer.structures]
+    fitted = {peer.name: peer.fit(problem, COMPARED_PASSES) for peer in peers}
+    reference = fitted.get(SklearnPeer.name, fitted[peers[-1].name])
+    rounds = interleave({peer.name: _pass_timer(peer, problem) for peer in peers}, n_rounds)
+    return {
+        "cell": cell.name,
+        "flops": cell.flops(),
+        "exponentials": cell.exponentials(),
+        "seconds": {name: summary(seconds) for name, seconds in rounds.items()},
+        "faster_than": ratios(rounds, peers[0].name),
+        "compared_passes": {name: fit.n_passes for name, fit in fitted.items()},
+        "difference": {name: _difference(fit, reference) for name, fit in fitted.items()},
+    }
+
+
+def maximum(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
+    """Seconds until the mean log-likelihood is within CLOSE of the best found by any peer.
+
+    Peers without acceleration make as many passes as a recorded run of scikit-learn needed.
+    """
+    problem = make(cell)
+    trace = SklearnPeer().maximise(problem, TIGHT).trace
+    accelerated = [peer for peer in peers if isinstance(peer, EmixPeer)]
+    best = max([*trace, *(_score(problem, peer.maximise(problem, TIGHT)) for peer in accelerated)])
+    needed = next((i for i, value in enumerate(trace) if value >= best - CLOSE), None)
+    fits = _fits_to_maximum(problem, peers, needed, best)
+    last: dict[str, Fitted] = {}
+
+    def timer(name: str, fit: Callable[[], Fitted]) -> Callable[[], float]:
+        def seconds() -> float:
+            last[name] = fit()
+            return last[name].seconds
+
+        return seconds
+
+    rounds = interleave({name: timer(name, fit) for name, fit in fits.items()}, n_rounds)
+    return {
+        "cell": cell.name,
+        "best": best,
+        "plain_passes": needed,
+        "passes": {name: fitted.n_passes for name, fitted in last.items()},
+        "seconds": {name: summary(seconds) for name, seconds in rounds.items()},
+        "faster_than": ratios(rounds, peers[0].name),
+        "short_of_best": {name: best - _score(problem, fitted) for name, fitted in last.items()},
+    }
+
+
+def whole_fit(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
+    """A whole fit by default parameters, start included, on another data set each time."""
+    estimators = {peer.name: peer for peer in peers if hasattr(peer, "default_fit")}
+    for peer in estimators.values():
+        peer.default_fit(make(cell).X, cell.k, seed=0)
+    seconds: dict[str, list[float]] = {name: [] for name in estimators}
+    scores: dict[str, list[float]] = {name: [] for name in estimators}
+    for seed in range(SEEDS_PER_ROUND * n_rounds):
+        X = make(replace(cell, seed=seed)).X
+        for name, peer in estimators.items():
+            took, score = peer.default_fit(X, cell.k, seed)
+            seconds[name].append(took)
+            scores[name].append(score)
+    return {
+        "cell": cell.name,
+        "n_seeds": SEEDS_PER_ROUND * n_rounds,
+        "seconds": {name: summary(values) for name, values in seconds.items()},
+        "faster_than": ratios(seconds, peers[0].name),
+        "score_gain": _gains(scores, peers[0].name),
+    }
+
+
+def memory(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
+    """Peak memory on top of X of a fit in a process of its own."""
+    worker = Path(__file__).with_name("memory_worker.py")
+    size = [cell.structure, *map(str, (cell.n, cell.d, cell.k, MEMORY_PASSES))]
+    told = {}
+    for peer in peers:
+        if peer.in_process:
+            command = [sys.executable, worker, peer.name, *size]
+            told[peer.name] = json.loads(subprocess.check_output(command, text=True))
+    return {
+        "cell": cell.name,
+        "X_bytes": cell.n * cell.d * 8,
+        "extra_bytes": {name: answer["extra"] for name, answer in told.items()},
+    }
+
+
+def threads(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
+    """Seconds per pass with the threads of the BLAS limited to one, and with all cores."""
+    problem = make(cell)
+    seconds, speedup = {}, {}
+    for peer in peers:
+        if not peer.in_process:
+            continue
+        limited = {
+            "one": _pass_timer(peer, problem, n_threads=1),
+            "all": _pass_timer(peer, problem),
+        }
+        rounds = interleave(limited, n_rounds)
+        seconds[peer.name] = {name: summary(values) for name, values in rounds.items()}
+        speedup[peer.name] = ratio(rounds["one"], rounds["all"])
+    return {"cell": cell.name, "n_cores": n_cores(), "seconds": seconds, "speedup": speedup}
+
+
+def _pass_timer(peer: Peer, problem: Problem, n_threads: int | None = None) -> Callable[[], float]:
+    """A task that returns seconds per pass, with the thread pools limited or as they are."""
+
+    def limit():
+        return nullcontext() if n_threads is None else threadpool_limits(n_threads)
+
+    def seconds() -> float:
+        with limit():
+            return _seconds_per_pass(peer, problem, plan)
+
+    with limit():
+        plan = _plan(peer, problem)
+    return seconds
+
+
+def _plan(peer: Peer, problem: Problem, seconds: float = 0.4) -> Plan:
+    """Enough passes for a timed difference of about `seconds`, enough repeats for twice that."""
+    peer.fit(problem, 1)
+    short, long = peer.fit(problem, 2), peer.fit(problem, 4)
+    per_pass = max((long.seconds - short.seconds) / 2, long.seconds / 40)
+    more = min(max(math.ceil(seconds / per_pass), 2), 40)
+    return Plan(1, 1 + more, min(max(math.ceil(2 * seconds / (more * per_pass)), 1), 9))
+
+
+def _seconds_per_pass(peer: Peer, problem: Problem, plan: Plan) -> float:
+    """What more passes cost, so that no start counts; the fastest of the repeats of either."""
+    pairs = [
+        (peer.fit(problem, plan.short), peer.fit(problem, plan.long)) for _ in range(plan.repeats)
+    ]
+    short, long = (min(fits, key=lambda fit: fit.seconds) for fits in zip(*pairs, strict=True))
+    if long.n_passes <= short.n_passes:
+        raise RuntimeError(f"{peer.name} made {long.n_passes} of {plan.long} passes")
+    return (long.seconds - short.seconds) / (long.n_passes - short.n_passes)
+
+
+def _fits_to_maximum(
+    problem: Problem, peers: Iterable[Peer], needed: int | None, best: float
+) -> dict[str, Callable[[], Fitted]]:
+    """The fit to be timed of each peer that gets within CLOSE of the best."""
+    fits = {}
+    for peer in peers:
+        if isinstance(peer, EmixPeer):
+            tol = _tolerance(peer, problem, best)
+            if tol is not None:
+                fits[peer.name] = lambda peer=peer, tol=tol: peer.maximise(problem, tol)
+        elif needed is not None:
+            fits[peer.name] = lambda peer=peer: peer.fit(problem, needed)
+    return fits
+
+
+def _tolerance(peer: EmixPeer, problem: Problem, best: float) -> float | None:
+    """Loosest tolerance with which the peer ends within CLOSE of the best."""
+    for tol in TOLERANCES:
+        if _score(problem, peer.maximise(problem, tol)) >= best - CLOSE:
+            return tol
+    return None
+
+
+def _score(problem: Problem, fitted: Fitted) -> float:
+    return mean_log_likelihood(problem.X, fitted.weights, fitted.means, fitted.covariances)
+
+
+def _difference(fitted: Fitted, reference: Fitted) -> float:
+    """Largest difference of a parameter relative to the largest entry of its array."""
+    return max(
+        float(np.abs(getattr(fitted, name) - truth).max() / np.abs(truth).max())
+        for name in ("weights", "means", "covariances")
+        for truth in [getattr(reference, name)]
+    )
+
+
+def _gains(scores: dict[str, list[float]], subject: str) -> dict[str, dict]:
+    """Mean log-likelihood of the subject above each other peer's."""
+    return {
+        name: summary(np.subtract(scores[subject], values).tolist())
+        for name, values in scores.items()
+        if name != subject and subject in scores
+    }

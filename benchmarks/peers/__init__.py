@@ -1,0 +1,12 @@
+"""One adapter per peer, all with the interface of `peers.base.Peer`."""
+
+from __future__ import annotations
+
+from .base import Fitted, Peer
+from .emix_peer import EmixPeer
+from .onedal_peer import OneDalPeer
+from .sklearn_peer import SklearnPeer
+
+PEERS = {peer.name: peer for peer in (EmixPeer, SklearnPeer, OneDalPeer)}
+
+__all__ = ["PEERS", "EmixPeer", "Fitted", "OneDalPeer", "Peer", "SklearnPeer"]

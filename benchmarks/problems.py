@@ -1,0 +1,168 @@
+"""Seeded data and starts, the same for every peer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_CHUNK = 8192  # rows made at a time, so that making X needs no memory beside X
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What to make: `n` rows of `d` features, `k` components of one covariance `structure`.
+
+    `separation` is the standard deviation of the cluster means, in units of the clusters' own.
+    """
+
+    structure: str
+    n: int
+    d: int
+    k: int
+    separation: float = 1.5
+    seed: int = 0
+    quick: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name on the command line and in the tables."""
+        name = f"{self.structure}-{self.n}x{self.d}-k{self.k}"
+        if self.separation != 1.5:
+            name += f"-sep{self.separation:g}"
+        return name + (f"-seed{self.seed}" if self.seed else "")
+
+    def flops(self) -> int:
+        """Floating point operations of one pass by the symmetric count.
+
+        One product of the n x p features with p x K parameters, and one of the K x n
+        responsibilities with the features, 2 n p K each. Features of x: `x xᵀ` (its upper
+        triangle), its diagonal or its trace; x; and 1. For `tied` the scatter of x does not
+        change from pass to pass, so that only x and 1 count.
+        """
+        quadratic = {"full": self.d * (self.d + 1) // 2, "diag": self.d, "spherical": 1, "tied": 0}
+        n_features = quadratic[self.structure] + self.d + 1
+        return 2 * 2 * self.n * n_features * self.k
+
+    def exponentials(self) -> int:
+        """Exponentials of one pass: one for each row and component."""
+        return self.n * self.k
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Data and a start in the shapes of scikit-learn's attributes."""
+
+    cell: Cell
+    X: np.ndarray
+    weights: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray
+
+    @property
+    def precisions(self) -> np.ndarray:
+        """Inverse of the start's covariances."""
+        if self.cell.structure in ("diag", "spherical"):
+            return 1.0 / self.covariances
+        return np.linalg.inv(self.covariances)
+
+
+PASS_CELLS = (
+    Cell("full", 100_000, 2, 3, quick=True),
+    Cell("full", 100_000, 2, 20),
+    Cell("full", 1_000_000, 2, 5),
+    Cell("full", 100_000, 10, 10, quick=True),
+    Cell("full", 100_000, 10, 50),
+    Cell("full", 100_000, 50, 10),
+    Cell("full", 50_000, 100, 20),
+    Cell("full", 20_000, 200, 5, quick=True),
+    Cell("tied", 100_000, 10, 10, quick=True),
+    Cell("diag", 100_000, 10, 10, quick=True),
+    Cell("diag", 100_000, 50, 50),
+    Cell("spherical", 100_000, 10, 10, quick=True),
+)
+
+# Overlapping mixtures; plain EM needs 50 to 800 passes to 1e-6 of the maximum.
+MAXIMUM_CELLS = (
+    Cell("full", 20_000, 2, 3, 1.5, seed=1, quick=True),
+    Cell("full", 50_000, 2, 2, 0.6, quick=True),
+    Cell("full", 30_000, 10, 3, 0.5),
+    Cell("full", 100_000, 2, 2, 0.8),
+    Cell("full", 50_000, 1, 2, 0.75, seed=1),
+    Cell("full", 20_000, 10, 8, 0.8),
+    Cell("full", 20_000, 8, 6, 0.7, seed=1),
+    Cell("full", 20_000, 5, 5, 0.6, seed=1),
+    Cell("full", 20_000, 3, 4, 1.0),
+    Cell("full", 20_000, 2, 2, 0.6, seed=2),
+    Cell("full", 50_000, 1, 2, 0.75, seed=2),
+    Cell("full", 50_000, 2, 2, 0.6, seed=1),
+)
+
+FIT_CELLS = (Cell("full", 1000, 2, 3, quick=True),)
+
+MEMORY_CELLS = (
+    Cell("full", 200_000, 10, 50, quick=True),
+    Cell("full", 1_000_000, 10, 50),
+)
+
+THREAD_CELLS = (
+    Cell("full", 1_000_000, 2, 5),
+    Cell("full", 100_000, 10, 50, quick=True),
+    Cell("full", 100_000, 50, 10),
+    Cell("full", 50_000, 100, 20),
+)
+
+
+def make(cell: Cell) -> Problem:
+    """Draw the data of a cell and its start."""
+    rng = np.random.default_rng([cell.seed, cell.n, cell.d, cell.k])
+    X = _clusters(cell, rng)
+    head = X[:10_000]
+    return Problem(
+        cell=cell,
+        X=X,
+        weights=np.full(cell.k, 1.0 / cell.k),
+        means=head[rng.choice(len(head), cell.k, replace=False)],
+        covariances=_spread(cell, head.var(axis=0)),
+    )
+
+
+def _clusters(cell: Cell, rng: np.random.Generator) -> np.ndarray:
+    """Rows of normal clusters: random means, and for `full` mild random covariances."""
+    means = cell.separation * rng.normal(size=(cell.k, cell.d))
+    factors = np.broadcast_to(np.eye(cell.d), (cell.k, cell.d, cell.d))
+    if cell.structure == "full":
+        factors = factors + 0.3 / np.sqrt(cell.d) * rng.normal(size=factors.shape)
+    labels = np.sort(rng.integers(cell.k, size=cell.n))
+    order = rng.permutation(cell.n)
+    X = np.empty((cell.n, cell.d))
+    for k in range(cell.k):
+        rows = order[slice(*np.searchsorted(labels, [k, k + 1]))]
+        for chunk in np.split(rows, range(_CHUNK, len(rows), _CHUNK)):
+            X[chunk] = means[k] + rng.normal(size=(len(chunk), cell.d)) @ factors[k].T
+    return X
+
+
+def _spread(cell: Cell, variances: np.ndarray) -> np.ndarray:
+    """Covariances of the start: the variances of the data, in the shape of the structure."""
+    return {
+        "full": lambda: np.tile(np.diag(variances), (cell.k, 1, 1)),
+        "tied": lambda: np.diag(variances),
+        "diag": lambda: np.tile(variances, (cell.k, 1)),
+        "spherical": lambda: np.full(cell.k, variances.mean()),
+    }[cell.structure]()
+
+
+def mean_log_likelihood(X, weights, means, covariances) -> float:
+    """Mean log-likelihood of `full` covariances: one judge for all peers, written plainly."""
+    log_joint = np.empty((len(weights), len(X)))
+    for k, (mean, covariance) in enumerate(zip(means, covariances, strict=True)):
+        factor = np.linalg.cholesky(covariance)
+        residuals = np.linalg.solve(factor, (X - mean).T)
+        log_joint[k] = (
+            np.log(weights[k])
+            - np.log(np.diag(factor)).sum()
+            - 0.5 * (len(mean) * np.log(2 * np.pi) + (residuals**2).sum(axis=0))
+        )
+    top = log_joint.max(axis=0)
+    return float(np.mean(top + np.log(np.exp(log_joint - top).sum(axis=0))))

@@ -1,0 +1,211 @@
+"""Measure emix against its peers: `python benchmarks/run.py --help`."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import platform
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import scipy
+import sklearn
+from threadpoolctl import threadpool_info
+
+import limits
+import measures
+import problems
+import report
+from peers import PEERS, Peer
+from problems import Cell
+
+
+class Measurement(NamedTuple):
+    """A table: its title, its cells, what measures a cell and what prints the rows."""
+
+    title: str
+    cells: Sequence[Cell]
+    measure: Callable
+    show: Callable
+
+
+MEASUREMENTS = {
+    "passes": Measurement(
+        "Milliseconds per EM pass", problems.PASS_CELLS, measures.passes, report.passes
+    ),
+    "maximum": Measurement(
+        "Seconds to within 1e-6 of the maximum",
+        problems.MAXIMUM_CELLS,
+        measures.maximum,
+        report.maximum,
+    ),
+    "fit": Measurement(
+        "A whole default fit", problems.FIT_CELLS, measures.whole_fit, report.whole_fit
+    ),
+    "memory": Measurement(
+        "Peak memory on top of X", problems.MEMORY_CELLS, measures.memory, report.memory
+    ),
+    "threads": Measurement(
+        "One thread against all cores", problems.THREAD_CELLS, measures.threads, report.threads
+    ),
+}
+WHAT = ("limits", *MEASUREMENTS)
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    args = _arguments()
+    peers = _available(args.peers)
+    rates = limits.measure() if "limits" in args.what else None
+    results: dict = {} if rates is None else {"limits": rates}
+    sections = [] if rates is None else [_section("Limits of this machine", report.limits(rates))]
+    print(*sections, sep="\n", flush=True)
+    try:
+        for name, (title, cells, measure, show) in MEASUREMENTS.items():
+            cells = _chosen(cells, args.cells) if name in args.what else []
+            rows = [_measured(name, measure, cell, peers, args.rounds) for cell in cells]
+            if rows:
+                results[name] = rows
+                sections.append(_section(title, show(rows, [peer.name for peer in peers], rates)))
+                print(sections[-1], flush=True)
+        about = _about(peers, args)
+    finally:
+        for peer in peers:
+            peer.close()
+    if args.json:
+        args.json.write_text(json.dumps({**about, "results": results}, indent=1) + "\n")
+    if args.markdown:
+        args.markdown.write_text("\n".join([_machine_line(about), "", *sections]))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
+    parser.add_argument(
+        "--cells",
+        nargs="+",
+        default=["quick"],
+        metavar="NAME",
+        help="quick (default), full, or names of cells as the tables show them",
+    )
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="default: 5")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all rounds there")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there")
+    parser.add_argument(
+        "--peers",
+        type=_names(PEERS),
+        default=list(PEERS),
+        metavar="A,B,...",
+        help=f"ratios are those of the first one (default: {','.join(PEERS)})",
+    )
+    parser.add_argument(
+        "--what",
+        type=_names(WHAT),
+        default=list(WHAT),
+        metavar="A,B,...",
+        help=f"default: {','.join(WHAT)}",
+    )
+    args = parser.parse_args()
+    known = {cell.name for entry in MEASUREMENTS.values() for cell in entry.cells}
+    unknown = set(args.cells) - known - {"quick", "full"}
+    if unknown:
+        parser.error(f"no such cell: {', '.join(sorted(unknown))}; there are {sorted(known)}")
+    if args.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    return args
+
+
+def _names(known) -> Callable[[str], list[str]]:
+    """Parser of a list separated by commas."""
+
+    def names(text: str) -> list[str]:
+        chosen = text.split(",")
+        unknown = [name for name in chosen if name not in known]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"{', '.join(unknown)} not in {', '.join(known)}")
+        return chosen
+
+    return names
+
+
+def _available(names: Sequence[str]) -> list[Peer]:
+    """The peers that can be used; a line on stderr for each that cannot."""
+    peers = []
+    for name in names:
+        peer = PEERS[name]()
+        problem = peer.available()
+        if problem is None:
+            peers.append(peer)
+        else:
+            print(f"without {name}; to install it: {problem}", file=sys.stderr)
+    if not peers:
+        sys.exit("none of the peers is installed")
+    return peers
+
+
+def _chosen(cells: Sequence[Cell], wanted: Sequence[str]) -> list[Cell]:
+    """Cells that the command line names."""
+    return [
+        cell
+        for cell in cells
+        if "full" in wanted or cell.name in wanted or (cell.quick and "quick" in wanted)
+    ]
+
+
+def _measured(name: str, measure: Callable, cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
+    """A row, with a word on stderr as it may take minutes."""
+    print(f"{name} {cell.name} ...", file=sys.stderr, flush=True)
+    return measure(cell, peers, n_rounds)
+
+
+def _section(title: str, text: str) -> str:
+    return f"## {title}\n\n{text}\n"
+
+
+def _about(peers: Sequence[Peer], args: argparse.Namespace) -> dict:
+    """Where, when and with what the numbers were made."""
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "machine": {
+            "cpu": _cpu(),
+            "n_cores": limits.n_cores(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "blas": [
+                {key: pool.get(key) for key in ("internal_api", "version", "num_threads")}
+                for pool in threadpool_info()
+                if pool["user_api"] == "blas"
+            ],
+        },
+        "versions": {
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "scipy": scipy.__version__,
+            "scikit-learn": sklearn.__version__,
+            **{peer.name: peer.version() for peer in peers},
+        },
+        "cells": args.cells,
+        "rounds": args.rounds,
+    }
+
+
+def _cpu() -> str:
+    """Name of the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
+
+
+def _machine_line(about: dict) -> str:
+    machine = about["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    return f"{about['date'][:10]}, {machine['n_cores']} cores of {machine['cpu']}; {versions}."
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,366 @@
+"""Pictures of mixtures and of their fits; needs matplotlib (``pip install emix[plot]``)."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from ._base import STRUCTURES
+from ._em.covariance import FULL
+from ._scoring import Scorer
+
+__all__ = ["ConvergenceDisplay", "MixtureDisplay"]
+
+_GRID = 200
+
+
+def _axes(ax):
+    """The axes to draw on, new ones if None."""
+    if ax is not None:
+        return ax
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            "Drawing needs matplotlib; install it with `pip install emix[plot]`"
+        ) from error
+    return plt.subplots(layout="constrained")[1]
+
+
+def _covariance_matrices(estimator) -> np.ndarray:
+    """Covariances as matrices (n_components, n_features, n_features), for any structure."""
+    structure = STRUCTURES[estimator.covariance_type]
+    n_components, d = estimator.means_.shape
+    stack = structure.per_component(np.asarray(estimator.covariances_, float), n_components)
+    if stack.ndim == 3:
+        return stack
+    variances = stack[:, None] if stack.ndim == 1 else stack
+    return np.broadcast_to(variances, (n_components, d))[:, :, None] * np.eye(d)
+
+
+class MixtureDisplay:
+    """A mixture in one or two dimensions: rows, components and density.
+
+    With one feature a histogram, the components and their sum; with two a scatter plot, the
+    components as ellipses at given numbers of standard deviations, and contours of the density.
+    Of more features one or two are chosen, and the marginal distribution is shown.
+
+    Use :meth:`from_estimator` to make one.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_samples, 1) or (n_samples, 2)
+        The rows, in the features shown.
+
+    labels : ndarray of shape (n_samples,)
+        Most probable component of each row.
+
+    weights : ndarray of shape (n_components,)
+        Weights of the components.
+
+    means : ndarray of shape (n_components, 1) or (n_components, 2)
+        Means in the features shown.
+
+    covariances : ndarray of shape (n_components, 1, 1) or (n_components, 2, 2)
+        Covariance matrices of the features shown.
+
+    names : list of str
+        Names of the features shown.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it was drawn.
+
+    figure_ : matplotlib Figure
+        The figure of the axes.
+
+    Examples
+    --------
+    >>> from emix import GaussianMixture
+    >>> from emix.datasets import load_faithful
+    >>> from emix.display import MixtureDisplay
+    >>> X = load_faithful().data
+    >>> mixture = GaussianMixture(2, random_state=0).fit(X)
+    >>> display = MixtureDisplay.from_estimator(mixture, X)
+    >>> len(display.ax_.patches)
+    4
+    """
+
+    def __init__(self, *, rows, labels, weights, means, covariances, names):
+        self.rows, self.labels = rows, labels
+        self.weights, self.means, self.covariances = weights, means, covariances
+        self.names = names
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, features=None, ax=None, **options):
+        """Draw a fitted estimator with the rows of X.
+
+        Parameters
+        ----------
+        estimator : fitted mixture
+            An estimator with weights_, means_ and covariances_.
+
+        X : array-like of shape (n_samples, n_features)
+            Rows to show.
+
+        features : int or sequence of one or two int, default=None
+            The features to show; None shows the first two, or the only one.
+
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        **options : dict
+            Passed on to :meth:`plot`.
+
+        Returns
+        -------
+        display : MixtureDisplay
+            The display, drawn.
+        """
+        check_is_fitted(estimator)
+        d = estimator.means_.shape[1]
+        chosen = list(range(min(d, 2))) if features is None else np.ravel(features).tolist()
+        if not 1 <= len(chosen) <= 2 or len(set(chosen)) < len(chosen):
+            raise ValueError(f"features must be one or two different indices, got {features!r}")
+        if not all(isinstance(j, int) and 0 <= j < d for j in chosen):
+            raise ValueError(f"features must be indices from 0 to {d - 1}, got {features!r}")
+        names = getattr(estimator, "feature_names_in_", [f"feature {j}" for j in range(d)])
+        labels = estimator.predict(X)
+        rows = np.asarray(X, dtype=float)[:, chosen]
+        display = cls(
+            rows=rows,
+            labels=labels,
+            weights=np.asarray(estimator.weights_, float),
+            means=np.asarray(estimator.means_, float)[:, chosen],
+            covariances=_covariance_matrices(estimator)[:, chosen][:, :, chosen],
+            names=[str(names[j]) for j in chosen],
+        )
+        return display.plot(ax=ax, **options)
+
+    def plot(self, ax=None, *, deviations=(1.0, 2.0), contours=False, bins="auto"):
+        """Draw the display.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        deviations : sequence of float, default=(1.0, 2.0)
+            Two features: sizes of the ellipses in standard deviations.
+
+        contours : bool, default=False
+            Two features: whether to draw contours of the density.
+
+        bins : int or str, default="auto"
+            One feature: bins of the histogram, as in ``numpy.histogram``.
+
+        Returns
+        -------
+        self : MixtureDisplay
+        """
+        self.ax_ = _axes(ax)
+        self.figure_ = self.ax_.figure
+        if len(self.names) == 1:
+            self._plot_one(bins)
+        else:
+            self._plot_two(deviations, contours)
+        return self
+
+    def density(self, points):
+        """Density of the features shown at points (m, 1) or (m, 2)."""
+        factors = FULL.form.factorise(self.covariances, 0.0).factor
+        return np.exp(Scorer(FULL, self.weights, self.means, factors).log_prob(points))
+
+    def _plot_one(self, bins):
+        ax, rows = self.ax_, self.rows
+        edges = np.histogram_bin_edges(rows, bins=bins)
+        ax.hist(rows[:, 0], bins=edges, density=True, color="0.85", label="rows")
+        grid = np.linspace(edges[0], edges[-1], _GRID)[:, None]
+        ax.plot(grid, self.density(grid), "k", label="density")
+        parts = zip(self.weights, self.means, self.covariances, strict=True)
+        for k, (weight, mean, covariance) in enumerate(parts):
+            variance = covariance[0, 0]
+            normal = np.exp(-0.5 * (grid - mean) ** 2 / variance) / np.sqrt(2 * np.pi * variance)
+            ax.plot(grid, weight * normal, "--", color=f"C{k % 10}", label=f"component {k}")
+        ax.set(xlabel=self.names[0], ylabel="density")
+        ax.legend()
+
+    def _plot_two(self, deviations, contours):
+        ax = self.ax_
+        for k, (mean, covariance) in enumerate(zip(self.means, self.covariances, strict=True)):
+            color = f"C{k % 10}"
+            ax.plot(*self.rows[self.labels == k].T, "o", color=color, markersize=4, alpha=0.6)
+            for size in deviations:
+                ax.add_patch(_ellipse(mean, covariance, size, color))
+            ax.plot(*mean, "+", color="black", markersize=10)
+        if contours:
+            self._plot_contours()
+        ax.set(xlabel=self.names[0], ylabel=self.names[1])
+
+    def _plot_contours(self):
+        ax = self.ax_
+        x, y = (np.linspace(*limits, _GRID) for limits in (ax.get_xlim(), ax.get_ylim()))
+        points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+        ax.contour(x, y, self.density(points).reshape(_GRID, _GRID), colors="0.5", linewidths=0.7)
+
+
+def _ellipse(mean, covariance, size, color):
+    """The points at a Mahalanobis distance of ``size`` from the mean."""
+    from matplotlib.patches import Ellipse
+
+    values, vectors = np.linalg.eigh(covariance)
+    angle = np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1]))
+    height, width = 2.0 * size * np.sqrt(values)
+    return Ellipse(mean, width, height, angle=angle, fill=False, color=color)
+
+
+class ConvergenceDisplay:
+    """The ascent of a fit, sweep by sweep.
+
+    The objective after each sweep over the data (the log-likelihood per sample), or what it
+    lacks to the best value of the fit, on a logarithmic scale, with the estimate of the
+    remaining gain. Accepted and rejected extrapolations are marked. Several fits can share axes.
+
+    Use :meth:`from_estimator` to make one.
+
+    Parameters
+    ----------
+    history : structured ndarray
+        ``history_`` of a fitted estimator.
+
+    name : str
+        What the legend calls the fit.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it was drawn.
+
+    figure_ : matplotlib Figure
+        The figure of the axes.
+
+    Examples
+    --------
+    >>> from emix import GaussianMixture
+    >>> from emix.datasets import load_faithful
+    >>> from emix.display import ConvergenceDisplay
+    >>> mixture = GaussianMixture(2, random_state=0).fit(load_faithful().data)
+    >>> display = ConvergenceDisplay.from_estimator(mixture)
+    >>> display.ax_.get_xlabel()
+    'sweep over the data'
+    """
+
+    def __init__(self, *, history, name="fit"):
+        self.history, self.name = history, name
+
+    @classmethod
+    def from_estimator(cls, estimator, *, name=None, ax=None, **options):
+        """Draw the ascent of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : fitted mixture
+            An estimator with history_.
+
+        name : str, default=None
+            What the legend calls the fit; None takes the name of the class.
+
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        **options : dict
+            Passed on to :meth:`plot`.
+
+        Returns
+        -------
+        display : ConvergenceDisplay
+            The display, drawn.
+        """
+        check_is_fitted(estimator)
+        name = type(estimator).__name__ if name is None else name
+        return cls(history=estimator.history_, name=name).plot(ax=ax, **options)
+
+    def plot(self, ax=None, *, distance=False, gap=True):
+        """Draw the display.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        distance : bool, default=False
+            Draw the distance to the best objective of the fit, on a logarithmic scale.
+
+        gap : bool, default=True
+            With ``distance=False``: draw the free energy before the E-step too.
+
+        Returns
+        -------
+        self : ConvergenceDisplay
+        """
+        self.ax_ = _axes(ax)
+        self.figure_ = self.ax_.figure
+        if distance:
+            self._plot_distance()
+        else:
+            self._plot_objective(gap)
+        self.ax_.set_xlabel("sweep over the data")
+        self.ax_.locator_params(axis="x", integer=True)
+        self.ax_.legend()
+        return self
+
+    def _reached(self):
+        """The objective of the best point so far: rejected ones are shown where they left from."""
+        return np.maximum.accumulate(self.history["log_likelihood"])
+
+    def _plot_objective(self, gap):
+        ax, history = self.ax_, self.history
+        sweeps, objective, kept = np.arange(len(history)), self._reached(), history["accepted"]
+        (line,) = ax.plot(sweeps, objective, "-", label=f"{self.name}: log-likelihood")
+        self._mark(line.get_color(), sweeps, objective)
+        if gap:
+            ax.plot(
+                sweeps[kept],
+                history["free_energy"][kept],
+                ":",
+                color=line.get_color(),
+                label=f"{self.name}: F before the E-step",
+            )
+        ax.set_ylabel("per sample")
+
+    def _plot_distance(self):
+        ax, history = self.ax_, self.history
+        reached = self._reached()
+        sweeps, distance = np.arange(len(history)), reached[-1] - reached
+        shown = distance > 0.0
+        (line,) = ax.semilogy(
+            sweeps[shown], distance[shown], "-", label=f"{self.name}: to the best"
+        )
+        self._mark(line.get_color(), sweeps, np.where(distance > 0.0, distance, np.nan))
+        remaining = history["remaining"]
+        known = np.isfinite(remaining) & (remaining > 0.0)
+        ax.semilogy(
+            sweeps[known],
+            remaining[known],
+            ":",
+            color=line.get_color(),
+            label=f"{self.name}: estimated remaining gain",
+        )
+        ax.set_ylabel("log-likelihood per sample")
+
+    def _mark(self, color, sweeps, height):
+        """Dots for plain steps, triangles for extrapolated ones, crosses for rejected ones."""
+        history = self.history
+        plain = ~history["extrapolated"]
+        jumped = history["extrapolated"] & history["accepted"]
+        rejected = ~history["accepted"]
+        for chosen, marker, label in (
+            (plain, "o", None),
+            (jumped, "^", "extrapolated"),
+            (rejected, "x", "rejected"),
+        ):
+            if chosen.any():
+                self.ax_.plot(
+                    sweeps[chosen], height[chosen], marker, color=color, markersize=5, label=label
+                )

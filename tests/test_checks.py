@@ -1,0 +1,23 @@
+"""scikit-learn's estimator checks, none of which is expected to fail."""
+
+import pytest
+from common import TYPES
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from emix import GaussianMixture
+
+ESTIMATORS = [GaussianMixture(covariance_type=name) for name in TYPES]
+# One check fits four points of two features. Two spheres collapse onto them, whatever the
+# start, and the fit refuses as documented.
+ESTIMATORS += [
+    GaussianMixture(n_components=2, covariance_type=name) for name in TYPES if name != "spherical"
+]
+
+
+# checks fit tiny data for one or a few iterations
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+# and skip, with a warning, what needs array_api_compat
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+@parametrize_with_checks(ESTIMATORS)
+def test_estimator_check(estimator, check):
+    check(estimator)

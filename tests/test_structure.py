@@ -1,0 +1,102 @@
+"""Imports go one way, and only through public doors."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import emix
+
+PACKAGE = Path(emix.__file__).parent
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+ENGINE = sorted((PACKAGE / "_em").glob("*.py"))
+
+
+def imports(path):
+    """Absolute dotted names of all modules that a file imports from."""
+    package = ["emix", *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            yield ".".join([*base, *([node.module] if node.module else [])])
+            if node.level and not node.module:  # from . import name
+                yield from (".".join([*base, alias.name]) for alias in node.names)
+
+
+def identifier(path):
+    return str(path.relative_to(PACKAGE))
+
+
+def own(path):
+    return {name for name in imports(path) if name.split(".")[0] == "emix"}
+
+
+def test_the_imports_are_seen():
+    """The checks below can fail."""
+    assert "emix._em.blocks" in set(imports(PACKAGE / "_em" / "mixture.py"))
+    assert "numpy" in set(imports(PACKAGE / "_em" / "mixture.py"))
+    assert len(ENGINE) >= 9
+
+
+@pytest.mark.parametrize("path", ENGINE, ids=identifier)
+def test_the_engine_imports_numpy_scipy_and_itself_alone(path):
+    for name in imports(path):
+        top = name.split(".")[0]
+        allowed = top in sys.stdlib_module_names or top in {"numpy", "scipy"}
+        assert allowed or name.startswith("emix._em"), name
+
+
+@pytest.mark.parametrize("name", ["covariance", "posterior", "blocks", "squarem"])
+def test_the_ground_floor_imports_nothing_of_emix(name):
+    assert own(PACKAGE / "_em" / f"{name}.py") == set()
+
+
+def test_statistics_know_covariance_structures_alone():
+    assert own(PACKAGE / "_em" / "stats.py") <= {"emix._em.covariance"}
+
+
+def test_the_loop_knows_no_family():
+    assert own(PACKAGE / "_em" / "ascent.py") <= {"emix._em.squarem"}
+
+
+def test_engine_modules_form_no_cycle():
+    edges = {f"emix._em.{path.stem}": own(path) for path in ENGINE}
+    order = []
+    while edges:
+        free = [name for name, needs in edges.items() if not needs & edges.keys() - {name}]
+        assert free, f"cycle among {sorted(edges)}"
+        order += free
+        edges = {name: needs for name, needs in edges.items() if name not in free}
+    assert order.index("emix._em.stats") < order.index("emix._em.mixture")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=identifier)
+def test_no_private_module_of_another_package_is_imported(path):
+    for name in imports(path):
+        if name.split(".")[0] not in {"emix", "__future__"}:
+            assert not any(part.startswith("_") for part in name.split(".")), name
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=identifier)
+def test_no_private_name_of_scikit_learn_is_imported(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sklearn"):
+            assert not [alias.name for alias in node.names if alias.name.startswith("_")]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=identifier)
+def test_no_path_of_a_machine_is_written_down(path):
+    text = path.read_text(encoding="utf-8")
+    pattern = r"(?<![\w.:/])(/(home|root|work|tmp|Users|usr|opt|var|mnt)\b|[A-Z]:\\)"
+    assert not re.search(pattern, text)
+
+
+def test_public_names():
+    assert set(emix.__all__) >= {"GaussianMixture", "datasets", "__version__"}
+    for name in emix.__all__:
+        assert hasattr(emix, name)
+    assert re.fullmatch(r"\d+\.\d+\.\d+.*", emix.__version__)
