@@ -128,7 +128,6 @@ class Observer:
         pass
 
 
-@np.errstate(divide="ignore")  # log of a weight that is zero
 def fit_mixture(
     X: np.ndarray,
     weight: np.ndarray | None,

@@ -329,12 +329,24 @@ callable, default='kmeans'
         attributes = _attributes(settings, fit, X.dtype)
         self._warn(settings, fit)
         for name in ("n_features_in_", "feature_names_in_"):
-            self.__dict__.pop(name, None)
-            if hasattr(checked, name):
-                attributes[name] = getattr(checked, name)
-        self.__dict__.update(attributes)
-        tasks.end(lambda: attributes)
+            attributes[name] = getattr(checked, name, None)
+        before = self.__dict__.copy()
+        try:
+            self._publish(attributes)
+            tasks.end(lambda: attributes)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
         return X
+
+    def _publish(self, attributes: dict) -> None:
+        """Set attributes; None removes one of an earlier fit."""
+        for name, value in attributes.items():
+            if value is None:
+                self.__dict__.pop(name, None)
+            else:
+                setattr(self, name, value)
 
     def _settings(self, X, weight, rng) -> Settings:
         """The constructor's parameters, checked against the data."""

@@ -46,9 +46,8 @@ class Scorer:
         self._params = Params(weights, means, covariances, factors, np.zeros((), dtype=int))
         self._log_unit = -float(np.log(self._scale).sum())
         noise = np.zeros(means.shape[1])
-        with np.errstate(divide="ignore"):
-            eta = natural(structure, self._params, np.zeros_like(means), noise)
-            self._kernel: Kernel = choose(structure, self._params, eta, noise, None)
+        eta = natural(structure, self._params, np.zeros_like(means), noise)
+        self._kernel: Kernel = choose(structure, self._params, eta, noise, None)
 
     def each(self, X: np.ndarray, write: Callable) -> None:
         """write(start, stop, buffers, log_joint, common) for all blocks: log_joint (K, m) +

@@ -94,6 +94,7 @@ class Ascent:
         self._before = None  # the last M-step's gain, if the step from it was plain
         self._following = None  # the M-step's parameters, once this point is assessed
         self._stuck = ""
+        self._announced = 0
         # what the next entry of passes says: energy, objective, extrapolated
         self._arrival = (self._stats.value, self._stats.value, False)
 
@@ -103,19 +104,20 @@ class Ascent:
         """Climb until the estimated remaining gain of the objective is at most tol, or
         max_iter M-steps are made in all. ``watch`` is called after each; True stops."""
         while True:
-            fresh = self._following is None
-            if fresh:
+            if self._following is None:
                 self._assess()
             n_iter = len(self.passes) - 1
+            fresh, self._announced = n_iter > self._announced, n_iter
+            stopped = fresh and watch is not None and watch(self)
             if n_iter and tol > 0.0 and self._remaining <= max(tol, self._noise()):
                 return self._result(True, f"estimated remaining gain at most tol={tol:g}")
             if self._stuck:
                 return self._result(False, self._stuck)
-            if watch is not None and fresh and n_iter and watch(self):
+            if stopped:
                 return self._result(False, "stopped by a callback")
             if n_iter >= max_iter:
                 return self._result(False, f"max_iter={max_iter} reached")
-            self._sweep(max_iter - n_iter)
+            self._sweep()
 
     @property
     def objective(self) -> float:
@@ -149,10 +151,12 @@ class Ascent:
             self._bound = self._model.rounding(self._stats, self._following)
         return self._bound
 
-    def _sweep(self, sweeps_left: int) -> None:
-        """To the next point; two sweeps if an extrapolated one is tried in vain."""
+    def _sweep(self) -> None:
+        """To an extrapolated point or, where there is none, the M-step's; nowhere if F is
+        lower at the extrapolated one, which is then not tried again."""
         trial = self._extrapolate()
-        if trial is not None and (self._try_extrapolated(trial) or sweeps_left == 1):
+        if trial is not None:
+            self._try_extrapolated(trial)
             return
         tried = self._model.e_step(self._following)
         gain = tried.value - self.objective
@@ -164,17 +168,16 @@ class Ascent:
         self._gain, self._before = gain, self._after
         self._arrive(self._following, tried, energy, extrapolated=False)
 
-    def _try_extrapolated(self, trial: Any) -> bool:
+    def _try_extrapolated(self, trial: Any) -> None:
         energy = self._model.expected(self._stats, trial) + self._entropy
         tried = self._model.e_step(trial)
         if tried.value < self.objective:
             self.passes.append(Pass(energy, tried.value, self._remaining, True, False))
             self._squarem.rejected()
-            return False
+            return
         self._squarem.accepted()
         self._before = None
         self._arrive(trial, tried, energy, extrapolated=True)
-        return True
 
     def _arrive(self, params: Any, stats: Any, energy: float, extrapolated: bool) -> None:
         self.params, self._stats, self._following = params, stats, None

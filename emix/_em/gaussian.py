@@ -18,7 +18,6 @@ for origins o_k of their choosing:
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +26,7 @@ from .covariance import Dense, Structure
 from .stats import Stats, layout_of
 
 _ROUNDING = 8 * 2.0**-53
+_LOG_ZERO = -1e300
 LOG_2PI = float(np.log(2.0 * np.pi))
 
 # Moments about one origin lose about tr(P_k) |mu_k|² of the 1e16 that a float64 resolves.
@@ -58,6 +58,14 @@ class Natural(NamedTuple):
     precision: np.ndarray
 
 
+def _log_weights(weights: np.ndarray) -> np.ndarray:
+    """log pi_k; for a weight of zero a finite number that exp() takes to zero, as 0 log 0 = 0."""
+    if weights.all():
+        return np.log(weights)
+    used = weights > 0.0
+    return np.where(used, np.log(np.where(used, weights, 1.0)), _LOG_ZERO)
+
+
 def natural(structure: Structure, params: Params, origin: np.ndarray, noise: np.ndarray) -> Natural:
     """Natural parameters about the given origins.
 
@@ -65,7 +73,7 @@ def natural(structure: Structure, params: Params, origin: np.ndarray, noise: np.
     """
     form, (n_components, d) = structure.form, params.means.shape
     precision = form.precision(params.factors)
-    const = np.log(params.weights) + (form.log_det(params.factors, d) - 0.5 * d * LOG_2PI)
+    const = _log_weights(params.weights) + (form.log_det(params.factors, d) - 0.5 * d * LOG_2PI)
     if noise.any():
         const = const - 0.5 * form.variances(precision, d) @ noise
     offset = params.means - origin
@@ -90,16 +98,12 @@ def about(structure: Structure, stats: Stats, origin: np.ndarray) -> Stats:
 
 def expected_log_joint(stats: Stats, eta: Natural) -> float:
     """sum_i sum_k resp_ik log_joint_ik = <stats, eta>, eta about the statistics' origins."""
-    value = float(stats.vector @ eta.vector)
-    if math.isnan(value):  # 0 log 0 = 0
-        value = float(np.where(stats.vector == 0.0, 0.0, eta.vector) @ stats.vector)
-    return value
+    return float(stats.vector @ eta.vector)
 
 
 def rounding_of_expected(stats: Stats, eta: Natural) -> float:
     """A bound on the rounding error of ``expected_log_joint``."""
-    sizes = np.where(stats.vector == 0.0, 0.0, np.abs(eta.vector))
-    return _ROUNDING * float(np.abs(stats.vector) @ sizes)
+    return _ROUNDING * float(np.abs(stats.vector) @ np.abs(eta.vector))
 
 
 class Buffers(NamedTuple):
