@@ -9,7 +9,7 @@ import numpy as np
 from ._em.blocks import Rows, block_rows
 from ._em.covariance import Isotropic, Structure
 from ._em.gaussian import Kernel, Params, choose, natural
-from ._em.posterior import soft
+from ._em.posterior import log_evidence
 from ._fitting import is_parallel
 from ._threads import thread_budget
 
@@ -77,8 +77,8 @@ class Scorer:
         out = np.empty(len(X))
 
         def write(start, stop, buffers, log_joint, common):
-            soft(log_joint, buffers.resp, buffers.value, buffers.norm)
-            out[start:stop] = buffers.value + common
+            value = log_evidence(log_joint, buffers.resp, buffers.work, buffers.norm)
+            out[start:stop] = value + common
 
         self.each(X, write)
         return out
@@ -88,7 +88,7 @@ class Scorer:
         out = np.empty((len(X), len(self._params.weights)), dtype=X.dtype)
 
         def write(start, stop, buffers, log_joint, common):
-            soft(log_joint, buffers.resp, buffers.value, buffers.norm)
+            log_evidence(log_joint, buffers.resp, buffers.work, buffers.norm)
             np.multiply(buffers.resp, buffers.norm, out=out[start:stop].T)
 
         self.each(X, write)

@@ -18,7 +18,7 @@ from scipy.special import logsumexp, softmax
 
 from emix._em.covariance import FULL
 from emix._em.gaussian import Panels, Params, Products, Residuals
-from emix._em.posterior import hard, soft
+from emix._em.posterior import hard, log_evidence, soft
 
 SIZES = [(1, 1), (1, 3), (2, 1), (2, 4), (7, 3), (30, 2), (61, 3)]
 
@@ -144,12 +144,38 @@ def test_the_cheap_kernel_serves_few_features_and_the_panels_many():
 # --- rules ----------------------------------------------------------------------------------
 
 
-def apply(rule, log_joint):
-    """Values (m,) and normalised responsibilities (K, m)."""
-    out, value, norm = np.empty_like(log_joint), *np.empty((2, log_joint.shape[1]))
+def ruled(rule, log_joint, weight=None):
+    """The sum of the rows' values, and normalised responsibilities (K, m)."""
+    out, work, norm = np.empty_like(log_joint), *np.empty((2, log_joint.shape[1]))
     with np.errstate(all="ignore"):
-        rule(log_joint.copy(), out, value, norm)
-    return value, out * norm
+        total = rule(log_joint.copy(), out, work, norm, weight)
+    return total, out * norm
+
+
+def apply(rule, log_joint):
+    """Values row by row (m,), by weights that pick a row, and responsibilities (K, m)."""
+    total, resp = ruled(rule, log_joint)
+    picks = np.eye(log_joint.shape[1])
+    value = np.array([ruled(rule, log_joint, pick)[0] for pick in picks])
+    assert_allclose(total, value.sum(), rtol=1e-13, atol=1e-12)
+    return value, resp
+
+
+@pytest.mark.parametrize("m", [1, 7, 8, 9, 64, 1001])
+@pytest.mark.parametrize("spread", [1.0, 30.0, 300.0])
+def test_soft_rule_sums_logarithms_of_products(m, spread):
+    """Groups of eight evidences are multiplied where that is safe, and only there."""
+    log_joint = np.random.RandomState(m).normal(scale=spread, size=(2, m)) - spread
+    total, _ = ruled(soft, log_joint)
+    assert_allclose(total, logsumexp(log_joint, axis=0).sum(), rtol=1e-13)
+
+
+def test_log_evidence_is_the_value_of_each_row():
+    log_joint = np.random.RandomState(5).normal(scale=200.0, size=(3, 50))
+    out, work, norm = np.empty_like(log_joint), *np.empty((2, 50))
+    with np.errstate(all="ignore"):
+        value = log_evidence(log_joint, out, work, norm)
+    assert_allclose(value, logsumexp(log_joint, axis=0), rtol=1e-14)
 
 
 @pytest.mark.parametrize("n_components", [1, 2, 5])

@@ -11,8 +11,8 @@ import numpy as np
 
 # Large enough that threads meet rarely at the interpreter's lock (each NumPy call should take
 # tens of microseconds), small enough for the caches.
-BLOCK_BYTES = 4 * 1024 * 1024
-_FEWEST_ROWS, _MOST_ROWS = 512, 16384
+BLOCK_BYTES = 3 * 1024 * 1024
+_FEWEST_ROWS, _MOST_ROWS = 512, 32768
 # Partial sums are formed per share of the grid, whatever the number of threads, and added
 # in order: the bits of the total do not depend on who did what.
 _SHARES, _SHARES_BYTES = 32, 64 * 1024 * 1024
@@ -28,7 +28,11 @@ def block_rows(bytes_per_row: int) -> int:
 
 
 def spans(n: int, rows: int) -> list[Span]:
-    return [(start, min(start + rows, n)) for start in range(0, n, rows)]
+    """Blocks of at most this many rows; an even number of them unless it is one, and sizes
+    that differ by one at most: two threads get the same work and buffers fit all blocks."""
+    count = -(-n // rows)
+    count += count % 2 if count > 1 else 0
+    return list(pairwise(n * i // count for i in range(count + 1)))
 
 
 def shares(blocks: list[Span], size: int = 1) -> list[list[Span]]:

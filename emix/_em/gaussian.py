@@ -114,7 +114,7 @@ class Buffers(NamedTuple):
     log_joint: np.ndarray
     resp: np.ndarray
     scratch: np.ndarray
-    value: np.ndarray
+    work: np.ndarray
     norm: np.ndarray
 
 
@@ -232,8 +232,8 @@ class Panels:
             white = buffers.scratch[: (b - a) * n_components]
             rows = self.rows[a * n_components : b * n_components, : b + 1]
             np.matmul(rows, buffers.features[: b + 1], out=white)
-            np.square(white, out=white)
-            out += np.add.reduce(white.reshape(b - a, *out.shape), axis=0, out=buffers.resp)
+            cube = white.reshape(b - a, *out.shape)
+            out += np.einsum("akm,akm->km", cube, cube, out=buffers.resp)
         out *= -0.5
         out += self.const
         return out

@@ -14,6 +14,7 @@ import numpy as np
 from .blocks import Rows, block_rows
 from .covariance import Factored, Structure
 from .gaussian import (
+    Buffers,
     Kernel,
     Natural,
     Params,
@@ -116,7 +117,8 @@ class Mixture:
         kernel = self.kernel(params)
 
         def responsibilities(buffers, start, stop):
-            self.rule(kernel.log_joint(buffers), buffers.resp, buffers.value, buffers.norm)
+            log_joint, weight = kernel.log_joint(buffers), self.rows.weights(start, stop)
+            return self.rule(log_joint, buffers.resp, buffers.work, buffers.norm, weight)
 
         return self._statistics(kernel, responsibilities)
 
@@ -125,8 +127,8 @@ class Mixture:
 
         def responsibilities(buffers, start, stop):
             buffers.resp[:] = resp(start, stop).T
-            buffers.value.fill(0.0)
             buffers.norm.fill(1.0)
+            return 0.0
 
         return self._statistics(self.kernel(params), responsibilities)
 
@@ -143,35 +145,30 @@ class Mixture:
             with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
                 for start, stop in share:
                     buffers = self._loaded(kernel, start, stop)
-                    responsibilities(buffers, start, stop)
-                    value, scale = buffers.value, buffers.norm
+                    sums[0] += responsibilities(buffers, start, stop)
                     weight = rows.weights(start, stop)
-                    if weight is None:
-                        sums[0] += value.sum()
-                    else:
-                        sums[0] += value @ weight
-                        scale *= weight
-                    kernel.accumulate(buffers, scale, sums[1:])
+                    if weight is not None:
+                        buffers.norm[...] *= weight
+                    kernel.accumulate(buffers, buffers.norm, sums[1:])
             return sums
 
         sums = rows.reduce(work, block_rows(kernel.bytes_per_row), kernel.size)
         sums = sums / rows.total_weight
         return kernel.stats(float(sums[0]), sums[1:])
 
-    def _loaded(self, kernel: Kernel, start: int, stop: int):
+    def _loaded(self, kernel: Kernel, start: int, stop: int) -> Buffers:
         """This thread's buffers for the kernel, holding the rows; those that already do,
         because the data are one block, are left as they are."""
-        key = (type(kernel), stop - start)
         held = getattr(self._local, "held", None)
-        if held is None or held[0] != key:
-            held = (key, kernel.buffers(stop - start), [None])
-            self._local.held = held
-        _, buffers, span = held
-        if span[0] != (start, stop):
+        if held is None or held.kind is not type(kernel) or held.rows < stop - start:
+            # blocks differ by one row at most, and a smaller one may come first
+            held = self._local.held = _Held(kernel, min(stop - start + 1, self.rows.n))
+        if held.span != (start, stop):
+            held.span = (start, stop)
+            buffers = held.narrowed(stop - start)
             self.rows.read(start, stop, buffers.z)
             kernel.prepare(buffers)
-            span[0] = (start, stop)
-        return buffers
+        return held.narrowed(stop - start)
 
     def expected(self, stats: Stats, params: Params) -> float:
         """E_q[log p(x, z | params)]; F is this plus the entropy of q."""
@@ -235,3 +232,18 @@ class Mixture:
 
     def about(self, stats: Stats, origin: np.ndarray) -> Stats:
         return about(self.structure, stats, origin)
+
+
+class _Held:
+    """Buffers that a thread keeps from block to block."""
+
+    def __init__(self, kernel: Kernel, rows: int):
+        self.kind, self.rows, self.span = type(kernel), rows, None
+        self._views = {rows: kernel.buffers(rows)}
+
+    def narrowed(self, rows: int) -> Buffers:
+        """The buffers' first columns."""
+        if rows not in self._views:
+            whole = self._views[self.rows]
+            self._views[rows] = Buffers(*(array[..., :rows] for array in whole))
+        return self._views[rows]

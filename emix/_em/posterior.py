@@ -1,14 +1,12 @@
-"""E-step rules: log_joint (K, m) -> the row's value and its responsibilities.
+"""E-step rules: log_joint (K, m) -> responsibilities, and the sum of the rows' values.
 
 A rule maximises <q, log_joint> + H(q) over the q it allows, for every row (column of the
-block). It writes *unnormalised* responsibilities into ``out``, and into ``value`` and
-``norm``, both (m,),
+block). It writes *unnormalised* responsibilities into ``out`` and the factors that normalise
+them into ``norm`` (m,), resp = out * norm, and returns the maxima summed over the rows, with
+their weights (m,) if there are any; ``work`` (m,) is its to use.
 
-    value = the maximum,
-    norm such that resp = out * norm.
-
-Leaving that product to the caller saves a sweep over (K, m): it can be put on the smaller
-factor of the matrix product that follows, together with the sample weights.
+Leaving the product out * norm to the caller saves a sweep over (K, m): it can be put on the
+smaller factor of the matrix product that follows, together with the sample weights.
 """
 
 from __future__ import annotations
@@ -17,34 +15,70 @@ import math
 
 import numpy as np
 
+# Logarithms are dear: that of a product of so many evidences takes the place of as many.
+_GROUP = 8
 
-def soft(log_joint, out, value, norm) -> None:
-    """q = p(z | x): value = log sum_k exp(log_joint_k), resp = exp(log_joint - value).
 
-    The row's maximum is subtracted only if it must be: as long as the sum is a normal
-    number, what underflowed in it is below its last bit. total * (1 / total) is finite for
-    exactly those rows, which one scalar product checks for all.
+def soft(log_joint, out, work, norm, weight) -> float:
+    """q = p(z | x): value = log sum_k exp(log_joint_k), resp = exp(log_joint - value)."""
+    top = _exponentials(log_joint, out, work, norm)
+    if weight is None:
+        return _sum_of_logs(work) + (0.0 if top is None else float(top.sum()))
+    np.log(work, out=work)
+    if top is not None:
+        work += top
+    return float(work @ weight)
+
+
+def log_evidence(log_joint, out, work, norm) -> np.ndarray:
+    """The soft rule's values row by row, log p(x), (m,)."""
+    top = _exponentials(log_joint, out, work, norm)
+    np.log(work, out=work)
+    if top is not None:
+        work += top
+    return work
+
+
+def _exponentials(log_joint, out, total, norm):
+    """out = exp(log_joint - top), total its sum over components, norm = 1 / total.
+
+    top is the row's maximum, or None for zero: as long as the sum is a normal number, what
+    underflowed in it is below its last bit.
     """
     np.exp(log_joint, out=out)
-    np.add.reduce(out, axis=0, out=value)
-    np.reciprocal(value, out=norm)
-    if math.isfinite(value @ norm):
-        np.log(value, out=value)
-        return
+    np.add.reduce(out, axis=0, out=total)
+    np.reciprocal(total, out=norm)
+    if _all_normal(total, norm):
+        return None
     top = log_joint.max(axis=0)
     np.subtract(log_joint, top, out=out)
     np.exp(out, out=out)
-    np.add.reduce(out, axis=0, out=value)
-    np.reciprocal(value, out=norm)
-    np.log(value, out=value)
-    value += top
+    np.add.reduce(out, axis=0, out=total)
+    np.reciprocal(total, out=norm)
+    return top
 
 
-def hard(log_joint, out, value, norm) -> None:
+def _all_normal(number: np.ndarray, reciprocal: np.ndarray) -> bool:
+    """x * (1 / x) is finite for exactly those x; one scalar product checks them all."""
+    return math.isfinite(number @ reciprocal)
+
+
+def _sum_of_logs(number: np.ndarray) -> float:
+    """sum_i log x_i, by the logarithms of products of _GROUP of them where these are normal
+    numbers."""
+    size = len(number) // _GROUP * _GROUP
+    product = np.multiply.reduce(number[:size].reshape(_GROUP, -1), axis=0)
+    if not _all_normal(product, np.reciprocal(product)):
+        return float(np.log(number).sum())
+    return float(np.log(product).sum() + np.log(number[size:]).sum())
+
+
+def hard(log_joint, out, work, norm, weight) -> float:
     """q one-hot: value = max_k log_joint_k, resp = 1 at the first maximiser, else 0."""
     labels = log_joint.argmax(axis=0)
     columns = np.arange(labels.size)
-    value[:] = log_joint[labels, columns]
     norm.fill(1.0)
     out.fill(0.0)
     out[labels, columns] = 1.0
+    value = log_joint[labels, columns]
+    return float(value.sum() if weight is None else value @ weight)
