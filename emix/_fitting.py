@@ -225,15 +225,10 @@ class Starts:
             run = _judge(ground, result)
             self.n_collapsed += run.collapsed
             if not run.collapsed:
-                found.append((climb, run))
-        found = [pair for pair in found if not pair[1].degenerate] or found
-        found.sort(key=lambda pair: -pair[1].result.objective)
-        best = found[0][1].result.objective if found else 0.0
-        return [
-            climb
-            for climb, run in found
-            if climb is found[0][0] or run.result.objective + run.result.remaining > best
-        ]
+                found.append((climb, run.degenerate))
+        healthy = [climb for climb, degenerate in found if not degenerate]
+        kept = sorted(healthy or [climb for climb, _ in found], key=lambda c: -c.objective)
+        return kept[:1] + [c for c in kept[1:] if c.within_reach > kept[0].objective]
 
     def _draw(self, sample: Mixture) -> Params:
         settings = self._settings

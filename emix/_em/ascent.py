@@ -14,9 +14,9 @@ from .squarem import Plain, Squarem
 
 # Gains per sample above this are far from rounding errors in any model worth climbing.
 _CLEAR = 1e-6
-# Under extrapolation a direction this slow may be left unseen. Over overlapping mixtures, with
-# rates of up to 0.9995, the estimate was a bound from here on (0.995 fell short by 2.4 times).
-_HIDDEN_RATE = 0.999
+# Over overlapping mixtures, with rates of up to 0.9995, the estimate was a bound with this
+# multiple of the longest extrapolation; without any it fell short by up to 5000 times.
+_REACHES = 5.0
 
 
 class Pass(NamedTuple):
@@ -55,24 +55,29 @@ class RemainingGain:
 
     r is the ratio of two consecutive M-step gains, which is available without a further
     sweep; the largest of the last few is used. Just after an extrapolation the fast
-    directions hide the slow ones, so r is then not taken to be below ``least_rate``.
+    directions hide the slow ones, so that 1 / (1 - r) is then not taken to be less than some
+    multiple of the longest extrapolation so far, which is about that long.
     """
 
     _MEMORY = 4
 
-    def __init__(self, least_rate: float):
-        self._least_rate = least_rate
+    def __init__(self):
         self._rates: list[float] = []
+        self.likely = math.inf  # the estimate by the rates that were seen
 
-    def update(self, gain: float, before: float, after: float) -> float:
+    def update(self, gain: float, before: float, after: float, reach: float) -> float:
         """gain of the last plain step, whose M-step gained ``before``; the next will gain
         ``after``."""
         rate = after / before if before > 0.0 else 0.0
         self._rates = [*self._rates[-self._MEMORY + 1 :], rate]
-        rate = max(*self._rates, self._least_rate)
-        if rate >= 1.0:
-            return math.inf
-        return max(gain, before) * rate / (1.0 - rate)
+        gain = max(gain, before)
+        self.likely = _series(gain, max(self._rates))
+        return max(self.likely, _REACHES * reach * gain)
+
+
+def _series(gain: float, rate: float) -> float:
+    """g r + g r² + ..."""
+    return gain * rate / (1.0 - rate) if rate < 1.0 else math.inf
 
 
 class Ascent:
@@ -86,7 +91,7 @@ class Ascent:
     def __init__(self, model: Any, params: Any, *, accelerate: bool):
         self._model, self.params = model, params
         self._squarem = Squarem() if accelerate else Plain()
-        self._gauge = RemainingGain(_HIDDEN_RATE if accelerate else 0.0)
+        self._gauge = RemainingGain()
         self._stats = model.e_step(params)
         self.passes: list[Pass] = []
         self._remaining = math.inf
@@ -120,6 +125,11 @@ class Ascent:
             self._sweep()
 
     @property
+    def within_reach(self) -> float:
+        """The objective that the climb seems to lead to."""
+        return self.objective + self._gauge.likely
+
+    @property
     def objective(self) -> float:
         return self._stats.value
 
@@ -137,7 +147,8 @@ class Ascent:
         self._bound = None
         self._squarem.push(stats)
         if self._before is not None:
-            self._remaining = self._gauge.update(self._gain, self._before, self._after)
+            reach = self._squarem.reach
+            self._remaining = self._gauge.update(self._gain, self._before, self._after, reach)
             if max(self._after, self._gain) <= self._noise():
                 self._remaining = min(self._remaining, self._noise())
         energy, value, extrapolated = self._arrival

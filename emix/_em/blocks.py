@@ -44,12 +44,30 @@ def shares(blocks: list[Span], size: int = 1) -> list[list[Span]]:
 
 @contextmanager
 def workers(n_threads: int) -> Iterator[Mapper]:
-    """A map that keeps its order, over this many threads."""
+    """A map that keeps its order, over this many threads, the calling one included.
+
+    Each gets a run of consecutive items: one hand-over per thread and call.
+    """
     if n_threads == 1:
         yield map
         return
-    with ThreadPoolExecutor(n_threads) as pool:
-        yield pool.map
+    with ThreadPoolExecutor(n_threads - 1) as pool:
+
+        def mapped(work, items):
+            items = list(items)
+            edges = [len(items) * i // n_threads for i in range(n_threads + 1)]
+            own, *others = [items[a:b] for a, b in pairwise(edges)]
+            futures = [pool.submit(_all, work, run) for run in others if run]
+            results = _all(work, own)
+            for future in futures:
+                results += future.result()
+            return results
+
+        yield mapped
+
+
+def _all(work: Callable, items: list) -> list:
+    return [work(item) for item in items]
 
 
 class Rows:

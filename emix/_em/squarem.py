@@ -16,8 +16,10 @@ class Squarem:
     def __init__(self):
         self._iterates = []
         self._limit = 4.0
+        self.reach = 1.0  # the longest |r| / |v| whose step did not lower the objective
         self._proposed = None
         self._at_limit = False
+        self._length = 1.0
 
     def push(self, iterate) -> None:
         """The next iterate of the plain map."""
@@ -36,7 +38,7 @@ class Squarem:
         v = s2 - s1 - r
         norm = v.squared_norm()
         length = (r.squared_norm() / norm) ** 0.5 if norm > 0.0 else 1.0
-        self._at_limit = length >= self._limit
+        self._length, self._at_limit = length, length >= self._limit
         length = min(length, self._limit)
         for _ in range(6):
             if length <= 1.0 + 1e-9:
@@ -50,6 +52,7 @@ class Squarem:
 
     def accepted(self) -> None:
         """The proposal did not lower the objective: it starts the next cycle."""
+        self.reach = max(self.reach, self._length)
         if self._at_limit:
             self._limit *= _GROWTH
         self._iterates = [self._proposed]
@@ -62,6 +65,8 @@ class Squarem:
 
 class Plain:
     """No extrapolation."""
+
+    reach = 0.0
 
     def push(self, iterate) -> None:
         pass

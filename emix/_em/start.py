@@ -18,6 +18,7 @@ from .mixture import Mixture
 SAMPLE_ROWS = 16384
 _ROWS_PER_COMPONENT = 128
 _LLOYD_PASSES = 8
+_COLUMNS = 4096
 # Directions with less than this share of the largest variance do not tell clusters apart.
 _WHITEN = 1e-12
 
@@ -122,28 +123,32 @@ def _squared_distances(y, squares, chosen):
     return np.maximum(distances, 0.0, out=distances)
 
 
-def _nearest(y: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Index of the nearest column of centres (q, K) for every column of y (q, n)."""
-    labels = np.empty(y.shape[1], dtype=np.intp)
+def _assignments(y: np.ndarray, centres: np.ndarray):
+    """(start, stop, index of the nearest column of centres (q, K)) for the columns of y."""
     half = 0.5 * np.vecdot(centres.T, centres.T)[:, None]
-    for start, stop in spans(len(labels), 4096):
-        scores = centres.T @ y[:, start:stop] - half
-        scores.argmax(axis=0, out=labels[start:stop])
-    return labels
+    for start, stop in spans(y.shape[1], _COLUMNS):
+        yield start, stop, (centres.T @ y[:, start:stop] - half).argmax(axis=0)
+
+
+def _nearest(y: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    return np.concatenate([labels for _, _, labels in _assignments(y, centres)])
 
 
 def _lloyd(y: np.ndarray, weight: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Labels after some passes of k-means: good enough to start EM from."""
-    labels = None
+    q, n_components = centres.shape
     for _ in range(_LLOYD_PASSES):
-        previous, labels = labels, _nearest(y, centres)
-        if previous is not None and np.array_equal(labels, previous):
+        sums, mass = np.zeros((q, n_components)), np.zeros(n_components)
+        for start, stop, labels in _assignments(y, centres):
+            assigned = np.zeros((stop - start, n_components))
+            assigned[np.arange(stop - start), labels] = weight[start:stop]
+            sums += y[:, start:stop] @ assigned
+            mass += assigned.sum(axis=0)
+        moved = np.where(mass > 0.0, sums / np.where(mass > 0.0, mass, 1.0), centres)
+        if np.array_equal(moved, centres):
             break
-        assigned = np.zeros((len(labels), centres.shape[1]))
-        assigned[np.arange(len(labels)), labels] = weight
-        mass = assigned.sum(axis=0)
-        centres = np.where(mass > 0.0, (y @ assigned) / np.where(mass > 0.0, mass, 1.0), centres)
-    return labels
+        centres = moved
+    return _nearest(y, centres)
 
 
 def kmeans(model: Mixture, n_components: int, rng: np.random.RandomState) -> Params:
