@@ -25,6 +25,7 @@ MEMORY_PASSES = 2
 SEEDS_PER_ROUND = 10
 
 CLOSE = 1e-6  # "at the maximum": mean log-likelihood this close to the best found
+OWN_STOP = "emix, own stop"
 TIGHT = 1e-10  # tolerance of the runs that look for the best
 TOLERANCES = (1e-7, 1e-8, 1e-9, TIGHT)  # the first that ends within CLOSE is timed
 
@@ -58,13 +59,14 @@ def passes(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
 def maximum(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
     """Seconds until the mean log-likelihood is within CLOSE of the best found by any peer.
 
-    Peers without acceleration make as many passes as a recorded run of scikit-learn needed.
+    Every peer makes as many passes as it needs for that, which a recorded run tells; no peer
+    pays for finding out. ``own_stop`` is a fit of emix that stops by its own rule.
     """
     problem = make(cell)
     trace = SklearnPeer().maximise(problem, TIGHT).trace
     accelerated = [peer for peer in peers if isinstance(peer, EmixPeer)]
     best = max([*trace, *(_score(problem, peer.maximise(problem, TIGHT)) for peer in accelerated)])
-    needed = next((i for i, value in enumerate(trace) if value >= best - CLOSE), None)
+    needed = _first_close(trace, best)
     fits = _fits_to_maximum(problem, peers, needed, best)
     last: dict[str, Fitted] = {}
 
@@ -186,10 +188,17 @@ def _fits_to_maximum(
         if isinstance(peer, EmixPeer):
             tol = _tolerance(peer, problem, best)
             if tol is not None:
-                fits[peer.name] = lambda peer=peer, tol=tol: peer.maximise(problem, tol)
+                own = _first_close(peer.maximise(problem, tol).trace, best) + 1
+                fits[peer.name] = lambda peer=peer, own=own: peer.climb(problem, own)
+                fits[OWN_STOP] = lambda peer=peer, tol=tol: peer.maximise(problem, tol)
         elif needed is not None:
             fits[peer.name] = lambda peer=peer: peer.fit(problem, needed)
     return fits
+
+
+def _first_close(trace: Iterable[float], best: float) -> int | None:
+    """Index of the first pass that ends within CLOSE of the best."""
+    return next((i for i, value in enumerate(trace) if value >= best - CLOSE), None)
 
 
 def _tolerance(peer: EmixPeer, problem: Problem, best: float) -> float | None:

@@ -98,7 +98,10 @@ MAXIMUM_CELLS = (
     Cell("full", 50_000, 2, 2, 0.6, seed=1),
 )
 
-FIT_CELLS = (Cell("full", 1000, 2, 3, quick=True),)
+FIT_CELLS = (
+    Cell("full", 1000, 2, 3, 6.0, quick=True),
+    Cell("full", 1000, 2, 3, quick=True),
+)
 
 MEMORY_CELLS = (
     Cell("full", 200_000, 10, 50, quick=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from measures import OWN_STOP
 from timing import geometric_mean
 
 Rows = Sequence[dict]
@@ -80,6 +81,7 @@ def maximum(rows: Rows, peers: Sequence[str], limits: dict | None) -> str:
         "plain passes",
         f"{subject} passes",
         *(f"{label(peer)}, s" for peer in peers),
+        "emix to its own stop, s",
         *(f"{subject} x {label(peer)}" for peer in others),
         "short of best",
     ]
@@ -88,13 +90,13 @@ def maximum(rows: Rows, peers: Sequence[str], limits: dict | None) -> str:
             row["cell"],
             _count(row["plain_passes"]),
             _count(row["passes"].get(subject)),
-            *(number(_median(row["seconds"].get(peer))) for peer in peers),
+            *(number(_median(row["seconds"].get(peer))) for peer in (*peers, OWN_STOP)),
             *(spread(row["faster_than"].get(peer)) for peer in others),
             _difference(max(row["short_of_best"].values(), default=None)),
         ]
         for row in rows
     ]
-    blank = [""] * (2 + len(peers))
+    blank = [""] * (3 + len(peers))
     for name, reduce in (("geometric mean", geometric_mean), ("minimum", min)):
         reduced = [number(_reduced(rows, peer, reduce)) for peer in others]
         body.append([name, *blank, *reduced, ""])

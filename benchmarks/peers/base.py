@@ -80,6 +80,10 @@ class EstimatorPeer(Peer):
         """Fit as a user would, until the peer's own rule with tolerance `tol` stops it."""
         return self._fit(problem, max_iter=max_passes, tol=tol, **self.best)
 
+    def climb(self, problem: Problem, n_passes: int) -> Fitted:
+        """Exactly `n_passes` passes on the way to the maximum."""
+        return self._fit(problem, max_iter=n_passes, tol=0.0, **self.best)
+
     def default_fit(self, X: np.ndarray, n_components: int, seed: int) -> tuple[float, float]:
         """Seconds of a whole fit by default parameters, and the mean log-likelihood reached."""
         model = self._estimator()(n_components, random_state=seed)

@@ -11,7 +11,7 @@ import numpy as np
 
 # Large enough that threads meet rarely at the interpreter's lock (each NumPy call should take
 # tens of microseconds), small enough for the caches.
-BLOCK_BYTES = 3 * 1024 * 1024
+BLOCK_BYTES = 5 * 512 * 1024
 _FEWEST_ROWS, _MOST_ROWS = 512, 32768
 # Partial sums are formed per share of the grid, whatever the number of threads, and added
 # in order: the bits of the total do not depend on who did what.

@@ -209,13 +209,13 @@ class Mixture:
         structure, outer = self.structure, self.structure.form.outer
         if "means" in self.frozen:
             shift = means - stats.origin
-            moved = outer(shift, shift) - outer(centre, shift) - outer(shift, centre)
+            taken = outer(centre, shift) + outer(shift, centre) - outer(shift, shift)
         else:
-            moved = -outer(centre, centre)
+            taken = outer(centre, centre)
         if structure.pooled:
-            moved = structure.over_components(stats.weight, moved)
-            return (stats.second + moved) / stats.weight.sum()
-        return structure.over_components(1.0 / weight, stats.second) + moved
+            taken = structure.over_components(stats.weight, taken)
+            return (stats.second - taken) / stats.weight.sum()
+        return structure.over_components(1.0 / weight, stats.second) - taken
 
     def feasible(self, stats: Stats) -> bool:
         """Whether extrapolated statistics can be those of some data."""

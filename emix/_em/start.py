@@ -11,7 +11,7 @@ import numpy as np
 
 from .blocks import Rows, spans
 from .covariance import Dense
-from .gaussian import Params
+from .gaussian import LOG_2PI, Params
 from .mixture import Mixture
 
 # Starts are computed from at most this many rows (or so many per component).
@@ -19,6 +19,8 @@ SAMPLE_ROWS = 16384
 _ROWS_PER_COMPONENT = 128
 _LLOYD_PASSES = 8
 _COLUMNS = 4096
+# Posteriors of clusters that are this well apart are as good as labels (nats per row).
+_WELL_APART = 0.01
 # Directions with less than this share of the largest variance do not tell clusters apart.
 _WHITEN = 1e-12
 
@@ -152,25 +154,32 @@ def _lloyd(y: np.ndarray, weight: np.ndarray, centres: np.ndarray) -> np.ndarray
 
 
 def kmeans(model: Mixture, n_components: int, rng: np.random.RandomState) -> Params:
-    """k-means from k-means++ seeds, on whitened rows and on rows in standard units.
+    """k-means from k-means++ seeds, on rows in standard units and on whitened rows.
 
     Whitening finds clusters that are elongated alike, and hides those that are apart along
-    the direction in which the data are longest; the classification likelihood decides.
+    the direction in which the data are longest; the classification likelihood decides. Where
+    the first clusters are hardly less probable than the mixture, they are well apart, and the
+    second are not looked for.
     """
     z, whitening = _standardised(model), _whitening(model)
     plain = _kmeans_on(model, z, n_components, rng)
     if n_components == 1 or np.array_equal(whitening, np.eye(model.rows.d)):
         return plain
+    classified = _classified(model, plain)
+    if model.e_step(plain).value - classified < _WELL_APART:
+        return plain
     white = _kmeans_on(model, whitening.T @ z, n_components, rng)
-    return max((plain, white), key=lambda params: _classified(model, params))
+    return white if _classified(model, white) > classified else plain
 
 
 def _classified(model, params):
-    """Log-likelihood of rows and labels at the M-step of the labels, but for a constant."""
-    log_dets = model.structure.form.log_det(params.factors, model.rows.d)
+    """Log-likelihood of rows and labels, per row, at the M-step of the labels: there the
+    quadratic forms average to d."""
+    d = model.rows.d
     used = params.weights > 0.0
     weights = params.weights[used]
-    return weights @ (np.log(weights) + np.broadcast_to(log_dets, used.shape)[used])
+    log_dets = np.broadcast_to(model.structure.form.log_det(params.factors, d), used.shape)
+    return weights @ (np.log(weights) + log_dets[used]) - 0.5 * d * (LOG_2PI + 1.0)
 
 
 def _kmeans_on(model, y, n_components, rng):
