@@ -67,7 +67,7 @@ def parameter_sets(function):
 
 
 def concerns_emix(name, arguments):
-    if name in LEFT_OUT_SINGLE and arguments["global_dtype"] == np.float32:
+    if name in LEFT_OUT_SINGLE and arguments.get("global_dtype") == np.float32:
         return False
     return not any(type(value).__name__.startswith("Bayes") for value in arguments.values())
 
