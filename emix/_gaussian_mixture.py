@@ -94,7 +94,7 @@ default='full'
 callable, default='kmeans'
         How to start:
 
-        - 'kmeans': k-means on whitened data from k-means++ seeds.
+        - 'kmeans': k-means from k-means++ seeds, on standardised and on whitened data.
         - 'k-means++': the seeds alone are the means.
         - 'random_from_data': distinct rows are the means.
         - 'random': random responsibilities.

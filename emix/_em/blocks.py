@@ -74,7 +74,7 @@ class Rows:
     """Rows of X in units z = (x - shift) / scale, feature-major (d, m), block by block.
 
     X is only ever read, a block at a time: it may be a memory map, of any memory order and
-    of float32. Weights are None or (n,), scaled here to a sum of one.
+    of float32. Weights are None or (n,).
     """
 
     def __init__(
