@@ -157,10 +157,17 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
             X[y == k] = self.means_[k] + structure.form.unwhiten(factors[k], normal[y == k])
         return X, y
 
-    def _n_parameters(self) -> int:
-        """Free parameters: covariances, means, and weights that add up to one."""
+    def _parameter_counts(self) -> dict[str, int]:
+        """Free parameters; the weights add up to one."""
         n_components, d = self.means_.shape
-        return int(self._structure().n_free(n_components, d) + n_components * (d + 1) - 1)
+        return {
+            "weights": n_components - 1,
+            "means": n_components * d,
+            "covariances": int(self._structure().n_free(n_components, d)),
+        }
+
+    def _n_parameters(self) -> int:
+        return sum(self._parameter_counts().values())
 
     def aic(self, X):
         """Akaike information criterion, -2 log L + 2 p; the lower the better.

@@ -52,6 +52,7 @@ class Settings:
 
     n_components: int
     structure: Structure
+    model: Callable[..., Mixture]
     given: Given
     assign: str | np.ndarray
     reg_covar: float
@@ -106,7 +107,7 @@ def make_model(
         unit = largest * np.sqrt(np.mean((rows.scale / largest) ** 2))
         rows = rows.in_units(rows.shift, np.full(d, unit))
     noise = (np.sqrt(settings.reg_covar) / rows.scale) ** 2
-    return Mixture(settings.structure, rows, noise)
+    return settings.model(settings.structure, rows, noise)
 
 
 def log_unit(model: Mixture) -> float:

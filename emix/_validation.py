@@ -43,6 +43,20 @@ def check_option(name: str, value: Any, options: Iterable[str]) -> str:
     return value
 
 
+PARAMETERS = ("weights", "means", "covariances")
+
+
+def check_frozen(value: Any) -> frozenset[str]:
+    """Names of parameters that a fit leaves alone."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise TypeError(f"frozen must be a tuple of parameter names, got {value!r}")
+    for name in value:
+        if name not in PARAMETERS:
+            listed = ", ".join(repr(name) for name in PARAMETERS)
+            raise ValueError(f"frozen may name {listed}; got {name!r}")
+    return frozenset(value)
+
+
 def check_verbose(value: Any) -> int:
     if isinstance(value, (bool, np.bool_)):
         return int(value)

@@ -1,0 +1,34 @@
+"""What a climb looked like, pass by pass."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._em.ascent import Pass
+
+HISTORY = np.dtype(
+    [
+        ("free_energy", "f8"),
+        ("log_likelihood", "f8"),
+        ("gap", "f8"),
+        ("remaining", "f8"),
+        ("extrapolated", "?"),
+        ("accepted", "?"),
+    ]
+)
+
+
+def as_history(passes: tuple[Pass, ...], log_unit: float) -> np.ndarray:
+    """A structured array, one row per pass, in the units of the data."""
+    rows = [
+        (
+            p.free_energy + log_unit,
+            p.objective + log_unit,
+            p.objective - p.free_energy,
+            p.remaining,
+            p.extrapolated,
+            p.accepted,
+        )
+        for p in passes
+    ]
+    return np.array(rows, dtype=HISTORY)
