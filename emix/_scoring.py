@@ -8,7 +8,7 @@ import numpy as np
 
 from ._em.blocks import Rows, block_rows
 from ._em.covariance import Isotropic, Structure
-from ._em.gaussian import Kernel, Params, choose, natural
+from ._em.gaussian import Kernel, Params, allocate, bytes_per_row, choose, natural
 from ._em.posterior import log_evidence
 from ._fitting import is_parallel
 from ._threads import thread_budget
@@ -59,7 +59,7 @@ class Scorer:
             with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
                 for start, stop in share:
                     if buffers is None or buffers.z.shape[1] != stop - start:
-                        buffers = kernel.buffers(stop - start)
+                        buffers = allocate(kernel, stop - start)
                     rows.read(start, stop, buffers.z)
                     np.clip(buffers.z, -_FARTHEST, _FARTHEST, out=buffers.z)
                     kernel.prepare(buffers)
@@ -70,7 +70,7 @@ class Scorer:
 
         with thread_budget(is_parallel(X, self._structure, n_components)) as mapper:
             rows = Rows(X, None, self._shift, self._scale, mapper)
-            rows.reduce(work, block_rows(kernel.bytes_per_row))
+            rows.reduce(work, block_rows(bytes_per_row(kernel)))
 
     def log_prob(self, X: np.ndarray) -> np.ndarray:
         """log p(x), (n,) float64."""

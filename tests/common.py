@@ -12,7 +12,7 @@ from emix import GaussianMixture
 from emix._base import STRUCTURES
 from emix._em.blocks import Rows
 from emix._em.covariance import FLOOR, Dense, Diagonal
-from emix._em.gaussian import Panels, Params, Products, Residuals
+from emix._em.gaussian import Panels, Params, Products, Residuals, allocate
 from emix._em.mixture import Mixture
 
 TYPES = list(STRUCTURES)
@@ -259,7 +259,7 @@ def with_kernel(model, kernel_name):
 
 def kernel_log_joint(model, kernel):
     """(n, K), all rows as one block."""
-    buffers = kernel.buffers(model.rows.n)
+    buffers = allocate(kernel, model.rows.n)
     model.rows.read(0, model.rows.n, buffers.z)
     kernel.prepare(buffers)
     return (kernel.log_joint(buffers) + kernel.common(buffers)).T.copy()

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from common import FITTED, STRUCTURES, clusters, fitted, random_params, rows_of
+from common import FITTED, STRUCTURES, clusters, fitted, model_of, random_params, rows_of
 from numpy.testing import assert_allclose, assert_array_equal
 from threadpoolctl import threadpool_limits
 
 import emix
 from emix import GaussianMixture
-from emix._em.blocks import block_rows, shares, spans, standard_units, workers
-from emix._em.mixture import Mixture
+from emix._em.blocks import TILE, block_rows, shares, spans, standard_units, workers
+from emix._em.covariance import FULL
+from emix._em.mixture import _KEPT_BYTES, Mixture
 
 # rows that make several blocks, and several shares of the grid
 MANY = 60_000
@@ -61,7 +62,9 @@ def test_spans_and_shares_cover_all_rows_once():
         blocks = spans(n, size)
         assert [a for a, _ in blocks] == [0, *[b for _, b in blocks[:-1]]]
         assert blocks[-1][1] == n
-        assert max(b - a for a, b in blocks) <= size
+        assert max(b - a for a, b in blocks) <= size + TILE
+        assert min(b - a for a, b in blocks) > 0
+        assert not any(a % TILE for a, _ in blocks)
         assert [block for share in shares(blocks) for block in share] == blocks
 
 
@@ -210,7 +213,7 @@ def test_fit_makes_no_copy_of_a_memory_map(tmp_path):
 
 
 def test_fit_holds_no_array_of_all_rows(monkeypatch):
-    """Every pass reads blocks of less than all rows."""
+    """Every pass reads blocks of less than all rows, unless their features are few."""
     sizes = []
     read = emix._em.blocks.Rows.read
 
@@ -219,8 +222,21 @@ def test_fit_holds_no_array_of_all_rows(monkeypatch):
         read(self, start, stop, out)
 
     monkeypatch.setattr(emix._em.blocks.Rows, "read", spy)
-    X = clusters(6, 200_000, 2, 2)
+    X = clusters(6, 600_000, 2, 2)
     with threadpool_limits(1, user_api="blas"):
         mixture = GaussianMixture(2, random_state=0).fit(X)
     assert mixture.converged_
     assert max(sizes) < len(X) // 4
+
+
+def test_features_are_kept_as_long_as_they_are_few():
+    """A second sweep reads no row again; nothing is kept of more rows than fit."""
+    for n, again in ((20_000, False), (_KEPT_BYTES // 48 + 1, True)):
+        model = model_of(clusters(6, n, 2, 2), FULL)
+        params = random_params(FULL, 0, 2, 2)
+        first = model.e_step(params)
+        read = []
+        model.rows.read = lambda start, stop, out, read=read: read.append(stop)
+        second = model.e_step(params)
+        assert bool(read) == again
+        assert again or np.array_equal(first.vector, second.vector)

@@ -11,8 +11,11 @@ import numpy as np
 
 # Large enough that threads meet rarely at the interpreter's lock (each NumPy call should take
 # tens of microseconds), small enough for the caches.
-BLOCK_BYTES = 5 * 512 * 1024
-_FEWEST_ROWS, _MOST_ROWS = 512, 32768
+BLOCK_BYTES = 4 * 1024 * 1024
+# Matrix products take blocks in tiles of so many rows. Not a power of two: arrays of whole tiles
+# would have their rows at multiples of a page, where they contend for the same cache sets.
+TILE = 488
+_FEWEST_ROWS, _MOST_ROWS = TILE, 128 * TILE
 # Partial sums are formed per share of the grid, whatever the number of threads, and added
 # in order: the bits of the total do not depend on who did what.
 _SHARES, _SHARES_BYTES = 32, 64 * 1024 * 1024
@@ -22,17 +25,18 @@ Mapper = Callable[[Callable, Iterable], Iterator]
 
 
 def block_rows(bytes_per_row: int) -> int:
-    """Rows of a block, a multiple of 256, from the memory that one row needs."""
-    rows = BLOCK_BYTES // bytes_per_row // 256 * 256
+    """Rows of a block, whole tiles, from the memory that one row needs."""
+    rows = BLOCK_BYTES // bytes_per_row // TILE * TILE
     return min(max(rows, _FEWEST_ROWS), _MOST_ROWS)
 
 
 def spans(n: int, rows: int) -> list[Span]:
-    """Blocks of at most this many rows; an even number of them unless it is one, and sizes
-    that differ by one at most: two threads get the same work and buffers fit all blocks."""
+    """Blocks of about this many rows: an even number of them unless it is one, so that two
+    threads get the same work, and whole tiles but for the last."""
     count = -(-n // rows)
     count += count % 2 if count > 1 else 0
-    return list(pairwise(n * i // count for i in range(count + 1)))
+    inner = {TILE * round(n * i / (count * TILE)) for i in range(1, count)}
+    return list(pairwise([0, *sorted(inner - {0}), n]))
 
 
 def shares(blocks: list[Span], size: int = 1) -> list[list[Span]]:

@@ -18,12 +18,14 @@ for origins o_k of their choosing:
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from .covariance import Dense, Structure
 from .stats import Stats, layout_of
+from .tiles import inner, times
 
 _ROUNDING = 8 * 2.0**-53
 _LOG_ZERO = -1e300
@@ -107,15 +109,36 @@ def rounding_of_expected(stats: Stats, eta: Natural) -> float:
 
 
 class Buffers(NamedTuple):
-    """Working arrays for a block of m rows; z is a view that the block is read into."""
+    """Working arrays for a block of m rows: features holds what the kernel needs of the rows,
+    and nothing else; z is the part of it that the block is read into."""
 
-    z: np.ndarray
     features: np.ndarray
+    z: np.ndarray
     log_joint: np.ndarray
     resp: np.ndarray
     scratch: np.ndarray
     work: np.ndarray
     norm: np.ndarray
+
+
+def bytes_per_row(kernel: Kernel) -> int:
+    return 8 * (kernel.n_features + pool_size(kernel, 1))
+
+
+def pool_size(kernel: Kernel, m: int) -> int:
+    """Numbers that ``allocate`` needs besides the features."""
+    return (2 * kernel.n_components + kernel.n_scratch + 2) * m
+
+
+def allocate(kernel: Kernel, m: int, pool: np.ndarray | None = None) -> Buffers:
+    """Buffers for m rows, out of the pool; all are contiguous, or NumPy's functions would take
+    twice as long."""
+    pool = np.empty(pool_size(kernel, m)) if pool is None else pool
+    edges = np.cumsum([0, kernel.n_components, kernel.n_components, kernel.n_scratch, 1, 1]) * m
+    log_joint, resp, scratch, work, norm = (
+        pool[a:b].reshape(-1, m) for a, b in pairwise(edges.tolist())
+    )
+    return Buffers(*kernel.features(m), log_joint, resp, scratch, work[0], norm[0])
 
 
 class Products:
@@ -131,31 +154,20 @@ class Products:
         self.layout = layout_of(structure, *params.means.shape)
         self.coefficients = self.layout.matrix(eta.vector)
         self.size = self.layout.split
+        self.n_features, self.n_components = self.layout.width, self.layout.n_components
+        self.n_scratch = min(self.n_features, self.n_components)
 
-    @property
-    def bytes_per_row(self) -> int:
-        return 8 * (self.layout.width + 2 * self.layout.n_components)
-
-    def buffers(self, m: int) -> Buffers:
+    def features(self, m: int) -> tuple[np.ndarray, np.ndarray]:
         features = np.empty((self.layout.width, m))
         features[-1] = 1.0
-        resp = np.empty((self.layout.n_components, m))
-        smaller = min(features, resp, key=len)
-        return Buffers(
-            features[self.layout.p : -1],
-            features,
-            np.empty_like(resp),
-            resp,
-            np.empty_like(smaller),
-            *np.empty((2, m)),
-        )
+        return features, features[self.layout.p : -1]
 
     def prepare(self, buffers: Buffers) -> None:
         if self.layout.p:
             self.structure.form.fill_products(buffers.z, buffers.features[: self.layout.p])
 
     def log_joint(self, buffers: Buffers) -> np.ndarray:
-        return np.matmul(self.coefficients, buffers.features, out=buffers.log_joint)
+        return times(self.coefficients, buffers.features, out=buffers.log_joint)
 
     def common(self, buffers: Buffers) -> np.ndarray | float:
         """What log_joint leaves out for all components alike, (m,)."""
@@ -170,7 +182,7 @@ class Products:
             features = np.multiply(features, scale, out=buffers.scratch)
         else:
             resp = np.multiply(resp, scale, out=buffers.scratch)
-        sums += (resp @ features.T).ravel()
+        sums += inner(resp, features).ravel()
 
     def stats(self, value: float, sums: np.ndarray) -> Stats:
         if self.structure.pooled:
@@ -202,25 +214,13 @@ class Panels:
         self.const = peak[:, None]
         self.step = -(-d // self._COUNT)
         self.panels = [(a, min(a + self.step, d)) for a in range(0, d, self.step)]
+        self.n_features, self.n_scratch = d + 1, self.step * n_components
         self.size = n_components + sum((b - a) * n_components * (b + 1) for a, b in self.panels)
 
-    @property
-    def bytes_per_row(self) -> int:
-        return 8 * ((self.step + 2) * self.n_components + self.d + 1)
-
-    def buffers(self, m: int) -> Buffers:
+    def features(self, m: int) -> tuple[np.ndarray, np.ndarray]:
         features = np.empty((self.d + 1, m))
         features[0] = 1.0
-        log_joint = np.empty((self.n_components, m))
-        panel = np.empty((self.step * self.n_components, m))
-        return Buffers(
-            features[1:],
-            features,
-            log_joint,
-            np.empty_like(log_joint),
-            panel,
-            *np.empty((2, m)),
-        )
+        return features, features[1:]
 
     def prepare(self, buffers: Buffers) -> None:
         pass
@@ -283,15 +283,11 @@ class Residuals:
         self.factors = structure.per_component(params.factors, self.n_components)
         self.second_shape = structure.shape(self.n_components, self.d)
         self.size = self.n_components * (1 + self.d) + int(np.prod(self.second_shape))
+        self.n_features = self.n_scratch = self.d
 
-    @property
-    def bytes_per_row(self) -> int:
-        return 8 * (4 * self.d + 2 * self.n_components)
-
-    def buffers(self, m: int) -> Buffers:
-        z, log_joint = np.empty((self.d, m)), np.empty((self.n_components, m))
-        resp, y = np.empty_like(log_joint), np.empty_like(z)
-        return Buffers(z, z, log_joint, resp, y, *np.empty((2, m)))
+    def features(self, m: int) -> tuple[np.ndarray, np.ndarray]:
+        z = np.empty((self.d, m))
+        return z, z
 
     def prepare(self, buffers: Buffers) -> None:
         pass

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .blocks import Rows, block_rows
+from .blocks import TILE, Rows, block_rows
 from .covariance import Factored, Structure
 from .gaussian import (
     Buffers,
@@ -19,10 +19,13 @@ from .gaussian import (
     Natural,
     Params,
     about,
+    allocate,
+    bytes_per_row,
     cancels,
     choose,
     expected_log_joint,
     natural,
+    pool_size,
     rounding_of_expected,
 )
 from .posterior import soft
@@ -30,6 +33,9 @@ from .stats import Stats
 
 # A component with less than this share of the data keeps its last mean and covariance.
 _DEAD = 1e-300
+# Features of all rows are kept from sweep to sweep if they take no more than this: a part of
+# the last cache, and a bound on memory.
+_KEPT_BYTES = 24 * 1024 * 1024
 
 
 class Mixture:
@@ -54,6 +60,7 @@ class Mixture:
         self.rule, self.frozen = rule, frozen
         self._noise = structure.form.from_variances(noise)
         self._local = threading.local()
+        self._features = _Features(None)
         self._natural: tuple[Params | None, Natural | None] = (None, None)
         self._origin: np.ndarray | None = None
 
@@ -152,23 +159,28 @@ class Mixture:
                     kernel.accumulate(buffers, buffers.norm, sums[1:])
             return sums
 
-        sums = rows.reduce(work, block_rows(kernel.bytes_per_row), kernel.size)
+        self._features = self._features.serving(kernel, rows.n)
+        sums = rows.reduce(work, block_rows(bytes_per_row(kernel)), kernel.size)
         sums = sums / rows.total_weight
         return kernel.stats(float(sums[0]), sums[1:])
 
     def _loaded(self, kernel: Kernel, start: int, stop: int) -> Buffers:
-        """This thread's buffers for the kernel, holding the rows; those that already do,
-        because the data are one block, are left as they are."""
+        """This thread's buffers for the kernel, holding the rows."""
         held = getattr(self._local, "held", None)
         if held is None or held.kind is not type(kernel) or held.rows < stop - start:
-            # blocks differ by one row at most, and a smaller one may come first
-            held = self._local.held = _Held(kernel, min(stop - start + 1, self.rows.n))
-        if held.span != (start, stop):
-            held.span = (start, stop)
-            buffers = held.narrowed(stop - start)
-            self.rows.read(start, stop, buffers.z)
-            kernel.prepare(buffers)
-        return held.narrowed(stop - start)
+            # blocks differ by a tile at most, and a smaller one may come first
+            held = self._local.held = _Held(kernel, min(stop - start + TILE, self.rows.n))
+        buffers = held.buffers(kernel, stop - start)
+        kept = self._features.blocks
+        if (start, stop) in kept:
+            features, z = kept[start, stop]
+            return buffers._replace(features=features, z=z)
+        if self._features.kind is not None:
+            kept[start, stop] = features, z = kernel.features(stop - start)
+            buffers = buffers._replace(features=features, z=z)
+        self.rows.read(start, stop, buffers.z)
+        kernel.prepare(buffers)
+        return buffers
 
     def expected(self, stats: Stats, params: Params) -> float:
         """E_q[log p(x, z | params)]; F is this plus the entropy of q."""
@@ -234,16 +246,28 @@ class Mixture:
         return about(self.structure, stats, origin)
 
 
+class _Features:
+    """Features of blocks that one kind of kernel keeps from sweep to sweep; of None, none."""
+
+    def __init__(self, kind: type | None):
+        self.kind = kind
+        self.blocks: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+
+    def serving(self, kernel: Kernel, n: int) -> _Features:
+        """Those for this kernel, if all rows of theirs fit."""
+        kind = type(kernel) if 8 * kernel.n_features * n <= _KEPT_BYTES else None
+        return self if kind is self.kind else _Features(kind)
+
+
 class _Held:
-    """Buffers that a thread keeps from block to block."""
+    """Buffers that a thread keeps from block to block, for blocks of at most so many rows."""
 
     def __init__(self, kernel: Kernel, rows: int):
-        self.kind, self.rows, self.span = type(kernel), rows, None
-        self._views = {rows: kernel.buffers(rows)}
+        self.kind, self.rows = type(kernel), rows
+        self._pool = np.empty(pool_size(kernel, rows))
+        self._buffers: dict[int, Buffers] = {}
 
-    def narrowed(self, rows: int) -> Buffers:
-        """The buffers' first columns."""
-        if rows not in self._views:
-            whole = self._views[self.rows]
-            self._views[rows] = Buffers(*(array[..., :rows] for array in whole))
-        return self._views[rows]
+    def buffers(self, kernel: Kernel, m: int) -> Buffers:
+        if m not in self._buffers:
+            self._buffers[m] = allocate(kernel, m, self._pool)
+        return self._buffers[m]

@@ -17,6 +17,7 @@ import numpy as np
 
 # Logarithms are dear: that of a product of so many evidences takes the place of as many.
 _GROUP = 8
+_TINY = float(np.finfo(float).tiny)
 
 
 def soft(log_joint, out, work, norm, weight) -> float:
@@ -68,9 +69,12 @@ def _sum_of_logs(number: np.ndarray) -> float:
     numbers."""
     size = len(number) // _GROUP * _GROUP
     product = np.multiply.reduce(number[:size].reshape(_GROUP, -1), axis=0)
-    if not _all_normal(product, np.reciprocal(product)):
+    if not product.min(initial=1.0) >= _TINY:
         return float(np.log(number).sum())
-    return float(np.log(product).sum() + np.log(number[size:]).sum())
+    total = np.log(product, out=product).sum()
+    if size < len(number):
+        total += np.log(number[size:]).sum()
+    return float(total) if total < math.inf else float(np.log(number).sum())
 
 
 def hard(log_joint, out, work, norm, weight) -> float:
