@@ -108,16 +108,15 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         return self._scorer().labels(X)
 
     @with_callbacks
-    def _fit(self, X, sample_weight):
+    def _fit(self, X, sample_weight, **metadata):
         """Validate, build, solve, publish; returns the validated X."""
         checked = copy.copy(self)  # takes what validation writes until the fit has succeeded
         X = validate_data(checked, X, dtype=FLOATS, ensure_min_samples=2)
         weight = check_sample_weight(sample_weight, X.shape[0])
         rng = check_random_state(self.random_state)
-        settings = self._settings(X, weight, rng)
-        tasks = FitTasks(
-            self, X, {"sample_weight": sample_weight}, settings.n_init, settings.max_iter
-        )
+        settings = self._regularised(self._settings(X, weight, rng), X, **metadata)
+        metadata = {"sample_weight": sample_weight, **metadata}
+        tasks = FitTasks(self, X, metadata, settings.n_init, settings.max_iter)
         observer = _Watch(self, settings, X.dtype, tasks)
         with thread_budget(is_parallel(X, settings.structure, settings.n_components)) as mapper:
             fit = fit_mixture(X, weight, settings, rng, observer, mapper)
@@ -171,6 +170,10 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
             n_init=n_init if given.means is None and isinstance(assign, str) else 1,
             accelerate=check_flag("acceleration", self.acceleration),
         )
+
+    def _regularised(self, settings: Settings, X: np.ndarray) -> Settings:
+        """With a prior or constraints, where a subclass has them."""
+        return settings
 
     def _model(self) -> Callable[..., Mixture]:
         """(structure, rows, noise) -> the model that is climbed."""
@@ -257,7 +260,7 @@ def _attributes(settings: Settings, fit: Fit, dtype) -> dict:
         "precisions_cholesky_": fit.factors,
     }
     history = as_history(result.passes, fit.log_unit)
-    bounds = np.maximum.accumulate(history["log_likelihood"])[1:]
+    bounds = np.maximum.accumulate(history["objective"])[1:]
     return {
         **{name: np.array(value, dtype=dtype) for name, value in arrays.items()},
         "converged_": result.converged,

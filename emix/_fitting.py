@@ -10,9 +10,11 @@ import numpy as np
 from ._em import start
 from ._em.ascent import Ascent, Result
 from ._em.blocks import BLOCK_BYTES, Mapper, Rows, standard_units
+from ._em.constraint import Constraint
 from ._em.covariance import Isotropic, Structure
 from ._em.gaussian import Params
 from ._em.mixture import Mixture
+from .priors import ConjugatePrior
 
 STARTS: dict[str, Callable] = {
     "kmeans": start.kmeans,
@@ -60,6 +62,8 @@ class Settings:
     max_iter: int
     n_init: int
     accelerate: bool
+    prior: ConjugatePrior | None = None
+    constraint: Constraint | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,11 @@ def make_model(
         unit = largest * np.sqrt(np.mean((rows.scale / largest) ** 2))
         rows = rows.in_units(rows.shift, np.full(d, unit))
     noise = (np.sqrt(settings.reg_covar) / rows.scale) ** 2
-    return settings.model(settings.structure, rows, noise)
+    model = settings.model(settings.structure, rows, noise)
+    if settings.prior is not None:
+        model.prior = settings.prior._of_model(model, settings.n_components)
+    model.constraint = settings.constraint
+    return model
 
 
 def log_unit(model: Mixture) -> float:
@@ -197,6 +205,8 @@ class Starts:
                 yield self._climb(self._model, self._draw(sample))
 
     def _climb(self, model: Mixture, params: Params) -> Ascent:
+        if model.constraint is not None and self._given is None:
+            params = model.constraint.aligned(model, params)
         return Ascent(model, params, accelerate=self._settings.accelerate)
 
     def _promising(self, sample: Mixture, ground: Mixture) -> Iterator[Ascent]:

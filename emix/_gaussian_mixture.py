@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ._em_estimator import EMEstimator
+from ._validation import check_labels
+from .constraints import check_constraints
+from .priors import check_prior
 
 
 class GaussianMixture(EMEstimator):
@@ -85,6 +90,15 @@ callable, default='kmeans'
         ``precisions_init`` if given, and otherwise at equal weights and at the means and
         covariances that ``init_params`` finds. The M-step then maximises over the others
         alone, so that the objective still never falls; ``aic`` and ``bic`` count only these.
+
+    prior : {'fraley-raftery'} or ConjugatePrior, default=None
+        Prior distribution of the parameters (:class:`emix.priors.ConjugatePrior`), which makes
+        the result the maximum a posteriori; 'fraley-raftery' is one with default values.
+
+    constraints : tuple of Allowed, Proportions or Expectation, default=()
+        Constraints on responsibilities (:mod:`emix.constraints`). The objective is then F at
+        the best responsibilities that satisfy them, a lower bound of the log-likelihood.
+        ``predict_proba`` gives the posterior of the parameters, without constraints.
 
     Attributes
     ----------
@@ -198,6 +212,8 @@ callable, default='kmeans'
         verbose_interval=10,
         acceleration=True,
         frozen=(),
+        prior=None,
+        constraints=(),
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -215,3 +231,79 @@ callable, default='kmeans'
         self.verbose_interval = verbose_interval
         self.acceleration = acceleration
         self.frozen = frozen
+        self.prior = prior
+        self.constraints = constraints
+
+    def fit(self, X, y=None, sample_weight=None, labels=None):
+        """Fit the mixture to the rows of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows. float32 and float64 arrays of any memory order and memory maps are
+            read in place, block by block.
+
+        y : Ignored
+            Present for API consistency.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, not negative; an integer weight is the same as repeating the
+            row. None for equal weights.
+
+        labels : array-like of int of shape (n_samples,), default=None
+            Components of rows where they are known, and -1 elsewhere: the responsibilities of
+            a labelled row are one for its component. Components are numbered accordingly.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or the data are unusable, if all starts collapse, or if constraints
+            contradict each other; the estimator is then as it was before.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``max_iter`` was too small for ``tol``, or a covariance is singular.
+        """
+        self._fit(X, sample_weight, labels=labels)
+        return self
+
+    def fit_predict(self, X, y=None, sample_weight=None, labels=None):
+        """Fit the mixture and return the most probable component of every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+
+        y : Ignored
+            Present for API consistency.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        labels : array-like of int of shape (n_samples,), default=None
+            Components of rows where they are known, and -1 elsewhere.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Component indices, those that ``predict(X)`` gives after ``fit``.
+        """
+        X = self._fit(X, sample_weight, labels=labels)
+        return self._scorer().labels(X)
+
+    def _regularised(self, settings, X, labels=None):
+        n_samples, n_components = len(X), settings.n_components
+        if labels is not None:
+            labels = check_labels(labels, n_samples, n_components)
+        prior = check_prior(self.prior)
+        if prior is not None:
+            prior = prior._checked(settings.structure, X.shape[1])
+        constraint = check_constraints(self.constraints, labels, X, n_components)
+        return replace(settings, prior=prior, constraint=constraint)

@@ -9,7 +9,10 @@ from ._em.ascent import Pass
 HISTORY = np.dtype(
     [
         ("free_energy", "f8"),
+        ("objective", "f8"),
         ("log_likelihood", "f8"),
+        ("log_prior", "f8"),
+        ("entropy", "f8"),
         ("gap", "f8"),
         ("remaining", "f8"),
         ("extrapolated", "?"),
@@ -24,7 +27,10 @@ def as_history(passes: tuple[Pass, ...], log_unit: float) -> np.ndarray:
         (
             p.free_energy + log_unit,
             p.objective + log_unit,
-            p.objective - p.free_energy,
+            p.evidence + log_unit,
+            p.log_prior,
+            p.entropy,
+            p.evidence + p.log_prior - p.free_energy,
             p.remaining,
             p.extrapolated,
             p.accepted,

@@ -107,6 +107,26 @@ def _initial(parameter: str, short: str, value: Any, shape: tuple[int, ...]) -> 
     return array
 
 
+def check_array_of(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """A finite array of this shape."""
+    return _initial(name, name, value, shape)
+
+
+def check_labels(value: Any, n_samples: int, n_components: int) -> np.ndarray:
+    """(n_samples,) integers from -1, for unknown, to n_components - 1."""
+    labels = np.asarray(value)
+    if labels.shape != (n_samples,):
+        raise ValueError(
+            f"labels must have one entry per row, shape ({n_samples},), got {labels.shape}"
+        )
+    if labels.dtype.kind not in "iu" or labels.min() < -1 or labels.max() >= n_components:
+        raise ValueError(
+            "labels must be integers from 0 to n_components - 1 = "
+            f"{n_components - 1}, or -1 for rows whose component is unknown"
+        )
+    return labels
+
+
 def check_weights_init(value: Any, n_components: int) -> np.ndarray:
     weights = _initial("weights_init", "weights", value, (n_components,))
     if (weights < 0.0).any() or (weights > 1.0).any():

@@ -312,7 +312,7 @@ class ConvergenceDisplay:
 
     def _reached(self):
         """The objective of the best point so far: rejected ones are shown where they left from."""
-        return np.maximum.accumulate(self.history["log_likelihood"])
+        return np.maximum.accumulate(self.history["objective"])
 
     def _plot_objective(self, gap):
         ax, history = self.ax_, self.history

@@ -66,7 +66,10 @@ def test_shapes_and_dtypes_of_attributes(covariance_type, dtype):
     assert isinstance(mixture.lower_bounds_, list)
     assert mixture.history_.dtype.names == (
         "free_energy",
+        "objective",
         "log_likelihood",
+        "log_prior",
+        "entropy",
         "gap",
         "remaining",
         "extrapolated",
@@ -545,7 +548,7 @@ def test_parameters_and_defaults_are_those_of_scikit_learn():
     assert set(theirs) <= set(ours)
     different = {name for name in theirs if ours[name] != theirs[name]}
     assert different == {"tol", "reg_covar", "max_iter"}
-    assert set(ours) - set(theirs) == {"acceleration", "frozen"}
+    assert set(ours) - set(theirs) == {"acceleration", "constraints", "frozen", "prior"}
 
 
 def test_public_names_of_scikit_learn_are_there():

@@ -1,6 +1,6 @@
 """The one loop: E-step and M-step in turn, until nothing is left to gain.
 
-It sees an opaque model (e_step, m_step, expected, rounding, feasible,
+It sees an opaque model (e_step, sweep, m_step, expected, log_prior, rounding, feasible,
 about) and opaque parameters.
 """
 
@@ -23,11 +23,15 @@ class Pass(NamedTuple):
     """One sweep over the data, per sample.
 
     free_energy is F(q, theta) with the q of the sweep before, objective is F after the
-    E-step at this theta; their difference is the KL gap that the E-step closed.
+    E-step at this theta, with a q of this entropy. Both include the log-prior of theta;
+    evidence is the log-likelihood, where the E-step's rule tells it.
     """
 
     free_energy: float
     objective: float
+    entropy: float
+    log_prior: float
+    evidence: float
     remaining: float
     extrapolated: bool
     accepted: bool
@@ -100,8 +104,8 @@ class Ascent:
         self._following = None  # the M-step's parameters, once this point is assessed
         self._stuck = ""
         self._announced = 0
-        # what the next entry of passes says: energy, objective, extrapolated
-        self._arrival = (self._stats.value, self._stats.value, False)
+        # what the next entry of passes says: energy, extrapolated
+        self._arrival = (self._stats.value, False)
 
     def run(
         self, *, tol: float, max_iter: int, watch: Callable[[Ascent], bool] | None = None
@@ -151,8 +155,15 @@ class Ascent:
             self._remaining = self._gauge.update(self._gain, self._before, self._after, reach)
             if max(self._after, self._gain) <= self._noise():
                 self._remaining = min(self._remaining, self._noise())
-        energy, value, extrapolated = self._arrival
-        self.passes.append(Pass(energy, value, self._remaining, extrapolated, True))
+        energy, extrapolated = self._arrival
+        self._record(stats, self.params, energy, extrapolated, True, self._entropy)
+
+    def _record(self, stats, params, energy, extrapolated, accepted, entropy=None) -> None:
+        if entropy is None:
+            entropy = stats.value - self._model.expected(stats, params)
+        log_prior = self._model.log_prior(params)
+        parts = (stats.value, entropy, log_prior, stats.evidence)
+        self.passes.append(Pass(energy, *parts, self._remaining, extrapolated, accepted))
 
     def _noise(self) -> float:
         """Differences of F that rounding may make here; looked into when the gain is small."""
@@ -169,21 +180,21 @@ class Ascent:
         if trial is not None:
             self._try_extrapolated(trial)
             return
-        tried = self._model.e_step(self._following)
+        params, tried = self._model.sweep(self._following)
         gain = tried.value - self.objective
         energy = self.objective + self._after
         if gain < 0.0 and -gain > self._model.rounding(self._stats, self._following):
-            self.passes.append(Pass(energy, tried.value, self._remaining, False, False))
+            self._record(tried, params, energy, False, False)
             self._stuck = f"rounding errors exceed the gain: a step lowered F by {-gain:.2g}"
             return
         self._gain, self._before = gain, self._after
-        self._arrive(self._following, tried, energy, extrapolated=False)
+        self._arrive(params, tried, energy, extrapolated=False)
 
     def _try_extrapolated(self, trial: Any) -> None:
         energy = self._model.expected(self._stats, trial) + self._entropy
         tried = self._model.e_step(trial)
         if tried.value < self.objective:
-            self.passes.append(Pass(energy, tried.value, self._remaining, True, False))
+            self._record(tried, trial, energy, True, False)
             self._squarem.rejected()
             return
         self._squarem.accepted()
@@ -192,7 +203,7 @@ class Ascent:
 
     def _arrive(self, params: Any, stats: Any, energy: float, extrapolated: bool) -> None:
         self.params, self._stats, self._following = params, stats, None
-        self._arrival = (energy, stats.value, extrapolated)
+        self._arrival = (energy, extrapolated)
 
     def _extrapolate(self) -> Any:
         """Parameters of extrapolated statistics, or None."""

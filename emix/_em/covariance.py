@@ -50,6 +50,12 @@ def _inverse_transposed(lower: np.ndarray) -> np.ndarray:
     return inverse.reshape(lower.shape)
 
 
+def _scalar_gradient_step(factor: np.ndarray, target: np.ndarray, step: float):
+    """Where factors are numbers: u (1 + step (1 - u² t) / 2)."""
+    moved = 1.0 + 0.5 * step * (1.0 - factor * factor * target)
+    return factor * moved if np.min(moved) > 0.0 else None
+
+
 def _stretch(scalar: np.ndarray) -> np.ndarray:
     """A trailing axis of length one."""
     return np.asarray(scalar)[..., None]
@@ -154,6 +160,19 @@ class Dense:
             return a @ precision
         return np.matmul(precision, a[..., None])[..., 0]
 
+    def trace(self, precision: np.ndarray, covariance: np.ndarray, d: int) -> np.ndarray:
+        """tr(P C), one C for all P."""
+        return np.tensordot(precision, covariance, axes=2)
+
+    def gradient_step(self, factor: np.ndarray, target: np.ndarray, step: float):
+        """U (I + step G), G = triu(I - Uᵀ T U) with half its diagonal: along the gradient of
+        log|U| - tr(Uᵀ T U)/2 in the units of U; None where it would be singular."""
+        d = factor.shape[-1]
+        white = factor.swapaxes(-1, -2) @ target @ factor
+        gradient = np.triu(np.eye(d) - white) * (1.0 - 0.5 * np.eye(d))
+        moved = np.eye(d) + step * gradient
+        return factor @ moved if np.min(np.diagonal(moved, 0, -2, -1)) > 0.0 else None
+
     def squared_distance(self, factor: np.ndarray, y: np.ndarray) -> np.ndarray:
         """|Uᵀ y|² for the columns of y (d, m)."""
         white = factor.T @ y
@@ -235,6 +254,12 @@ class Diagonal:
     def apply(self, precision: np.ndarray, a: np.ndarray) -> np.ndarray:
         return precision * a
 
+    def trace(self, precision: np.ndarray, covariance: np.ndarray, d: int) -> np.ndarray:
+        return precision @ covariance
+
+    def gradient_step(self, factor: np.ndarray, target: np.ndarray, step: float):
+        return _scalar_gradient_step(factor, target, step)
+
     def squared_distance(self, factor: np.ndarray, y: np.ndarray) -> np.ndarray:
         white = y * factor[:, None]
         return np.einsum("ij,ij->j", white, white)
@@ -311,6 +336,12 @@ class Isotropic:
 
     def apply(self, precision: np.ndarray, a: np.ndarray) -> np.ndarray:
         return _stretch(precision) * a
+
+    def trace(self, precision: np.ndarray, covariance: np.ndarray, d: int) -> np.ndarray:
+        return d * precision * covariance
+
+    def gradient_step(self, factor: np.ndarray, target: np.ndarray, step: float):
+        return _scalar_gradient_step(factor, target, step)
 
     def squared_distance(self, factor: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.einsum("ij,ij->j", y, y) * factor**2

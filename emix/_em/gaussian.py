@@ -60,7 +60,7 @@ class Natural(NamedTuple):
     precision: np.ndarray
 
 
-def _log_weights(weights: np.ndarray) -> np.ndarray:
+def log_of_weights(weights: np.ndarray) -> np.ndarray:
     """log pi_k; for a weight of zero a finite number that exp() takes to zero, as 0 log 0 = 0."""
     if weights.all():
         return np.log(weights)
@@ -75,7 +75,7 @@ def natural(structure: Structure, params: Params, origin: np.ndarray, noise: np.
     """
     form, (n_components, d) = structure.form, params.means.shape
     precision = form.precision(params.factors)
-    const = _log_weights(params.weights) + (form.log_det(params.factors, d) - 0.5 * d * LOG_2PI)
+    const = log_of_weights(params.weights) + (form.log_det(params.factors, d) - 0.5 * d * LOG_2PI)
     if noise.any():
         const = const - 0.5 * form.variances(precision, d) @ noise
     offset = params.means - origin

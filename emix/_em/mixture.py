@@ -5,6 +5,7 @@ Everything is per unit of sample weight: statistics' weights add up to one.
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable
 from functools import cached_property
@@ -12,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from .blocks import TILE, Rows, block_rows
+from .constraint import Constraint
 from .covariance import Factored, Structure
 from .gaussian import (
     Buffers,
@@ -29,6 +31,7 @@ from .gaussian import (
     rounding_of_expected,
 )
 from .posterior import soft
+from .prior import Prior
 from .stats import Stats
 
 # A component with less than this share of the data keeps its last mean and covariance.
@@ -44,8 +47,12 @@ class Mixture:
     noise (d,) is the variance of the normal cloud x + e that each row stands for, in the same
     units: log_joint is its expectation over e, and every covariance of the M-step carries
     the noise on its diagonal (``reg_covar``). ``frozen`` names parameters that
-    the M-step leaves alone.
+    the M-step leaves alone; a prior of the parameters is part of the objective, and a
+    constraint restricts q.
     """
+
+    prior: Prior | None = None
+    constraint: Constraint | None = None
 
     def __init__(
         self,
@@ -58,7 +65,7 @@ class Mixture:
     ):
         self.structure, self.rows, self.noise = structure, rows, noise
         self.rule, self.frozen = rule, frozen
-        self._noise = structure.form.from_variances(noise)
+        self.cloud = structure.form.from_variances(noise)
         self._local = threading.local()
         self._features = _Features(None)
         self._natural: tuple[Params | None, Natural | None] = (None, None)
@@ -111,8 +118,15 @@ class Mixture:
     def over(self, rows: Rows, same_moments: bool) -> Mixture:
         """This model over other rows, whose moments may be known to be the same."""
         other = Mixture(self.structure, rows, self.noise, rule=self.rule, frozen=self.frozen)
+        other.prior = self.prior
         if same_moments:
             other.total, other._floor, other.n_null = self.total, self._floor, self.n_null
+        return other
+
+    def freezing(self, name: str) -> Mixture:
+        """This model with one more parameter frozen."""
+        other = copy.copy(self)
+        other.frozen = self.frozen | {name}
         return other
 
     def kernel(self, params: Params) -> Kernel:
@@ -122,12 +136,29 @@ class Mixture:
     def e_step(self, params: Params) -> Stats:
         """Expected statistics at q = rule(log_joint); their value is F after the E-step."""
         kernel = self.kernel(params)
+        tilt = None if self.constraint is None else self.constraint.tilt(self, kernel)
 
         def responsibilities(buffers, start, stop):
             log_joint, weight = kernel.log_joint(buffers), self.rows.weights(start, stop)
+            if tilt is not None:
+                tilt.add(log_joint, start, stop)
             return self.rule(log_joint, buffers.resp, buffers.work, buffers.norm, weight)
 
-        return self._statistics(kernel, responsibilities)
+        stats = self._statistics(kernel, responsibilities)
+        if tilt is not None:
+            stats.value += tilt.gain
+            stats.evidence = stats.value + tilt.gap
+        stats.value += self.log_prior(params)
+        return stats
+
+    def sweep(self, params: Params) -> tuple[Params, Stats]:
+        """Where a sweep over the data leads to, and the statistics there: batch EM refreshes
+        all of q at the same parameters."""
+        return params, self.e_step(params)
+
+    def log_prior(self, params: Params) -> float:
+        """log p(params) per unit of weight, where there is a prior."""
+        return 0.0 if self.prior is None else self.prior.log_density(self.structure, params)
 
     def given(self, params: Params, resp: Callable[[int, int], np.ndarray]) -> Stats:
         """Statistics at given q: resp(start, stop) is (m, K); params choose the origin."""
@@ -144,25 +175,31 @@ class Mixture:
         return cancels(self.structure, params)
 
     def _statistics(self, kernel: Kernel, responsibilities: Callable) -> Stats:
+        def add(buffers, start, stop, sums):
+            sums[0] += responsibilities(buffers, start, stop)
+            weight = self.rows.weights(start, stop)
+            if weight is not None:
+                buffers.norm[...] *= weight
+            kernel.accumulate(buffers, buffers.norm, sums[1:])
+
+        sums = self.mean(kernel, add, 1 + kernel.size)
+        return kernel.stats(float(sums[0]), sums[1:])
+
+    def mean(self, kernel: Kernel, add: Callable, size: int) -> np.ndarray:
+        """Per unit of weight, what add(buffers, start, stop, sums) adds to sums (size,) for all
+        blocks of rows."""
         rows = self.rows
 
         def work(share):
-            sums = np.zeros(1 + kernel.size)
+            sums = np.zeros(size)
             # a sum of exponentials that under- or overflows is noticed and done again
             with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
                 for start, stop in share:
-                    buffers = self._loaded(kernel, start, stop)
-                    sums[0] += responsibilities(buffers, start, stop)
-                    weight = rows.weights(start, stop)
-                    if weight is not None:
-                        buffers.norm[...] *= weight
-                    kernel.accumulate(buffers, buffers.norm, sums[1:])
+                    add(self._loaded(kernel, start, stop), start, stop, sums)
             return sums
 
         self._features = self._features.serving(kernel, rows.n)
-        sums = rows.reduce(work, block_rows(bytes_per_row(kernel)), kernel.size)
-        sums = sums / rows.total_weight
-        return kernel.stats(float(sums[0]), sums[1:])
+        return rows.reduce(work, block_rows(bytes_per_row(kernel)), size) / rows.total_weight
 
     def _loaded(self, kernel: Kernel, start: int, stop: int) -> Buffers:
         """This thread's buffers for the kernel, holding the rows."""
@@ -183,8 +220,9 @@ class Mixture:
         return buffers
 
     def expected(self, stats: Stats, params: Params) -> float:
-        """E_q[log p(x, z | params)]; F is this plus the entropy of q."""
-        return expected_log_joint(stats, self.natural(params, stats.origin))
+        """E_q[log p(x, z, params)]; F is this plus the entropy of q."""
+        of_data = expected_log_joint(stats, self.natural(params, stats.origin))
+        return of_data + self.log_prior(params)
 
     def rounding(self, stats: Stats, params: Params) -> float:
         """A bound on the rounding error of ``expected`` and of F."""
@@ -196,6 +234,8 @@ class Mixture:
         y = x - o_k: mu_k = o_k + E y, C_k = E y yᵀ - E y aᵀ - a E yᵀ + a aᵀ + noise about
         mu_k = o_k + a. Components without data keep what they had, at weight zero.
         """
+        if self.prior is not None:
+            return self.prior.m_step(self, stats, params)
         structure, form = self.structure, self.structure.form
         weight, means = stats.weight, params.means
         weights = params.weights if "weights" in self.frozen else weight / weight.sum()
@@ -210,7 +250,7 @@ class Mixture:
         if "covariances" in self.frozen:
             return Params(weights, means, *params[2:])
         second = self._second_about(stats, weight, centre, means)
-        covariance = form.mean_matrix(second, means.shape[1]) + self._noise
+        covariance = form.mean_matrix(second, means.shape[1]) + self.cloud
         if not (structure.pooled or all_alive):
             shape = (-1, *[1] * (covariance.ndim - 1))
             covariance = np.where(alive.reshape(shape), covariance, params.covariances)

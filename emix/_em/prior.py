@@ -1,0 +1,77 @@
+"""A conjugate prior of the mixture's parameters, as pseudo-observations.
+
+Weights are Dirichlet(alpha); given its covariance C, a mean is N(m, C / kappa); C is inverse
+Wishart of nu degrees of freedom and scale S. A diagonal covariance has an inverse gamma
+IG(nu / 2, S_j / 2) per feature, an isotropic one a single IG(nu / 2, d S / 2), and components
+that share a covariance share its prior. With P = C⁻¹, in every case
+
+    log p = const + sum_k (alpha - 1) log w_k + sum of c/2 log|P| - tr(S P)/2 over matrices
+            + sum_k log|P_k|/2 - kappa/2 (mu_k - m)ᵀ P_k (mu_k - m)
+
+where c = nu + d + 1, nu + 2 or (nu + 2) / d (Fraley & Raftery 2007, section 3).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .gaussian import Params, about, log_of_weights
+from .stats import Stats
+
+
+class Prior(NamedTuple):
+    """In standard units and per unit of sample weight: all but the mean is divided by the
+    total weight W."""
+
+    const: float
+    concentration: float  # alpha - 1
+    mean: np.ndarray  # m (d,)
+    mean_precision: float  # kappa
+    count: float  # c
+    mean_count: float  # 1
+    scale: np.ndarray  # S, the shape of one covariance
+
+    def log_density(self, structure: Any, params: Params) -> float:
+        """log p(params) / W."""
+        form, (n_components, d) = structure.form, params.means.shape
+        precision = form.precision(params.factors)
+        away = params.means - self.mean
+        distance = np.vecdot(away, form.apply(precision, away)).sum()
+        half_log_dets = form.log_det(params.factors, d)
+        shared = n_components if structure.pooled else 1
+        of_matrices = (self.count + shared * self.mean_count) * half_log_dets
+        of_matrices = of_matrices - 0.5 * form.trace(precision, self.scale, d)
+        value = self.const + np.sum(of_matrices) - 0.5 * self.mean_precision * distance
+        if self.concentration:
+            value += self.concentration * log_of_weights(params.weights).sum()
+        return float(value)
+
+    def m_step(self, model: Any, stats: Stats, params: Params) -> Params:
+        """argmax of E_q[log p(x, z | params)] + log p(params) over what is not frozen:
+
+        w_k ~ N_k + alpha - 1,  mu_k = (sum x + kappa m) / (N_k + kappa),
+        C_k = (scatter about mu_k + kappa (mu_k - m)(mu_k - m)ᵀ + S) / (N_k + c + 1).
+        """
+        structure, form, frozen = model.structure, model.structure.form, model.frozen
+        weight, (n_components, d) = stats.weight, params.means.shape
+        weights, means = params.weights, params.means
+        if "weights" not in frozen:
+            weights = weight + self.concentration
+            weights = weights / weights.sum()
+        if "means" not in frozen:
+            pulled = stats.first + self.mean_precision * (self.mean - stats.origin)
+            means = stats.origin + pulled / (weight + self.mean_precision)[:, None]
+        if "covariances" in frozen:
+            return Params(weights, means, *params[2:])
+        away = means - self.mean
+        precision = np.full(n_components, self.mean_precision)
+        second = about(structure, stats, means).second
+        second = second + structure.over_components(precision, form.outer(away, away))
+        # per matrix: the rows and means that it stands for
+        rows, shared = (weight.sum(), n_components) if structure.pooled else (weight, 1)
+        rows = np.reshape(rows, np.shape(rows) + (1,) * self.scale.ndim)
+        total = form.mean_matrix(second, d) + self.scale + rows * model.cloud
+        covariance = total / (rows + self.count + shared * self.mean_count)
+        return Params(weights, means, *model.factorise(covariance))
