@@ -1,0 +1,41 @@
+"""Online EM: statistics as a running mean over batches of rows (Cappé & Moulines 2009)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .gaussian import Params
+from .mixture import Mixture
+from .stats import Stats
+
+
+class Stream(NamedTuple):
+    """What is known after some batches, in units that stay those of the first.
+
+    stats is the running mean s, params its M-step, seen the weight of all rows so far and
+    averaged the mean of s over ``batches`` batches.
+    """
+
+    stats: Stats
+    params: Params
+    seen: float
+    averaged: Stats
+    batches: int
+
+
+def follow(model: Mixture, stream: Stream, offset: float, exponent: float) -> Stream:
+    """After one more batch, the model's rows: s <- (1 - g) s + g s_batch, then an M-step.
+
+    g = (offset + t)^-exponent, where t counts batches of this one's weight: with exponent 1 and
+    no offset, s is the mean over all rows.
+    """
+    batch = model.e_step(stream.params)
+    weight = model.rows.total_weight
+    seen = stream.seen + weight
+    rate = (offset + seen / weight) ** -exponent
+    stats = model.about(stream.stats, batch.origin) * (1.0 - rate) + batch * rate
+    stats.value = batch.value
+    batches = stream.batches + 1
+    before = model.about(stream.averaged, stats.origin)
+    averaged = before + (stats - before) * (1.0 / batches)
+    return Stream(stats, model.m_step(stats, stream.params), seen, averaged, batches)
