@@ -121,7 +121,7 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         observer = _Watch(self, settings, X.dtype, tasks)
         with thread_budget(is_parallel(X, settings.structure, settings.n_components)) as mapper:
             fit = fit_mixture(X, weight, settings, rng, observer, mapper)
-        attributes = _attributes(settings, fit, X.dtype)
+        attributes = self._attributes(settings, fit, X, weight)
         self._warn(settings, fit)
         for name in ("n_features_in_", "feature_names_in_"):
             attributes[name] = getattr(checked, name, None)
@@ -134,6 +134,10 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
             self.__dict__.update(before)
             raise
         return X
+
+    def _attributes(self, settings: Settings, fit: Fit, X, weight) -> dict:
+        """What a fit publishes."""
+        return _attributes(settings, fit, X.dtype)
 
     def _publish(self, attributes: dict) -> None:
         """Set attributes; None removes one of an earlier fit."""
@@ -169,8 +173,16 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
             tol=check_real("tol", self.tol),
             max_iter=check_integer("max_iter", self.max_iter, 0),
             n_init=n_init if given.means is None and isinstance(assign, str) else 1,
-            accelerate=check_flag("acceleration", self.acceleration),
+            accelerate=self._accelerate(),
+            temperatures=self._temperatures(),
         )
+
+    def _accelerate(self) -> bool:
+        return check_flag("acceleration", self.acceleration)
+
+    def _temperatures(self) -> tuple[float, ...]:
+        """One for each climb of a run."""
+        return (1.0,)
 
     def _model(self) -> Callable[..., Mixture]:
         """(structure, rows, noise) -> the model that is climbed."""
@@ -256,17 +268,20 @@ def _attributes(settings: Settings, fit: Fit, dtype) -> dict:
         "precisions_": precisions,
         "precisions_cholesky_": fit.factors,
     }
-    history = as_history(result.passes, fit.log_unit)
-    bounds = np.maximum.accumulate(history["log_likelihood"])[1:]
+    histories = [
+        as_history(climb.passes, fit.log_unit, temperature)
+        for climb, temperature in zip(fit.run.climbs, settings.temperatures, strict=False)
+    ]
+    bounds = [np.maximum.accumulate(history["log_likelihood"])[1:] for history in histories]
     return {
         **{name: np.array(value, dtype=dtype) for name, value in arrays.items()},
         "converged_": result.converged,
-        "n_iter_": result.n_iter,
+        "n_iter_": fit.run.n_iter,
         "stop_reason_": result.status,
         "lower_bound_": fit.lower_bound,
-        "lower_bounds_": bounds.tolist(),
+        "lower_bounds_": np.concatenate(bounds).tolist(),
         "remaining_gain_": result.remaining,
-        "history_": history,
+        "history_": np.concatenate(histories),
         "n_collapsed_": fit.n_collapsed,
     }
 
@@ -285,22 +300,23 @@ class _Watch(Observer):
         if self._verbose:
             print(f"Initialization {index}")
 
-    def watcher(self, model):
+    def watcher(self, model, earlier):
         if not self._verbose and not self._tasks.active:
             return None
-        return partial(self._iteration, model)
+        return partial(self._iteration, model, earlier)
 
-    def _iteration(self, model, climb):
-        if self._verbose and (len(climb.passes) - 1) % self._interval == 0:
-            self._print_iteration(climb.passes)
+    def _iteration(self, model, earlier, climb):
+        n_iter = sum(result.n_iter for result in earlier) + len(climb.passes) - 1
+        if self._verbose and n_iter % self._interval == 0:
+            self._print_iteration(n_iter, climb.passes)
 
         def attributes():
-            return _attributes(self._settings, so_far(model, climb), self._dtype)
+            return _attributes(self._settings, so_far(model, climb, earlier), self._dtype)
 
         return self._tasks.iteration(attributes)
 
-    def _print_iteration(self, passes):
-        line = f"  Iteration {len(passes) - 1}"
+    def _print_iteration(self, n_iter, passes):
+        line = f"  Iteration {n_iter}"
         if self._verbose > 1:
             now = time.perf_counter()
             gain = passes[-1].objective - passes[-2].objective

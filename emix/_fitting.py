@@ -13,6 +13,7 @@ from ._em.blocks import BLOCK_BYTES, Mapper, Rows, standard_units
 from ._em.covariance import Isotropic, Structure
 from ._em.gaussian import Params
 from ._em.mixture import Mixture
+from ._em.posterior import at_temperature
 
 STARTS: dict[str, Callable] = {
     "kmeans": start.kmeans,
@@ -60,15 +61,25 @@ class Settings:
     max_iter: int
     n_init: int
     accelerate: bool
+    temperatures: tuple[float, ...] = (1.0,)
 
 
 @dataclass(frozen=True)
 class Run:
-    """The outcome of one start."""
+    """The outcome of one start: its last climb, and those at higher temperatures."""
 
     result: Result
     degenerate: bool
     collapsed: bool
+    earlier: tuple[Result, ...] = ()
+
+    @property
+    def climbs(self) -> tuple[Result, ...]:
+        return (*self.earlier, self.result)
+
+    @property
+    def n_iter(self) -> int:
+        return sum(result.n_iter for result in self.climbs)
 
 
 @dataclass(frozen=True)
@@ -107,7 +118,8 @@ def make_model(
         unit = largest * np.sqrt(np.mean((rows.scale / largest) ** 2))
         rows = rows.in_units(rows.shift, np.full(d, unit))
     noise = (np.sqrt(settings.reg_covar) / rows.scale) ** 2
-    return settings.model(settings.structure, rows, noise)
+    model = settings.model(settings.structure, rows, noise)
+    return model.ruled(at_temperature(settings.temperatures[0]))
 
 
 def log_unit(model: Mixture) -> float:
@@ -121,7 +133,9 @@ class Observer:
     def begin_init(self, index: int) -> None:
         pass
 
-    def watcher(self, model: Mixture) -> Callable[[Ascent], bool] | None:
+    def watcher(
+        self, model: Mixture, earlier: tuple[Result, ...]
+    ) -> Callable[[Ascent], bool] | None:
         """What to call after every iteration, if anything; True stops the run."""
         return None
 
@@ -147,13 +161,9 @@ def fit_mixture(
     runs = []
     for index, climb in enumerate(starts.climbs(until=lambda: bool(runs))):
         observer.begin_init(index)
-        result = climb.run(
-            tol=settings.tol,
-            max_iter=settings.max_iter,
-            watch=observer.watcher(model),
-        )
-        observer.end_init(model, result)
-        run = _judge(model, result)
+        results = _cooled(model, climb, settings, rng, observer)
+        observer.end_init(model, results[-1])
+        run = _judge(model, results)
         starts.n_collapsed += run.collapsed
         if not run.collapsed or settings.given.complete():
             runs.append(run)
@@ -163,9 +173,33 @@ def fit_mixture(
     return in_data_units(model, best, starts.n_collapsed)
 
 
-def _judge(model: Mixture, result: Result) -> Run:
-    params = result.params
-    return Run(result, model.is_degenerate(params), model.is_collapsed(params))
+def _cooled(
+    model: Mixture,
+    climb: Ascent,
+    settings: Settings,
+    rng: np.random.RandomState,
+    observer: Observer,
+) -> tuple[Result, ...]:
+    """The climb's result, and those of climbs at each lower temperature, from where the last
+    one ended; max_iter iterations in all."""
+    results: tuple[Result, ...] = ()
+    for temperature in settings.temperatures:
+        left = settings.max_iter - sum(result.n_iter for result in results)
+        if results:
+            model, params = model.ruled(at_temperature(temperature)), results[-1].params
+            params = start.nudged(model, params, rng) if left else params
+            climb = Ascent(model, params, accelerate=settings.accelerate)
+        watch = observer.watcher(model, results)
+        results = (*results, climb.run(tol=settings.tol, max_iter=left, watch=watch))
+        if results[-1].stopped:
+            break
+    return results
+
+
+def _judge(model: Mixture, results: tuple[Result, ...]) -> Run:
+    *earlier, result = results
+    degenerate, collapsed = model.is_degenerate(result.params), model.is_collapsed(result.params)
+    return Run(result, degenerate, collapsed, tuple(earlier))
 
 
 class Starts:
@@ -189,7 +223,9 @@ class Starts:
             model = self._model
             rows, complete = start.sample_rows(model.rows, settings.n_components, self._rng)
             sample = model.over(rows, same_moments=complete)
-            yield from self._promising(sample, model if complete else sample)
+            # given means are used as they are: the climb begins there, on all rows
+            whole = complete or self._given is not None
+            yield from self._promising(sample, model if whole else sample)
             # from given means every draw is the same
             for _ in range(_RETRIES if self._given is None and settings.max_iter else 0):
                 if until():
@@ -223,7 +259,7 @@ class Starts:
             result = climb.run(
                 tol=max(settings.tol, _SHORT_TOL), max_iter=min(settings.max_iter, _SHORT_PASSES)
             )
-            run = _judge(ground, result)
+            run = _judge(ground, (result,))
             self.n_collapsed += run.collapsed
             if not run.collapsed:
                 found.append((climb, run.degenerate))
@@ -275,9 +311,9 @@ def in_data_units(model: Mixture, run: Run, n_collapsed: int = 0) -> Fit:
     return Fit(params.weights, means, covariances, factors, log_unit(model), run, n_collapsed)
 
 
-def so_far(model: Mixture, climb: Ascent) -> Fit:
+def so_far(model: Mixture, climb: Ascent, earlier: tuple[Result, ...]) -> Fit:
     """The state of a climb that is under way."""
     passes = tuple(climb.passes)
     remaining = passes[-1].remaining
     result = Result(climb.params, climb.objective, passes, False, remaining, "under way")
-    return in_data_units(model, Run(result, False, False))
+    return in_data_units(model, Run(result, False, False, earlier))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._em_estimator import EMEstimator
+from ._validation import check_temperature
 
 
 class GaussianMixture(EMEstimator):
@@ -86,6 +87,15 @@ callable, default='kmeans'
         covariances that ``init_params`` finds. The M-step then maximises over the others
         alone, so that the objective still never falls; ``aic`` and ``bic`` count only these.
 
+    temperature : float or sequence of float, default=1.0
+        T in the objective mean max_q <q, log_joint> + T H(q), H the entropy of the
+        responsibilities q, which are proportional to (w_k N(x | k))^(1 / T) while fitting. 1 is
+        maximum likelihood; more than 1 smooths the objective, less makes assignments harder, down
+        to those of :class:`HardGaussianMixture` at 0. A sequence that decreases to 1 anneals:
+        the fit climbs at each temperature from where the last climb ended, with the means
+        moved at random by a twentieth of a standard deviation, as equal components could not
+        part otherwise. ``tol`` holds for each climb, ``max_iter`` for all together.
+
     Attributes
     ----------
     weights_ : ndarray of shape (n_components,)
@@ -123,21 +133,25 @@ callable, default='kmeans'
     lower_bound_ : float
         The objective at the parameters returned, per sample: ``score(X)`` of the training
         data if ``reg_covar`` is 0, and a lower bound of it otherwise,
-        mean log sum_k w_k exp(E_e log N(x + e | k)).
+        mean log sum_k w_k exp(E_e log N(x + e | k)). At a temperature T other than 1 it is
+        mean T log sum_k (w_k N(x | k))^(1 / T), which is greater than ``score(X)`` for T > 1
+        and smaller for T < 1.
 
     lower_bounds_ : list of float, length n_iter_
-        The objective after each iteration; it never falls.
+        The objective after each iteration; at one temperature it never falls.
 
     remaining_gain_ : float
         Estimate of what more iterations would add to ``lower_bound_``; infinite if there were
         too few to tell.
 
     history_ : structured ndarray of shape (n_iter_ + 1,)
-        One row per sweep over the data, the first at the start. ``log_likelihood`` is the
+        One row per sweep over the data, the first at the start (with several temperatures,
+        the first of each at its start: one row more for each). ``log_likelihood`` is the
         objective at the parameters tried, ``free_energy`` is F there with the responsibilities
         of the sweep before, ``gap`` is the Kullback-Leibler divergence between them, which the
         E-step closed; all per sample. ``remaining`` is the estimated remaining gain,
-        ``extrapolated`` and ``accepted`` tell about acceleration.
+        ``extrapolated`` and ``accepted`` tell about acceleration, ``temperature`` is that of
+        the climb.
 
     n_collapsed_ : int
         Starts that were dropped because a component shrank to a point.
@@ -162,6 +176,8 @@ callable, default='kmeans'
        accelerating the convergence of any EM algorithm. Scandinavian J. Statistics 35, 335-353.
     .. [4] R. J. Hathaway (1985). A constrained formulation of maximum-likelihood estimation for
        normal mixture distributions. Annals of Statistics 13, 795-800.
+    .. [5] N. Ueda, R. Nakano (1998). Deterministic annealing EM algorithm. Neural Networks 11,
+       271-282.
 
     Examples
     --------
@@ -198,6 +214,7 @@ callable, default='kmeans'
         verbose_interval=10,
         acceleration=True,
         frozen=(),
+        temperature=1.0,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -215,3 +232,7 @@ callable, default='kmeans'
         self.verbose_interval = verbose_interval
         self.acceleration = acceleration
         self.frozen = frozen
+        self.temperature = temperature
+
+    def _temperatures(self):
+        return check_temperature(self.temperature)

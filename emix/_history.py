@@ -14,11 +14,12 @@ HISTORY = np.dtype(
         ("remaining", "f8"),
         ("extrapolated", "?"),
         ("accepted", "?"),
+        ("temperature", "f8"),
     ]
 )
 
 
-def as_history(passes: tuple[Pass, ...], log_unit: float) -> np.ndarray:
+def as_history(passes: tuple[Pass, ...], log_unit: float, temperature: float) -> np.ndarray:
     """A structured array, one row per pass, in the units of the data."""
     rows = [
         (
@@ -28,6 +29,7 @@ def as_history(passes: tuple[Pass, ...], log_unit: float) -> np.ndarray:
             p.remaining,
             p.extrapolated,
             p.accepted,
+            temperature,
         )
         for p in passes
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any
 
@@ -55,6 +56,24 @@ def check_frozen(value: Any) -> frozenset[str]:
             listed = ", ".join(repr(name) for name in PARAMETERS)
             raise ValueError(f"frozen may name {listed}; got {name!r}")
     return frozenset(value)
+
+
+def check_temperature(value: Any) -> tuple[float, ...]:
+    """A positive number, or a decreasing sequence of numbers that ends at 1."""
+    if isinstance(value, Real):
+        temperatures = (check_real("temperature", value),)
+    elif isinstance(value, Iterable) and not isinstance(value, str):
+        temperatures = tuple(check_real("temperature", entry) for entry in value)
+        falling = all(a > b for a, b in pairwise(temperatures))
+        if not temperatures or temperatures[-1] != 1.0 or not falling:
+            raise ValueError(
+                f"temperature must be a number or decrease to 1.0 at its end, got {value!r}"
+            )
+    else:
+        raise TypeError(f"temperature must be a number or a sequence of numbers, got {value!r}")
+    if temperatures[-1] == 0.0:
+        raise ValueError("temperature must be positive; for 0 use HardGaussianMixture")
+    return temperatures
 
 
 def check_verbose(value: Any) -> int:

@@ -5,6 +5,7 @@ Everything is per unit of sample weight: statistics' weights add up to one.
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable
 from functools import cached_property
@@ -25,7 +26,8 @@ from .gaussian import (
     natural,
     rounding_of_expected,
 )
-from .posterior import soft
+from .posterior import hard, soft
+from .reseed import reseeded
 from .stats import Stats
 
 # A component with less than this share of the data keeps its last mean and covariance.
@@ -107,6 +109,17 @@ class Mixture:
         if same_moments:
             other.total, other._floor, other.n_null = self.total, self._floor, self.n_null
         return other
+
+    def ruled(self, rule: Callable) -> Mixture:
+        """This model with another rule."""
+        other = copy.copy(self)
+        other.rule = rule
+        return other
+
+    @property
+    def finite(self) -> bool:
+        """Whether a climb ends after finitely many steps: there are so many assignments."""
+        return self.rule is hard
 
     def kernel(self, params: Params) -> Kernel:
         total = self.structure.form.pack(self.total) if self.structure.pooled else None
@@ -220,6 +233,27 @@ class Mixture:
     def feasible(self, stats: Stats) -> bool:
         """Whether extrapolated statistics can be those of some data."""
         return bool(stats.weight.min() > 0.0)
+
+    def vacant(self, stats: Stats) -> bool:
+        """Whether hard assignments left a component without rows, which could have some."""
+        return self.finite and "means" not in self.frozen and not stats.weight.min() > _DEAD
+
+    def reseeded(self, stats: Stats, params: Params) -> Params | None:
+        """Parameters that give the worst rows to components without any, or None."""
+        return reseeded(self, stats, params)
+
+    def each(self, params: Params, see: Callable) -> None:
+        """see(start, stop, log_joint (K, m), what it leaves out for all components alike) for
+        all blocks of rows."""
+        kernel = self.kernel(params)
+
+        def work(share):
+            for start, stop in share:
+                buffers = self._loaded(kernel, start, stop)
+                see(start, stop, kernel.log_joint(buffers), kernel.common(buffers))
+            return 0.0
+
+        self.rows.reduce(work, block_rows(kernel.bytes_per_row))
 
     def is_degenerate(self, params: Params) -> bool:
         """Whether a covariance is at the floor in a direction in which the data vary."""
