@@ -91,7 +91,8 @@ callable, default='kmeans'
         T in the objective mean max_q <q, log_joint> + T H(q), H the entropy of the
         responsibilities q, which are proportional to (w_k N(x | k))^(1 / T) while fitting. 1 is
         maximum likelihood; more than 1 smooths the objective, less makes assignments harder, down
-        to those of :class:`HardGaussianMixture` at 0. A sequence that decreases to 1 anneals:
+        to those of :class:`HardGaussianMixture` at 0. ``predict_proba`` gives the posterior of
+        the parameters at any temperature. A sequence that decreases to 1 anneals:
         the fit climbs at each temperature from where the last climb ended, with the means
         moved at random by a twentieth of a standard deviation, as equal components could not
         part otherwise. ``tol`` holds for each climb, ``max_iter`` for all together.

@@ -29,7 +29,7 @@ class HardGaussianMixture(
 
     Parameters
     ----------
-    n_components : int, default=1
+    n_components : int, default=2
         Number of components K.
 
     covariance_type : {'full', 'tied', 'diag', 'spherical', 'tied_diag', 'tied_spherical'}, \
@@ -190,7 +190,7 @@ callable, default='kmeans'
 
     def __init__(
         self,
-        n_components=1,
+        n_components=2,
         *,
         covariance_type="full",
         tol=0.0,

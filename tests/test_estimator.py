@@ -71,6 +71,7 @@ def test_shapes_and_dtypes_of_attributes(covariance_type, dtype):
         "remaining",
         "extrapolated",
         "accepted",
+        "temperature",
     )
 
 

@@ -1,7 +1,7 @@
 """The one loop: E-step and M-step in turn, until nothing is left to gain.
 
 It sees an opaque model (e_step, m_step, expected, rounding, feasible, about, vacant,
-reseeded, finite) and opaque parameters.
+reseeded, as_sound, finite) and opaque parameters.
 """
 
 from __future__ import annotations
@@ -200,15 +200,15 @@ class Ascent:
         return self._bound
 
     def _sweep(self) -> None:
-        """To a point with re-seeded components, an extrapolated one or, where there is
-        neither, the M-step's; nowhere if F is lower at the first two, which are then not tried
-        again."""
+        """To a point with re-seeded components if some are vacant, else to an extrapolated
+        one or, where there is none, the M-step's; nowhere if F is not higher at the first or
+        lower at the second, which is then not tried again."""
         if self._vacant:
             self._vacant = False
             trial = self._model.reseeded(self._stats, self.params)
             if trial is not None:
                 self._try_reseeded(trial)
-                return
+            return
         trial = self._extrapolate()
         if trial is not None:
             self._try_extrapolated(trial)
@@ -224,12 +224,12 @@ class Ascent:
         self._arrive(self._following, tried, energy, extrapolated=False)
 
     def _try_reseeded(self, trial: Any) -> None:
-        """Kept unless F falls, or a component is left with too few rows for a covariance."""
+        """Kept if F rises, and no component is left with too few rows for a covariance."""
         energy = self._model.expected(self._stats, trial) + self._entropy
         tried = self._model.e_step(trial)
         settled = self._model.m_step(tried, trial)
-        singular = settled.n_floored.sum() > self._following.n_floored.sum()
-        if singular or tried.value < self.objective:
+        sound = self._model.as_sound(settled, self._following)
+        if tried.value <= self.objective or not sound:
             self.passes.append(Pass(energy, tried.value, self._remaining, False, False))
             return
         self._before, self._remaining = None, math.inf

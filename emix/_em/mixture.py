@@ -261,8 +261,19 @@ class Mixture:
 
     def is_collapsed(self, params: Params) -> bool:
         """Whether a component has shrunk to a point that the data are not."""
+        return self._shrunk(params) and not self._perfect(params)
+
+    def _shrunk(self, params: Params) -> bool:
         size = self.structure.form.n_variances(self.rows.d)
         return self.n_null < size and bool(np.max(params.n_floored) == size)
+
+    def _perfect(self, params: Params) -> bool:
+        """Whether all rows lie on the means of hard clusters: nothing could be better."""
+        return self.finite and self.structure.pooled and self._shrunk(params)
+
+    def as_sound(self, params: Params, other: Params) -> bool:
+        """Whether params have no more variances at the floor than others, or are perfect."""
+        return params.n_floored.sum() <= other.n_floored.sum() or self._perfect(params)
 
     def about(self, stats: Stats, origin: np.ndarray) -> Stats:
         return about(self.structure, stats, origin)

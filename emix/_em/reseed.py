@@ -53,7 +53,7 @@ def _worst(model, stats, params) -> Iterator[tuple[np.ndarray, float, int]]:
     z = np.empty((rows.d, 1))
     while np.isfinite(value.min()):
         i = int(value.argmin())
-        equal = np.flatnonzero((rows.X == rows.X[i]).all(axis=1))
+        equal = np.flatnonzero((rows.X[i] == rows.X).all(axis=1))
         value[equal] = np.inf
         mass = weight[equal].sum()
         if mass < _ALL * left[label[i]]:
