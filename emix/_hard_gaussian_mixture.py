@@ -176,8 +176,8 @@ callable, default='kmeans'
     >>> clusters = HardGaussianMixture(2, random_state=0).fit(X)
     >>> order = clusters.means_[:, 0].argsort()
     >>> clusters.means_[order].round(2)
-    array([[ 2.04, 54.45],
-           [ 4.29, 79.97]])
+    array([[ 2.04, 54.49],
+           [ 4.29, 79.99]])
 
     K-means:
 
@@ -277,8 +277,8 @@ callable, default='kmeans'
         labels = Scorer(settings.structure, *(attributes[name] for name in names)).labels(X)
         # the M-step that finds nothing to move is an iteration as well, if there may be one more
         n_iter = min(fit.run.n_iter + fit.run.result.converged, settings.max_iter)
-        inertia = _inertia(X, weight, attributes["means_"], labels)
-        return {**attributes, "labels_": labels, "inertia_": inertia, "n_iter_": n_iter}
+        squares = inertia(X, weight, attributes["means_"], labels)
+        return {**attributes, "labels_": labels, "inertia_": squares, "n_iter_": n_iter}
 
     @property
     def _n_features_out(self):
@@ -290,7 +290,7 @@ callable, default='kmeans'
         return tags
 
 
-def _inertia(X, weight, means, labels) -> float:
+def inertia(X, weight, means, labels) -> float:
     """sum_i w_i |x_i - mean of its component|², block by block."""
     total = 0.0
     for start, stop in spans(len(X), block_rows(16 * X.shape[1])):

@@ -76,6 +76,18 @@ def check_temperature(value: Any) -> tuple[float, ...]:
     return temperatures
 
 
+def check_variances(value: Any) -> np.ndarray:
+    """Positive, finite and falling."""
+    variances = _as_float("variances", value, np.float64)
+    if variances.ndim != 1 or not variances.size:
+        raise ValueError(f"variances must be a sequence of numbers, got {value!r}")
+    if not (np.isfinite(variances).all() and variances.min() > 0.0):
+        raise ValueError(f"variances must be positive and finite, got {value!r}")
+    if not (np.diff(variances) < 0.0).all():
+        raise ValueError(f"variances must fall, got {value!r}")
+    return variances
+
+
 def check_verbose(value: Any) -> int:
     if isinstance(value, (bool, np.bool_)):
         return int(value)

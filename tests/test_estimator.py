@@ -546,7 +546,7 @@ def test_parameters_and_defaults_are_those_of_scikit_learn():
     assert set(theirs) <= set(ours)
     different = {name for name in theirs if ours[name] != theirs[name]}
     assert different == {"tol", "reg_covar", "max_iter"}
-    assert set(ours) - set(theirs) == {"acceleration", "frozen"}
+    assert set(ours) - set(theirs) == {"acceleration", "frozen", "temperature"}
 
 
 def test_public_names_of_scikit_learn_are_there():
