@@ -165,7 +165,7 @@ def kmeans_limit(
     >>> result = kmeans_limit(X, 2, variances=[100, 10, 1, 1e-6], random_state=0)
     >>> result.table["entropy"].round(4)
     array([0.2803, 0.0055, 0.    , 0.    ])
-    >>> round(-result.table["scaled_free_energy"][-1] / result.inertia, 5)
+    >>> round(float(-result.table["scaled_free_energy"][-1]) / result.inertia, 5)
     1.0
     """
     X = check_array(X, dtype=FLOATS, ensure_min_samples=2)
