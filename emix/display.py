@@ -13,6 +13,7 @@ from ._scoring import Scorer
 __all__ = ["ConvergenceDisplay", "KMeansLimitDisplay", "MixtureDisplay"]
 
 _GRID = 200
+_LEAST = 1e-14
 
 
 def _axes(ax):
@@ -374,8 +375,8 @@ class KMeansLimitDisplay:
     the responsibilities, the distance of the means to the centres of K-means (in units of the
     root mean square distance of the centres from their mean), the share of rows whose label
     is another, and how far 2 s² F and the soft inertia are from minus and plus the inertia of
-    K-means, relative to it. All tend to zero, and are not drawn where they are zero, if the
-    path leads to the centres of K-means.
+    K-means, relative to it. If the path leads to the centres of K-means, all tend to zero; what is below
+    1e-14 is rounding, and not drawn.
 
     Use :meth:`from_estimator` or :meth:`from_result` to make one.
 
@@ -477,10 +478,10 @@ class KMeansLimitDisplay:
             ("$2 s^2 F$ from -inertia", "v", self._apart(-table["scaled_free_energy"])),
             ("soft inertia from inertia", "x", self._apart(table["soft_inertia"])),
         ):
-            shown = height > 0.0
+            shown = height > _LEAST
+            label = label if shown.any() else f"{label}: none"
             self.ax_.plot(table["variance"][shown], height[shown], f"{marker}-", label=label)
-        # smaller values are rounding errors, or exponentially small
-        self.ax_.set(xscale="log", yscale="log", xlabel="shared variance", ylim=(1e-16, 10.0))
+        self.ax_.set(xscale="log", yscale="log", xlabel="shared variance")
         self.ax_.set_ylabel("relative to K-means")
         self.ax_.invert_xaxis()
         self.ax_.legend()
