@@ -375,8 +375,8 @@ class KMeansLimitDisplay:
     the responsibilities, the distance of the means to the centres of K-means (in units of the
     root mean square distance of the centres from their mean), the share of rows whose label
     is another, and how far 2 s² F and the soft inertia are from minus and plus the inertia of
-    K-means, relative to it. If the path leads to the centres of K-means, all tend to zero; what is below
-    1e-14 is rounding, and not drawn.
+    K-means, relative to it. If the path leads to the centres of K-means, all tend to zero;
+    what is below 1e-14 is rounding, and not drawn.
 
     Use :meth:`from_estimator` or :meth:`from_result` to make one.
 
