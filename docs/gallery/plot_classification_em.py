@@ -23,7 +23,7 @@ SPHERES = {"covariance_type": "tied_spherical", "frozen": ("weights",)}
 
 
 def clustered(X, n_components, **options):
-    return HardGaussianMixture(n_components, n_init=5, random_state=0, **options).fit(X)
+    return HardGaussianMixture(n_components, n_init=20, random_state=0, **options).fit(X)
 
 
 tumours = load_breast_cancer(as_frame=True)
