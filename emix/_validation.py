@@ -58,6 +58,10 @@ def check_frozen(value: Any) -> frozenset[str]:
     return frozenset(value)
 
 
+# Beyond these the objective loses digits to T H(q), or log_joint / T overflows.
+_TEMPERATURES = (1e-9, 1e6)
+
+
 def check_temperature(value: Any) -> tuple[float, ...]:
     """A positive number, or a decreasing sequence of numbers that ends at 1."""
     if isinstance(value, Real):
@@ -71,8 +75,12 @@ def check_temperature(value: Any) -> tuple[float, ...]:
             )
     else:
         raise TypeError(f"temperature must be a number or a sequence of numbers, got {value!r}")
-    if temperatures[-1] == 0.0:
-        raise ValueError("temperature must be positive; for 0 use HardGaussianMixture")
+    coldest, hottest = _TEMPERATURES
+    if temperatures[-1] < coldest or temperatures[0] > hottest:
+        raise ValueError(
+            f"temperature must be between {coldest:g} and {hottest:g}, got {value!r}; for 0 use "
+            "HardGaussianMixture"
+        )
     return temperatures
 
 

@@ -120,6 +120,14 @@ def test_the_objective_at_a_temperature_never_falls(covariance_type, temperature
     assert_allclose(mixture.predict_proba(X), softmax(log_joint_of(mixture), axis=1), atol=1e-12)
 
 
+@pytest.mark.parametrize("temperature", [1e-9, 1e6])
+def test_the_ends_of_the_dial(covariance_type, temperature):
+    mixture = fitted(X, 3, covariance_type=covariance_type, temperature=temperature, random_state=0)
+    assert mixture.converged_
+    assert np.isfinite(mixture.means_).all()
+    assert np.isfinite(mixture.lower_bound_)
+
+
 def test_weights_equal_repetition():
     weight = np.random.RandomState(0).randint(0, 4, size=len(X))
     options = {"temperature": (2.0, 1.0), "random_state": 0}
@@ -227,6 +235,8 @@ def test_annealing_escapes_from_poor_starts():
     [
         (-1.0, ValueError, "temperature must be finite and not negative"),
         (0.0, ValueError, "use HardGaussianMixture"),
+        (1e-10, ValueError, "temperature must be between 1e-09 and 1e[+]06"),
+        ((1e7, 1.0), ValueError, "temperature must be between"),
         (np.nan, ValueError, "temperature must be finite"),
         ("hot", TypeError, "temperature must be a number or a sequence"),
         (None, TypeError, "temperature must be a number or a sequence"),

@@ -17,8 +17,6 @@ _CLEAR = 1e-6
 # Over overlapping mixtures, with rates of up to 0.9995, the estimate was a bound with this
 # multiple of the longest extrapolation; without any it fell short by up to 5000 times.
 _REACHES = 5.0
-
-
 _STOPPED = "stopped by a callback"
 
 
@@ -87,13 +85,14 @@ class RemainingGain:
 
 
 class NextGain:
-    """What the next M-step gains: zero where a climb of finitely many steps ends."""
+    """What the next M-step gains: zero where a climb of finitely many steps ends. On the way
+    there it is likely to gain as much again as in its last step."""
 
     finite = True
     likely = math.inf
 
     def update(self, gain: float, before: float, after: float, reach: float) -> float:
-        self.likely = after
+        self.likely = gain
         return after
 
     def says(self, tol: float) -> str:

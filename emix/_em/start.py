@@ -13,6 +13,7 @@ from .blocks import Rows, spans
 from .covariance import Dense
 from .gaussian import LOG_2PI, Params
 from .mixture import Mixture
+from .posterior import soft
 
 # Starts are computed from at most this many rows (or so many per component).
 SAMPLE_ROWS = 16384
@@ -169,7 +170,7 @@ def kmeans(model: Mixture, n_components: int, rng: np.random.RandomState) -> Par
     if n_components == 1 or np.array_equal(whitening, np.eye(model.rows.d)):
         return plain
     classified = _classified(model, plain)
-    if model.e_step(plain).value - classified < _WELL_APART:
+    if model.ruled(soft).e_step(plain).value - classified < _WELL_APART:
         return plain
     white = _kmeans_on(model, whitening.T @ z, n_components, rng)
     return white if _classified(model, white) > classified else plain
