@@ -13,6 +13,7 @@ _CHUNK = 8192  # rows made at a time, so that making X needs no memory beside X
 class Cell:
     """What to make: `n` rows of `d` features, `k` components of one covariance `structure`.
 
+    The structure `kmeans` is K-means: one variance, equal weights, hard assignments.
     `separation` is the standard deviation of the cluster means, in units of the clusters' own.
     """
 
@@ -37,16 +38,16 @@ class Cell:
 
         One product of the n x p features with p x K parameters, and one of the K x n
         responsibilities with the features, 2 n p K each. Features of x: `x xᵀ` (its upper
-        triangle), its diagonal or its trace; x; and 1. For `tied` the scatter of x does not
-        change from pass to pass, so that only x and 1 count.
+        triangle), its diagonal or its trace; x; and 1. For `tied` and `kmeans` the scatter of
+        x does not change from pass to pass, so that only x and 1 count.
         """
-        quadratic = {"full": self.d * (self.d + 1) // 2, "diag": self.d, "spherical": 1, "tied": 0}
-        n_features = quadratic[self.structure] + self.d + 1
+        quadratic = {"full": self.d * (self.d + 1) // 2, "diag": self.d, "spherical": 1}
+        n_features = quadratic.get(self.structure, 0) + self.d + 1
         return 2 * 2 * self.n * n_features * self.k
 
     def exponentials(self) -> int:
-        """Exponentials of one pass: one for each row and component."""
-        return self.n * self.k
+        """Exponentials of one pass: one for each row and component, none for `kmeans`."""
+        return 0 if self.structure == "kmeans" else self.n * self.k
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,7 @@ PASS_CELLS = (
     Cell("diag", 100_000, 10, 10, quick=True),
     Cell("diag", 100_000, 50, 50),
     Cell("spherical", 100_000, 10, 10, quick=True),
+    Cell("kmeans", 100_000, 10, 10, 0.7, quick=True),
 )
 
 # Overlapping mixtures; plain EM needs 50 to 800 passes to 1e-6 of the maximum.
@@ -153,6 +155,7 @@ def _spread(cell: Cell, variances: np.ndarray) -> np.ndarray:
         "tied": lambda: np.diag(variances),
         "diag": lambda: np.tile(variances, (cell.k, 1)),
         "spherical": lambda: np.full(cell.k, variances.mean()),
+        "kmeans": lambda: variances.mean(),
     }[cell.structure]()
 
 

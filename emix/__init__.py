@@ -2,7 +2,16 @@
 
 from . import datasets
 from ._gaussian_mixture import GaussianMixture
+from ._hard_gaussian_mixture import HardGaussianMixture
+from ._kmeans_limit import KMeansLimit, kmeans_limit
 
 __version__ = "0.1.0"
 
-__all__ = ["GaussianMixture", "__version__", "datasets"]
+__all__ = [
+    "GaussianMixture",
+    "HardGaussianMixture",
+    "KMeansLimit",
+    "__version__",
+    "datasets",
+    "kmeans_limit",
+]

@@ -15,12 +15,14 @@ from sklearn.utils.validation import validate_data
 
 from ._base import FLOATS, BaseNormalMixture
 from ._callbacks import CallbackSupportMixin, FitTasks, with_callbacks
+from ._em.covariance import Structure
 from ._em.mixture import Mixture
 from ._fitting import (
     STARTS,
     Fit,
     Given,
     Observer,
+    Phase,
     Settings,
     fit_mixture,
     is_parallel,
@@ -120,7 +122,7 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         observer = _Watch(self, settings, X.dtype, tasks)
         with thread_budget(is_parallel(X, settings.structure, settings.n_components)) as mapper:
             fit = fit_mixture(X, weight, settings, rng, observer, mapper)
-        attributes = _attributes(settings, fit, X.dtype)
+        attributes = self._attributes(settings, fit, X, weight)
         self._warn(settings, fit)
         for name in ("n_features_in_", "feature_names_in_"):
             attributes[name] = getattr(checked, name, None)
@@ -133,6 +135,10 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
             self.__dict__.update(before)
             raise
         return X
+
+    def _attributes(self, settings: Settings, fit: Fit, X, weight) -> dict:
+        """What a fit publishes."""
+        return _attributes(settings, fit, X.dtype)
 
     def _publish(self, attributes: dict) -> None:
         """Set attributes; None removes one of an earlier fit."""
@@ -168,12 +174,20 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
             tol=check_real("tol", self.tol),
             max_iter=check_integer("max_iter", self.max_iter, 0),
             n_init=n_init if given.means is None and isinstance(assign, str) else 1,
-            accelerate=check_flag("acceleration", self.acceleration),
+            accelerate=self._accelerate(),
+            phases=self._phases(n_samples),
         )
 
     def _regularised(self, settings: Settings, X: np.ndarray) -> Settings:
         """With a prior or constraints, where a subclass has them."""
         return settings
+
+    def _accelerate(self) -> bool:
+        return check_flag("acceleration", self.acceleration)
+
+    def _phases(self, n_samples: int) -> tuple[Phase, ...]:
+        """The climbs of a run."""
+        return (Phase(),)
 
     def _model(self) -> Callable[..., Mixture]:
         """(structure, rows, noise) -> the model that is climbed."""
@@ -251,27 +265,34 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
 def _attributes(settings: Settings, fit: Fit, dtype) -> dict:
     """The fitted attributes, floats in the dtype of the data."""
     result = fit.run.result
-    precisions = settings.structure.form.precision(fit.factors)
+    histories = [
+        as_history(climb.passes, fit.log_unit, phase.temperature)
+        for climb, phase in zip(fit.run.climbs, settings.phases, strict=False)
+    ]
+    bounds = [np.maximum.accumulate(history["objective"])[1:] for history in histories]
+    return {
+        **fit_attributes(settings.structure, fit, dtype),
+        "converged_": result.converged,
+        "n_iter_": fit.run.n_iter,
+        "stop_reason_": result.status,
+        "lower_bound_": fit.lower_bound,
+        "lower_bounds_": np.concatenate(bounds).tolist(),
+        "remaining_gain_": result.remaining,
+        "history_": np.concatenate(histories),
+        "n_collapsed_": fit.n_collapsed,
+    }
+
+
+def fit_attributes(structure: Structure, fit: Fit, dtype) -> dict:
+    """The parameters of the mixture, in the dtype of the data."""
     arrays = {
         "weights_": fit.weights,
         "means_": fit.means,
         "covariances_": fit.covariances,
-        "precisions_": precisions,
+        "precisions_": structure.form.precision(fit.factors),
         "precisions_cholesky_": fit.factors,
     }
-    history = as_history(result.passes, fit.log_unit)
-    bounds = np.maximum.accumulate(history["objective"])[1:]
-    return {
-        **{name: np.array(value, dtype=dtype) for name, value in arrays.items()},
-        "converged_": result.converged,
-        "n_iter_": result.n_iter,
-        "stop_reason_": result.status,
-        "lower_bound_": fit.lower_bound,
-        "lower_bounds_": bounds.tolist(),
-        "remaining_gain_": result.remaining,
-        "history_": history,
-        "n_collapsed_": fit.n_collapsed,
-    }
+    return {name: np.array(value, dtype=dtype) for name, value in arrays.items()}
 
 
 class _Watch(Observer):
@@ -288,22 +309,23 @@ class _Watch(Observer):
         if self._verbose:
             print(f"Initialization {index}")
 
-    def watcher(self, model):
+    def watcher(self, model, earlier):
         if not self._verbose and not self._tasks.active:
             return None
-        return partial(self._iteration, model)
+        return partial(self._iteration, model, earlier)
 
-    def _iteration(self, model, climb):
-        if self._verbose and (len(climb.passes) - 1) % self._interval == 0:
-            self._print_iteration(climb.passes)
+    def _iteration(self, model, earlier, climb):
+        n_iter = sum(result.n_iter for result in earlier) + len(climb.passes) - 1
+        if self._verbose and n_iter % self._interval == 0:
+            self._print_iteration(n_iter, climb.passes)
 
         def attributes():
-            return _attributes(self._settings, so_far(model, climb), self._dtype)
+            return _attributes(self._settings, so_far(model, climb, earlier), self._dtype)
 
         return self._tasks.iteration(attributes)
 
-    def _print_iteration(self, passes):
-        line = f"  Iteration {len(passes) - 1}"
+    def _print_iteration(self, n_iter, passes):
+        line = f"  Iteration {n_iter}"
         if self._verbose > 1:
             now = time.perf_counter()
             gain = passes[-1].objective - passes[-2].objective

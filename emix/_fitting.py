@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from ._em.constraint import Constraint
 from ._em.covariance import Isotropic, Structure
 from ._em.gaussian import Params
 from ._em.mixture import Mixture
+from ._em.posterior import at_temperature
 from .priors import ConjugatePrior
 
 STARTS: dict[str, Callable] = {
@@ -49,6 +51,15 @@ class Given:
 
 
 @dataclass(frozen=True)
+class Phase:
+    """A climb of a run: at a temperature, and by another algorithm than EM if there is a
+    ``variant``, which makes a model that is climbed in its place."""
+
+    temperature: float = 1.0
+    variant: Callable[[Mixture], Any] | None = None
+
+
+@dataclass(frozen=True)
 class Settings:
     """What a fit is told: validated constructor parameters."""
 
@@ -64,15 +75,25 @@ class Settings:
     accelerate: bool
     prior: ConjugatePrior | None = None
     constraint: Constraint | None = None
+    phases: tuple[Phase, ...] = (Phase(),)
 
 
 @dataclass(frozen=True)
 class Run:
-    """The outcome of one start."""
+    """The outcome of one start: its last climb, and those of earlier phases."""
 
     result: Result
     degenerate: bool
     collapsed: bool
+    earlier: tuple[Result, ...] = ()
+
+    @property
+    def climbs(self) -> tuple[Result, ...]:
+        return (*self.earlier, self.result)
+
+    @property
+    def n_iter(self) -> int:
+        return sum(result.n_iter for result in self.climbs)
 
 
 @dataclass(frozen=True)
@@ -86,6 +107,7 @@ class Fit:
     log_unit: float
     run: Run
     n_collapsed: int
+    model: Mixture
 
     @property
     def lower_bound(self) -> float:
@@ -112,6 +134,7 @@ def make_model(
         rows = rows.in_units(rows.shift, np.full(d, unit))
     noise = (np.sqrt(settings.reg_covar) / rows.scale) ** 2
     model = settings.model(settings.structure, rows, noise)
+    model = model.ruled(at_temperature(settings.phases[0].temperature))
     if settings.prior is not None:
         model.prior = settings.prior._of_model(model, settings.n_components)
     model.constraint = settings.constraint
@@ -129,7 +152,9 @@ class Observer:
     def begin_init(self, index: int) -> None:
         pass
 
-    def watcher(self, model: Mixture) -> Callable[[Ascent], bool] | None:
+    def watcher(
+        self, model: Mixture, earlier: tuple[Result, ...]
+    ) -> Callable[[Ascent], bool] | None:
         """What to call after every iteration, if anything; True stops the run."""
         return None
 
@@ -155,13 +180,9 @@ def fit_mixture(
     runs = []
     for index, climb in enumerate(starts.climbs(until=lambda: bool(runs))):
         observer.begin_init(index)
-        result = climb.run(
-            tol=settings.tol,
-            max_iter=settings.max_iter,
-            watch=observer.watcher(model),
-        )
-        observer.end_init(model, result)
-        run = _judge(model, result)
+        results = _climbed(model, climb, settings, rng, observer)
+        observer.end_init(model, results[-1])
+        run = _judge(model, results)
         starts.n_collapsed += run.collapsed
         if not run.collapsed or settings.given.complete():
             runs.append(run)
@@ -171,9 +192,39 @@ def fit_mixture(
     return in_data_units(model, best, starts.n_collapsed)
 
 
-def _judge(model: Mixture, result: Result) -> Run:
-    params = result.params
-    return Run(result, model.is_degenerate(params), model.is_collapsed(params))
+def _climbed(
+    model: Mixture,
+    climb: Ascent,
+    settings: Settings,
+    rng: np.random.RandomState,
+    observer: Observer,
+) -> tuple[Result, ...]:
+    """The results of all phases, each from where the last one ended and the first from where
+    the climb is; max_iter iterations in all."""
+    results: tuple[Result, ...] = ()
+    temperature = settings.phases[0].temperature
+    for phase in settings.phases:
+        left = settings.max_iter - sum(result.n_iter for result in results)
+        params = results[-1].params if results else climb.params
+        if phase.temperature != temperature:
+            temperature = phase.temperature
+            model = model.ruled(at_temperature(temperature))
+            params = start.nudged(model, params, rng) if left else params
+        if phase.variant is not None:
+            climb = Ascent(phase.variant(model), params, accelerate=False)
+        elif results:
+            climb = Ascent(model, params, accelerate=settings.accelerate)
+        watch = observer.watcher(model, results)
+        results = (*results, climb.run(tol=settings.tol, max_iter=left, watch=watch))
+        if results[-1].stopped:
+            break
+    return results
+
+
+def _judge(model: Mixture, results: tuple[Result, ...]) -> Run:
+    *earlier, result = results
+    degenerate, collapsed = model.is_degenerate(result.params), model.is_collapsed(result.params)
+    return Run(result, degenerate, collapsed, tuple(earlier))
 
 
 class Starts:
@@ -197,7 +248,9 @@ class Starts:
             model = self._model
             rows, complete = start.sample_rows(model.rows, settings.n_components, self._rng)
             sample = model.over(rows, same_moments=complete)
-            yield from self._promising(sample, model if complete else sample)
+            # given means are used as they are: the climb begins there, on all rows
+            whole = complete or self._given is not None
+            yield from self._promising(sample, model if whole else sample)
             # from given means every draw is the same
             for _ in range(_RETRIES if self._given is None and settings.max_iter else 0):
                 if until():
@@ -233,7 +286,7 @@ class Starts:
             result = climb.run(
                 tol=max(settings.tol, _SHORT_TOL), max_iter=min(settings.max_iter, _SHORT_PASSES)
             )
-            run = _judge(ground, result)
+            run = _judge(ground, (result,))
             self.n_collapsed += run.collapsed
             if not run.collapsed:
                 found.append((climb, run.degenerate))
@@ -282,12 +335,14 @@ def in_data_units(model: Mixture, run: Run, n_collapsed: int = 0) -> Fit:
             "The variances or precisions of X are outside the range of floating-point numbers; "
             "scale X, for instance with sklearn.preprocessing.StandardScaler"
         )
-    return Fit(params.weights, means, covariances, factors, log_unit(model), run, n_collapsed)
+    return Fit(
+        params.weights, means, covariances, factors, log_unit(model), run, n_collapsed, model
+    )
 
 
-def so_far(model: Mixture, climb: Ascent) -> Fit:
+def so_far(model: Mixture, climb: Ascent, earlier: tuple[Result, ...]) -> Fit:
     """The state of a climb that is under way."""
     passes = tuple(climb.passes)
     remaining = passes[-1].remaining
     result = Result(climb.params, climb.objective, passes, False, remaining, "under way")
-    return in_data_units(model, Run(result, False, False))
+    return in_data_units(model, Run(result, False, False, earlier))

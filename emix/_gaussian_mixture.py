@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
-from ._em_estimator import EMEstimator
-from ._validation import check_labels
+from ._em.incremental import Incremental
+from ._em.partial import Conditional, Gradient
+from ._em_estimator import EMEstimator, fit_attributes
+from ._fitting import Phase, is_parallel
+from ._streaming import advance, begin_stream, published, stream_model
+from ._threads import thread_budget
+from ._validation import (
+    check_flag,
+    check_integer,
+    check_labels,
+    check_option,
+    check_sample_weight,
+    check_step,
+    check_temperature,
+)
 from .constraints import check_constraints
 from .priors import check_prior
+
+M_STEPS = {"exact": None, "conditional": Conditional, "gradient": Gradient}
+
+# Blocks of incremental EM, and the fewest rows of one: more of them cost M-steps and calls
+# than sweeps are saved.
+_BLOCKS, _LEAST_ROWS = 8, 512
 
 
 class GaussianMixture(EMEstimator):
@@ -91,6 +111,16 @@ callable, default='kmeans'
         covariances that ``init_params`` finds. The M-step then maximises over the others
         alone, so that the objective still never falls; ``aic`` and ``bic`` count only these.
 
+    temperature : float or sequence of float, default=1.0
+        T in the objective mean max_q <q, log_joint> + T H(q), H the entropy of the
+        responsibilities q, which are proportional to (w_k N(x | k))^(1 / T) while fitting. 1 is
+        maximum likelihood; more than 1 smooths the objective, less makes assignments harder, down
+        to those of :class:`HardGaussianMixture` at 0. ``predict_proba`` gives the posterior of
+        the parameters at any temperature. A sequence that decreases to 1 anneals:
+        the fit climbs at each temperature from where the last climb ended, with the means
+        moved at random by a twentieth of a standard deviation, as equal components could not
+        part otherwise. ``tol`` holds for each climb, ``max_iter`` for all together.
+
     prior : {'fraley-raftery'} or ConjugatePrior, default=None
         Prior distribution of the parameters (:class:`emix.priors.ConjugatePrior`), which makes
         the result the maximum a posteriori; 'fraley-raftery' is one with default values.
@@ -99,6 +129,32 @@ callable, default='kmeans'
         Constraints on responsibilities (:mod:`emix.constraints`). The objective is then F at
         the best responsibilities that satisfy them, a lower bound of the log-likelihood.
         ``predict_proba`` gives the posterior of the parameters, without constraints.
+
+    algorithm : {'batch', 'incremental'}, default='batch'
+        'incremental' makes an M-step after every block of rows, whose responsibilities alone
+        are then refreshed [2]_, until little is left to gain, and ends with batch EM. It
+        needs fewer sweeps than batch EM without acceleration, and memory for the statistics of
+        all blocks.
+
+    batch_size : int, default=None
+        Rows of a block of incremental EM; None for an eighth of the rows, at least 512.
+
+    m_step : {'exact', 'conditional', 'gradient'}, default='exact'
+        'conditional' maximises over weights and means, then over weights and covariances,
+        each after an E-step of its own (multicycle ECM [5]_); 'gradient' only steps along the
+        gradient, as a family without a closed form would have to. Both find the same maxima,
+        and neither is accelerated.
+
+    step_exponent : float, default=0.7
+        Exponent of the step size of :meth:`partial_fit`, greater than 0.5 and at most 1: the
+        smaller, the sooner old rows are forgotten.
+
+    step_offset : float, default=1.0
+        Added to the count of batches in the step size.
+
+    step_averaging : bool, default=False
+        Whether :meth:`partial_fit` publishes the mean of the statistics over all batches, which
+        fluctuates less than the last ones.
 
     Attributes
     ----------
@@ -137,21 +193,25 @@ callable, default='kmeans'
     lower_bound_ : float
         The objective at the parameters returned, per sample: ``score(X)`` of the training
         data if ``reg_covar`` is 0, and a lower bound of it otherwise,
-        mean log sum_k w_k exp(E_e log N(x + e | k)).
+        mean log sum_k w_k exp(E_e log N(x + e | k)). At a temperature T other than 1 it is
+        mean T log sum_k (w_k N(x | k))^(1 / T), which is greater than ``score(X)`` for T > 1
+        and smaller for T < 1.
 
     lower_bounds_ : list of float, length n_iter_
-        The objective after each iteration; it never falls.
+        The objective after each iteration; at one temperature it never falls.
 
     remaining_gain_ : float
         Estimate of what more iterations would add to ``lower_bound_``; infinite if there were
         too few to tell.
 
     history_ : structured ndarray of shape (n_iter_ + 1,)
-        One row per sweep over the data, the first at the start. ``log_likelihood`` is the
+        One row per sweep over the data, the first at the start (with several temperatures,
+        the first of each at its start: one row more for each). ``log_likelihood`` is the
         objective at the parameters tried, ``free_energy`` is F there with the responsibilities
         of the sweep before, ``gap`` is the Kullback-Leibler divergence between them, which the
         E-step closed; all per sample. ``remaining`` is the estimated remaining gain,
-        ``extrapolated`` and ``accepted`` tell about acceleration.
+        ``extrapolated`` and ``accepted`` tell about acceleration, ``temperature`` is that of
+        the climb.
 
     n_collapsed_ : int
         Starts that were dropped because a component shrank to a point.
@@ -176,6 +236,12 @@ callable, default='kmeans'
        accelerating the convergence of any EM algorithm. Scandinavian J. Statistics 35, 335-353.
     .. [4] R. J. Hathaway (1985). A constrained formulation of maximum-likelihood estimation for
        normal mixture distributions. Annals of Statistics 13, 795-800.
+    .. [5] N. Ueda, R. Nakano (1998). Deterministic annealing EM algorithm. Neural Networks 11,
+       271-282.
+    .. [5] X.-L. Meng, D. B. Rubin (1993). Maximum likelihood estimation via the ECM algorithm.
+       Biometrika 80, 267-278.
+    .. [6] O. Cappé, E. Moulines (2009). On-line expectation-maximization algorithm for latent
+       data models. J. Royal Statistical Society B 71, 593-613.
 
     Examples
     --------
@@ -212,8 +278,15 @@ callable, default='kmeans'
         verbose_interval=10,
         acceleration=True,
         frozen=(),
+        temperature=1.0,
         prior=None,
         constraints=(),
+        algorithm="batch",
+        batch_size=None,
+        m_step="exact",
+        step_exponent=0.7,
+        step_offset=1.0,
+        step_averaging=False,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -231,8 +304,15 @@ callable, default='kmeans'
         self.verbose_interval = verbose_interval
         self.acceleration = acceleration
         self.frozen = frozen
+        self.temperature = temperature
         self.prior = prior
         self.constraints = constraints
+        self.algorithm = algorithm
+        self.batch_size = batch_size
+        self.m_step = m_step
+        self.step_exponent = step_exponent
+        self.step_offset = step_offset
+        self.step_averaging = step_averaging
 
     def fit(self, X, y=None, sample_weight=None, labels=None):
         """Fit the mixture to the rows of X.
@@ -306,4 +386,74 @@ callable, default='kmeans'
         if prior is not None:
             prior = prior._checked(settings.structure, X.shape[1])
         constraint = check_constraints(self.constraints, labels, X, n_components)
+        if constraint is not None and self.algorithm == "incremental":
+            raise ValueError("constraints and labels need algorithm='batch'")
         return replace(settings, prior=prior, constraint=constraint)
+
+    def _phases(self, n_samples):
+        variant = M_STEPS[check_option("m_step", self.m_step, M_STEPS)]
+        phases = tuple(Phase(each, variant) for each in check_temperature(self.temperature))
+        algorithm = check_option("algorithm", self.algorithm, ("batch", "incremental"))
+        if algorithm == "batch":
+            return phases
+        if variant is not None:
+            raise ValueError("algorithm='incremental' needs m_step='exact'")
+        n_blocks = self._n_blocks(n_samples)
+        last = phases[-1].temperature
+        # batch EM has the last word: it alone knows F at the parameters that it returns
+        return (*phases[:-1], Phase(last, partial(Incremental, n_blocks=n_blocks)), phases[-1])
+
+    def _n_blocks(self, n_samples):
+        if self.batch_size is None:
+            return max(1, min(_BLOCKS, n_samples // _LEAST_ROWS))
+        return -(-n_samples // check_integer("batch_size", self.batch_size, 1))
+
+    def _attributes(self, settings, fit, X, weight):
+        attributes = super()._attributes(settings, fit, X, weight)
+        total = float(len(X) if weight is None else weight.sum())
+        return {**attributes, "_stream": begin_stream(fit, total)}
+
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Go on from what was fitted with a further batch of rows: online EM [6]_.
+
+        The first call is a fit. Each later one makes one E-step over its rows, takes their
+        expected statistics into the running mean with step size
+        ``(step_offset + t) ** -step_exponent``, where t counts batches of this weight among
+        all rows seen, and makes an M-step. Nothing is kept of the rows, nor of their number.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The batch; the first one needs at least ``n_components`` rows, and should be large
+            enough to tell the components apart.
+
+        y : Ignored
+            Present for API consistency.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : object
+            The estimator. ``lower_bound_`` is the objective of the batch before its update,
+            ``n_iter_`` counts calls after the first; ``history_``, ``converged_`` and what else
+            tells of a climb are those of the first.
+        """
+        if not hasattr(self, "_stream"):
+            return self.fit(X, sample_weight=sample_weight)
+        X = self._validated(X)
+        weight = check_sample_weight(sample_weight, X.shape[0])
+        structure, n_components = self._structure(), len(self.weights_)
+        offset, exponent = check_step(self.step_offset, self.step_exponent)
+        constraint = check_constraints(self.constraints, None, X, n_components)
+        with thread_budget(is_parallel(X, structure, n_components)) as mapper:
+            model = stream_model(self._stream, self._model(), structure, X, weight, mapper)
+            model.constraint = constraint
+            stream = advance(self._stream, model, offset, exponent)
+            averaging = check_flag("step_averaging", self.step_averaging)
+            fit = published(stream, model, averaging)
+        attributes = fit_attributes(structure, fit, X.dtype)
+        attributes["n_iter_"] = stream.state.batches - 1
+        self._publish({**attributes, "lower_bound_": fit.lower_bound, "_stream": stream})
+        return self

@@ -17,11 +17,12 @@ HISTORY = np.dtype(
         ("remaining", "f8"),
         ("extrapolated", "?"),
         ("accepted", "?"),
+        ("temperature", "f8"),
     ]
 )
 
 
-def as_history(passes: tuple[Pass, ...], log_unit: float) -> np.ndarray:
+def as_history(passes: tuple[Pass, ...], log_unit: float, temperature: float) -> np.ndarray:
     """A structured array, one row per pass, in the units of the data."""
     rows = [
         (
@@ -29,11 +30,12 @@ def as_history(passes: tuple[Pass, ...], log_unit: float) -> np.ndarray:
             p.objective + log_unit,
             p.evidence + log_unit,
             p.log_prior,
-            p.entropy,
+            p.entropy / temperature if temperature else 0.0,
             p.evidence + p.log_prior - p.free_energy,
             p.remaining,
             p.extrapolated,
             p.accepted,
+            temperature,
         )
         for p in passes
     ]

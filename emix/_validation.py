@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any
 
@@ -55,6 +56,52 @@ def check_frozen(value: Any) -> frozenset[str]:
             listed = ", ".join(repr(name) for name in PARAMETERS)
             raise ValueError(f"frozen may name {listed}; got {name!r}")
     return frozenset(value)
+
+
+# Beyond these the objective loses digits to T H(q), or log_joint / T overflows.
+_TEMPERATURES = (1e-9, 1e6)
+
+
+def check_temperature(value: Any) -> tuple[float, ...]:
+    """A positive number, or a decreasing sequence of numbers that ends at 1."""
+    if isinstance(value, Real):
+        temperatures = (check_real("temperature", value),)
+    elif isinstance(value, Iterable) and not isinstance(value, str):
+        temperatures = tuple(check_real("temperature", entry) for entry in value)
+        falling = all(a > b for a, b in pairwise(temperatures))
+        if not temperatures or temperatures[-1] != 1.0 or not falling:
+            raise ValueError(
+                f"temperature must be a number or decrease to 1.0 at its end, got {value!r}"
+            )
+    else:
+        raise TypeError(f"temperature must be a number or a sequence of numbers, got {value!r}")
+    coldest, hottest = _TEMPERATURES
+    if temperatures[-1] < coldest or temperatures[0] > hottest:
+        raise ValueError(
+            f"temperature must be between {coldest:g} and {hottest:g}, got {value!r}; for 0 use "
+            "HardGaussianMixture"
+        )
+    return temperatures
+
+
+def check_variances(value: Any) -> np.ndarray:
+    """Positive, finite and falling."""
+    variances = _as_float("variances", value, np.float64)
+    if variances.ndim != 1 or not variances.size:
+        raise ValueError(f"variances must be a sequence of numbers, got {value!r}")
+    if not (np.isfinite(variances).all() and variances.min() > 0.0):
+        raise ValueError(f"variances must be positive and finite, got {value!r}")
+    if not (np.diff(variances) < 0.0).all():
+        raise ValueError(f"variances must fall, got {value!r}")
+    return variances
+
+
+def check_step(offset: Any, exponent: Any) -> tuple[float, float]:
+    """Of the step size (offset + t) ** -exponent of online EM."""
+    exponent = check_real("step_exponent", exponent)
+    if not 0.5 < exponent <= 1.0:
+        raise ValueError(f"step_exponent must be greater than 0.5 and at most 1, got {exponent}")
+    return check_real("step_offset", offset), exponent
 
 
 def check_verbose(value: Any) -> int:

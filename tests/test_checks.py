@@ -4,7 +4,7 @@ import pytest
 from common import TYPES
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from emix import GaussianMixture
+from emix import GaussianMixture, HardGaussianMixture
 
 ESTIMATORS = [GaussianMixture(covariance_type=name) for name in TYPES]
 # One check fits four points of two features. Two spheres collapse onto them, whatever the
@@ -12,6 +12,9 @@ ESTIMATORS = [GaussianMixture(covariance_type=name) for name in TYPES]
 ESTIMATORS += [
     GaussianMixture(n_components=2, covariance_type=name) for name in TYPES if name != "spherical"
 ]
+
+ESTIMATORS += [HardGaussianMixture(covariance_type=name) for name in TYPES]
+ESTIMATORS += [HardGaussianMixture(covariance_type="tied_spherical", frozen=("weights",))]
 
 
 # checks fit tiny data for one or a few iterations

@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
-from emix import GaussianMixture
+from emix import GaussianMixture, kmeans_limit
 from emix.datasets import load_faithful
 
 pytest.importorskip("matplotlib")
 from matplotlib.figure import Figure
 
-from emix.display import ConvergenceDisplay, MixtureDisplay
+from emix.display import ConvergenceDisplay, KMeansLimitDisplay, MixtureDisplay
 
 X = load_faithful().data
 X3 = np.column_stack([X, X[:, 0] ** 2])
@@ -89,3 +89,27 @@ def test_distance_to_the_best_falls():
     distance = display.ax_.lines[0].get_ydata()
     assert (np.diff(distance) <= 0.0).all()
     assert display.ax_.get_yscale() == "log"
+
+
+def test_kmeans_limit_display_draws_what_tends_to_zero():
+    result = kmeans_limit(X, 2, random_state=0)
+    display = KMeansLimitDisplay.from_result(result, ax=axes())
+    lines = {line.get_label(): line for line in display.ax_.get_lines()}
+    assert len(lines) == 5
+    entropy = lines["entropy of the responsibilities"].get_ydata()
+    assert_array_equal(entropy, result.table["entropy"][result.table["entropy"] > 1e-14])
+    assert not len(lines["rows with another label: none"].get_ydata())
+    scaled = lines["$2 s^2 F$ from -inertia"].get_ydata()
+    assert scaled[0] > 1.0 > 1e-6 > scaled[-1]
+    left, right = display.ax_.get_xlim()
+    assert left > right
+    assert display.figure_ is display.ax_.figure
+
+
+def test_kmeans_limit_display_of_an_estimator_starts_at_its_means():
+    mixture = GaussianMixture(2, random_state=0).fit(X)
+    ax = axes()
+    display = KMeansLimitDisplay.from_estimator(mixture, X, variances=[10.0, 1.0], ax=ax)
+    assert display.ax_ is ax
+    expected = kmeans_limit(X, 2, variances=[10.0, 1.0], means_init=mixture.means_)
+    assert_array_equal(display.result.table, expected.table)

@@ -74,6 +74,7 @@ def test_shapes_and_dtypes_of_attributes(covariance_type, dtype):
         "remaining",
         "extrapolated",
         "accepted",
+        "temperature",
     )
 
 
@@ -548,7 +549,9 @@ def test_parameters_and_defaults_are_those_of_scikit_learn():
     assert set(theirs) <= set(ours)
     different = {name for name in theirs if ours[name] != theirs[name]}
     assert different == {"tol", "reg_covar", "max_iter"}
-    assert set(ours) - set(theirs) == {"acceleration", "constraints", "frozen", "prior"}
+    added = {"acceleration", "algorithm", "batch_size", "constraints", "frozen", "m_step"}
+    added |= {"prior", "step_averaging", "step_exponent", "step_offset", "temperature"}
+    assert set(ours) - set(theirs) == added
 
 
 def test_public_names_of_scikit_learn_are_there():

@@ -32,7 +32,7 @@ class Peer(ABC):
     """An implementation of EM."""
 
     name: str
-    structures: frozenset[str] = frozenset({"full", "tied", "diag", "spherical"})
+    structures: frozenset[str] = frozenset({"full", "tied", "diag", "spherical", "kmeans"})
     in_process: bool = True  # obeys threadpoolctl's limits around the call
 
     @abstractmethod
@@ -74,7 +74,13 @@ class EstimatorPeer(Peer):
         return importlib.import_module(self.module.partition(".")[0]).__version__
 
     def fit(self, problem: Problem, n_passes: int) -> Fitted:
+        if problem.cell.structure == "kmeans":
+            return _clustered(self.kmeans(problem, n_passes), problem.X)
         return self._fit(problem, max_iter=n_passes, tol=0.0, **self.plain)
+
+    @abstractmethod
+    def kmeans(self, problem: Problem, n_passes: int):
+        """Unfitted estimator that makes that many passes of K-means from the problem's means."""
 
     def maximise(self, problem: Problem, tol: float, max_passes: int = 5000) -> Fitted:
         """Fit as a user would, until the peer's own rule with tolerance `tol` stops it."""
@@ -111,6 +117,14 @@ class EstimatorPeer(Peer):
             int(model.n_iter_),
             tuple(getattr(model, "lower_bounds_", ())),
         )
+
+
+def _clustered(model, X: np.ndarray) -> Fitted:
+    """A fit of K-means: shares, centres, and the variance within the clusters."""
+    seconds = _seconds(model, X)
+    shares = np.bincount(model.labels_, minlength=len(model.cluster_centers_)) / len(X)
+    variance = np.array(model.inertia_ / X.size)
+    return Fitted(seconds, shares, model.cluster_centers_, variance, int(model.n_iter_))
 
 
 def _seconds(model, X: np.ndarray) -> float:

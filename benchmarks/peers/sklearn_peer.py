@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from problems import Problem
+
 from .base import EstimatorPeer
 
 
@@ -18,3 +20,15 @@ class SklearnPeer(EstimatorPeer):
     install = "python -m pip install scikit-learn"
     plain: ClassVar = {"init_params": "random_from_data"}
     best: ClassVar = {"init_params": "random_from_data"}
+
+    def kmeans(self, problem: Problem, n_passes: int):
+        from sklearn.cluster import KMeans
+
+        return KMeans(
+            problem.cell.k,
+            algorithm="lloyd",
+            init=problem.means,
+            n_init=1,
+            tol=0.0,
+            max_iter=n_passes,
+        )

@@ -1,7 +1,7 @@
 """The one loop: E-step and M-step in turn, until nothing is left to gain.
 
-It sees an opaque model (e_step, sweep, m_step, expected, log_prior, rounding, feasible,
-about) and opaque parameters.
+It sees an opaque model (e_step, sweep, m_step, expected, log_prior, rounding, feasible, about,
+vacant, reseeded, as_sound, finite) and opaque parameters.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ _CLEAR = 1e-6
 # Over overlapping mixtures, with rates of up to 0.9995, the estimate was a bound with this
 # multiple of the longest extrapolation; without any it fell short by up to 5000 times.
 _REACHES = 5.0
+_STOPPED = "stopped by a callback"
 
 
 class Pass(NamedTuple):
@@ -46,11 +47,16 @@ class Result(NamedTuple):
     converged: bool
     remaining: float
     status: str
+    stats: Any = None  # at the parameters
 
     @property
     def n_iter(self) -> int:
         """M-steps taken: the sweeps after the first, which only evaluates the start."""
         return len(self.passes) - 1
+
+    @property
+    def stopped(self) -> bool:
+        return self.status == _STOPPED
 
 
 class RemainingGain:
@@ -64,6 +70,7 @@ class RemainingGain:
     """
 
     _MEMORY = 4
+    finite = False
 
     def __init__(self):
         self._rates: list[float] = []
@@ -77,6 +84,24 @@ class RemainingGain:
         gain = max(gain, before)
         self.likely = _series(gain, max(self._rates))
         return max(self.likely, _REACHES * reach * gain)
+
+    def says(self, tol: float) -> str:
+        return f"estimated remaining gain at most tol={tol:g}"
+
+
+class NextGain:
+    """What the next M-step gains: zero where a climb of finitely many steps ends. On the way
+    there it is likely to gain as much again as in its last step."""
+
+    finite = True
+    likely = math.inf
+
+    def update(self, gain: float, before: float, after: float, reach: float) -> float:
+        self.likely = gain
+        return after
+
+    def says(self, tol: float) -> str:
+        return f"an M-step gains at most tol={tol:g}" if tol else "nothing moves any more"
 
 
 def _series(gain: float, rate: float) -> float:
@@ -95,13 +120,14 @@ class Ascent:
     def __init__(self, model: Any, params: Any, *, accelerate: bool):
         self._model, self.params = model, params
         self._squarem = Squarem() if accelerate else Plain()
-        self._gauge = RemainingGain()
+        self._gauge = NextGain() if model.finite else RemainingGain()
         self._stats = model.e_step(params)
         self.passes: list[Pass] = []
         self._remaining = math.inf
         self._gain = 0.0
         self._before = None  # the last M-step's gain, if the step from it was plain
         self._following = None  # the M-step's parameters, once this point is assessed
+        self._vacant = False  # whether rows may yet be given to components that have none
         self._stuck = ""
         self._announced = 0
         # what the next entry of passes says: energy, extrapolated
@@ -111,22 +137,28 @@ class Ascent:
         self, *, tol: float, max_iter: int, watch: Callable[[Ascent], bool] | None = None
     ) -> Result:
         """Climb until the estimated remaining gain of the objective is at most tol, or
-        max_iter M-steps are made in all. ``watch`` is called after each; True stops."""
+        max_iter M-steps are made in all. ``watch`` is called after each; True stops. Where a
+        model's climbs are finite, tol may be zero: they end where no M-step gains anything."""
         while True:
             if self._following is None:
                 self._assess()
             n_iter = len(self.passes) - 1
             fresh, self._announced = n_iter > self._announced, n_iter
             stopped = fresh and watch is not None and watch(self)
-            if n_iter and tol > 0.0 and self._remaining <= max(tol, self._noise()):
-                return self._result(True, f"estimated remaining gain at most tol={tol:g}")
+            if n_iter and self._arrived(tol):
+                return self._result(True, self._gauge.says(tol))
             if self._stuck:
                 return self._result(False, self._stuck)
             if stopped:
-                return self._result(False, "stopped by a callback")
+                return self._result(False, _STOPPED)
             if n_iter >= max_iter:
                 return self._result(False, f"max_iter={max_iter} reached")
             self._sweep()
+
+    def _arrived(self, tol: float) -> bool:
+        if self._vacant or not (tol > 0.0 or self._gauge.finite):
+            return False
+        return self._remaining <= max(tol, self._noise())
 
     @property
     def within_reach(self) -> float:
@@ -139,7 +171,8 @@ class Ascent:
 
     def _result(self, converged: bool, status: str) -> Result:
         passes = tuple(self.passes)
-        return Result(self.params, self.objective, passes, converged, self._remaining, status)
+        remaining, stats = self._remaining, self._stats
+        return Result(self.params, self.objective, passes, converged, remaining, status, stats)
 
     def _assess(self) -> None:
         """M-step here, and what is left to gain."""
@@ -149,11 +182,12 @@ class Ascent:
         self._entropy = stats.value - expected
         self._after = model.expected(stats, self._following) - expected
         self._bound = None
+        self._vacant = model.vacant(stats)
         self._squarem.push(stats)
         if self._before is not None:
             reach = self._squarem.reach
             self._remaining = self._gauge.update(self._gain, self._before, self._after, reach)
-            if max(self._after, self._gain) <= self._noise():
+            if self._telling() <= self._noise():
                 self._remaining = min(self._remaining, self._noise())
         energy, extrapolated = self._arrival
         self._record(stats, self.params, energy, extrapolated, True, self._entropy)
@@ -165,17 +199,28 @@ class Ascent:
         parts = (stats.value, entropy, log_prior, stats.evidence)
         self.passes.append(Pass(energy, *parts, self._remaining, extrapolated, accepted))
 
+    def _telling(self) -> float:
+        """The gain that tells whether there is more to come."""
+        return self._after if self._gauge.finite else max(self._after, self._gain)
+
     def _noise(self) -> float:
         """Differences of F that rounding may make here; looked into when the gain is small."""
-        if max(self._after, self._gain) > _CLEAR:
+        if self._telling() > _CLEAR:
             return 0.0
         if self._bound is None:
             self._bound = self._model.rounding(self._stats, self._following)
         return self._bound
 
     def _sweep(self) -> None:
-        """To an extrapolated point or, where there is none, the M-step's; nowhere if F is
-        lower at the extrapolated one, which is then not tried again."""
+        """To a point with re-seeded components if some are vacant, else to an extrapolated
+        one or, where there is none, the M-step's; nowhere if F is not higher at the first or
+        lower at the second, which is then not tried again."""
+        if self._vacant:
+            self._vacant = False
+            trial = self._model.reseeded(self._stats, self.params)
+            if trial is not None:
+                self._try_reseeded(trial)
+            return
         trial = self._extrapolate()
         if trial is not None:
             self._try_extrapolated(trial)
@@ -189,6 +234,18 @@ class Ascent:
             return
         self._gain, self._before = gain, self._after
         self._arrive(params, tried, energy, extrapolated=False)
+
+    def _try_reseeded(self, trial: Any) -> None:
+        """Kept if F rises, and no component is left with too few rows for a covariance."""
+        energy = self._model.expected(self._stats, trial) + self._entropy
+        tried = self._model.e_step(trial)
+        settled = self._model.m_step(tried, trial)
+        sound = self._model.as_sound(settled, self._following)
+        if tried.value <= self.objective or not sound:
+            self._record(tried, trial, energy, False, False)
+            return
+        self._before, self._remaining = None, math.inf
+        self._arrive(trial, tried, energy, extrapolated=False)
 
     def _try_extrapolated(self, trial: Any) -> None:
         energy = self._model.expected(self._stats, trial) + self._entropy

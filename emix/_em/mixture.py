@@ -30,8 +30,9 @@ from .gaussian import (
     pool_size,
     rounding_of_expected,
 )
-from .posterior import soft
+from .posterior import hard, soft
 from .prior import Prior
+from .reseed import reseeded
 from .stats import Stats
 
 # A component with less than this share of the data keeps its last mean and covariance.
@@ -128,6 +129,17 @@ class Mixture:
         other = copy.copy(self)
         other.frozen = self.frozen | {name}
         return other
+
+    def ruled(self, rule: Callable) -> Mixture:
+        """This model with another rule."""
+        other = copy.copy(self)
+        other.rule = rule
+        return other
+
+    @property
+    def finite(self) -> bool:
+        """Whether a climb ends after finitely many steps: there are so many assignments."""
+        return self.rule is hard
 
     def kernel(self, params: Params) -> Kernel:
         total = self.structure.form.pack(self.total) if self.structure.pooled else None
@@ -273,14 +285,43 @@ class Mixture:
         """Whether extrapolated statistics can be those of some data."""
         return bool(stats.weight.min() > 0.0)
 
+    def vacant(self, stats: Stats) -> bool:
+        """Whether hard assignments left a component without rows, which could have some."""
+        return self.finite and "means" not in self.frozen and not stats.weight.min() > _DEAD
+
+    def reseeded(self, stats: Stats, params: Params) -> Params | None:
+        """Parameters that give the worst rows to components without any, or None."""
+        return reseeded(self, stats, params)
+
+    def each(self, params: Params, see: Callable) -> None:
+        """see(start, stop, log_joint (K, m), what it leaves out for all components alike) for
+        all blocks of rows."""
+        kernel = self.kernel(params)
+
+        def look(buffers, start, stop, sums):
+            see(start, stop, kernel.log_joint(buffers), kernel.common(buffers))
+
+        self.mean(kernel, look, 1)
+
     def is_degenerate(self, params: Params) -> bool:
         """Whether a covariance is at the floor in a direction in which the data vary."""
         return bool(np.max(params.n_floored) > self.n_null)
 
     def is_collapsed(self, params: Params) -> bool:
         """Whether a component has shrunk to a point that the data are not."""
+        return self._shrunk(params) and not self._perfect(params)
+
+    def _shrunk(self, params: Params) -> bool:
         size = self.structure.form.n_variances(self.rows.d)
         return self.n_null < size and bool(np.max(params.n_floored) == size)
+
+    def _perfect(self, params: Params) -> bool:
+        """Whether all rows lie on the means of hard clusters: nothing could be better."""
+        return self.finite and self.structure.pooled and self._shrunk(params)
+
+    def as_sound(self, params: Params, other: Params) -> bool:
+        """Whether params have no more variances at the floor than others, or are perfect."""
+        return params.n_floored.sum() <= other.n_floored.sum() or self._perfect(params)
 
     def about(self, stats: Stats, origin: np.ndarray) -> Stats:
         return about(self.structure, stats, origin)

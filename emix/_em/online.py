@@ -9,8 +9,8 @@ from .mixture import Mixture
 from .stats import Stats
 
 
-class Stream(NamedTuple):
-    """What is known after some batches, in units that stay those of the first.
+class State(NamedTuple):
+    """What is known after some batches, in standard units that stay the same.
 
     stats is the running mean s, params its M-step, seen the weight of all rows so far and
     averaged the mean of s over ``batches`` batches.
@@ -23,19 +23,19 @@ class Stream(NamedTuple):
     batches: int
 
 
-def follow(model: Mixture, stream: Stream, offset: float, exponent: float) -> Stream:
+def follow(model: Mixture, state: State, offset: float, exponent: float) -> State:
     """After one more batch, the model's rows: s <- (1 - g) s + g s_batch, then an M-step.
 
     g = (offset + t)^-exponent, where t counts batches of this one's weight: with exponent 1 and
     no offset, s is the mean over all rows.
     """
-    batch = model.e_step(stream.params)
+    batch = model.e_step(state.params)
     weight = model.rows.total_weight
-    seen = stream.seen + weight
+    seen = state.seen + weight
     rate = (offset + seen / weight) ** -exponent
-    stats = model.about(stream.stats, batch.origin) * (1.0 - rate) + batch * rate
+    stats = model.about(state.stats, batch.origin) * (1.0 - rate) + batch * rate
     stats.value = batch.value
-    batches = stream.batches + 1
-    before = model.about(stream.averaged, stats.origin)
+    batches = state.batches + 1
+    before = model.about(state.averaged, stats.origin)
     averaged = before + (stats - before) * (1.0 / batches)
-    return Stream(stats, model.m_step(stats, stream.params), seen, averaged, batches)
+    return State(stats, model.m_step(stats, state.params), seen, averaged, batches)

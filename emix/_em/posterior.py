@@ -1,9 +1,10 @@
 """E-step rules: log_joint (K, m) -> responsibilities, and the sum of the rows' values.
 
-A rule maximises <q, log_joint> + H(q) over the q it allows, for every row (column of the
-block). It writes *unnormalised* responsibilities into ``out`` and the factors that normalise
-them into ``norm`` (m,), resp = out * norm, and returns the maxima summed over the rows, with
-their weights (m,) if there are any; ``work`` (m,) is its to use.
+A rule maximises <q, log_joint> + T H(q) over q, for every row (column of the block) and a
+temperature T of its own. It writes *unnormalised* responsibilities into ``out`` and the
+factors that normalise them into ``norm`` (m,), resp = out * norm, and returns the maxima
+summed over the rows, with their weights (m,) if there are any; ``work`` (m,) is its to use, and
+``log_joint`` to overwrite.
 
 Leaving the product out * norm to the caller saves a sweep over (K, m): it can be put on the
 smaller factor of the matrix product that follows, together with the sample weights.
@@ -12,6 +13,7 @@ smaller factor of the matrix product that follows, together with the sample weig
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -77,12 +79,38 @@ def _sum_of_logs(number: np.ndarray) -> float:
     return float(total) if total < math.inf else float(np.log(number).sum())
 
 
+class Tempered:
+    """T > 0: value = T log sum_k exp(log_joint_k / T), resp = exp((log_joint - value) / T)."""
+
+    def __init__(self, temperature: float):
+        self.temperature = temperature
+
+    def __call__(self, log_joint, out, work, norm, weight) -> float:
+        log_joint *= 1.0 / self.temperature
+        return self.temperature * soft(log_joint, out, work, norm, weight)
+
+
 def hard(log_joint, out, work, norm, weight) -> float:
-    """q one-hot: value = max_k log_joint_k, resp = 1 at the first maximiser, else 0."""
-    labels = log_joint.argmax(axis=0)
-    columns = np.arange(labels.size)
+    """T = 0, q one-hot: value = max_k log_joint_k, resp = 1 at the first maximiser, else 0."""
+    top = np.maximum.reduce(log_joint, axis=0, out=work)
+    highest = log_joint == top
+    if np.count_nonzero(highest) > top.size:
+        _keep_first(highest)
+    out[...] = highest
     norm.fill(1.0)
-    out.fill(0.0)
-    out[labels, columns] = 1.0
-    value = log_joint[labels, columns]
-    return float(value.sum() if weight is None else value @ weight)
+    return float(top.sum() if weight is None else top @ weight)
+
+
+def _keep_first(highest: np.ndarray) -> None:
+    """Of several maximisers in a column (K, m) the first."""
+    tied = np.flatnonzero(np.count_nonzero(highest, axis=0) > 1)
+    first = highest[:, tied].argmax(axis=0)
+    highest[:, tied] = False
+    highest[first, tied] = True
+
+
+def at_temperature(temperature: float) -> Callable:
+    """The rule of this temperature."""
+    if temperature == 0.0:
+        return hard
+    return soft if temperature == 1.0 else Tempered(temperature)

@@ -33,6 +33,11 @@ class Prior(NamedTuple):
     mean_count: float  # 1
     scale: np.ndarray  # S, the shape of one covariance
 
+    def thinned(self, share: float) -> Prior:
+        """Per unit of a weight that is larger: W / share."""
+        scaled = {name: share * value for name, value in self._asdict().items()}
+        return Prior(**{**scaled, "mean": self.mean})
+
     def log_density(self, structure: Any, params: Params) -> float:
         """log p(params) / W."""
         form, (n_components, d) = structure.form, params.means.shape

@@ -13,6 +13,7 @@ from .blocks import Rows, spans
 from .covariance import Dense
 from .gaussian import LOG_2PI, Params
 from .mixture import Mixture
+from .posterior import soft
 
 # Starts are computed from at most this many rows (or so many per component).
 SAMPLE_ROWS = 16384
@@ -23,6 +24,9 @@ _COLUMNS = 4096
 _WELL_APART = 0.01
 # Directions with less than this share of the largest variance do not tell clusters apart.
 _WHITEN = 1e-12
+# Means are moved by so many standard deviations to tell equal components apart: too little
+# to leave a maximum, enough to be seen to gain where it is not one.
+_NUDGE = 0.05
 
 
 def sample_rows(rows: Rows, n_components: int, rng: np.random.RandomState) -> tuple[Rows, bool]:
@@ -166,7 +170,7 @@ def kmeans(model: Mixture, n_components: int, rng: np.random.RandomState) -> Par
     if n_components == 1 or np.array_equal(whitening, np.eye(model.rows.d)):
         return plain
     classified = _classified(model, plain)
-    if model.e_step(plain).value - classified < _WELL_APART:
+    if model.ruled(soft).e_step(plain).value - classified < _WELL_APART:
         return plain
     white = _kmeans_on(model, whitening.T @ z, n_components, rng)
     return white if _classified(model, white) > classified else plain
@@ -230,6 +234,20 @@ def from_means(model: Mixture, means: np.ndarray) -> Params:
     within = structure.form.weighted_second(z - means[labels].T, rows.weight)
     within = structure.form.mean_matrix(within / rows.total_weight, d)
     return _with_covariance(model, weights, means, within)
+
+
+def nudged(model: Mixture, params: Params, rng: np.random.RandomState) -> Params:
+    """Means moved a little, at random and in units of each component's own covariance: equal
+    components would stay equal for ever (Ueda & Nakano 1998)."""
+    if "means" in model.frozen:
+        return params
+    normal = _NUDGE * rng.standard_normal(params.means.shape)
+    factors = model.structure.per_component(params.factors, len(normal))
+    steps = [
+        model.structure.form.unwhiten(factor, step[None])[0]
+        for factor, step in zip(factors, normal, strict=True)
+    ]
+    return params._replace(means=params.means + np.array(steps))
 
 
 def from_labels(model: Mixture, labels: np.ndarray, n_components: int) -> Params:

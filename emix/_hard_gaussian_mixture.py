@@ -1,0 +1,301 @@
+"""The Gaussian mixture with hard assignments: classification EM, and K-means."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.metrics import euclidean_distances
+from sklearn.utils.validation import check_is_fitted
+
+from ._em.blocks import block_rows, spans
+from ._em_estimator import EMEstimator
+from ._fitting import Phase
+from ._scoring import Scorer
+
+
+class HardGaussianMixture(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, EMEstimator
+):
+    """Clusters of normal shape, found by classification EM: every row is of one component.
+
+    Maximises the classification likelihood, mean max_k log w_k N(x | k): the E-step assigns
+    every row wholly to its most probable component, the M-step fits each component to its
+    rows [1]_. It is the limit of EM at temperature zero, and ends after finitely many
+    iterations.
+
+    With ``covariance_type='tied_spherical'`` and ``frozen=('weights',)`` it is K-means: each
+    row goes to the nearest mean. From the same centres, labels, centres, inertia and the number
+    of iterations are those of ``sklearn.cluster.KMeans(algorithm='lloyd', tol=0)``. Free
+    weights and covariances find clusters of unequal size and elongated shape.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+        Number of components K.
+
+    covariance_type : {'full', 'tied', 'diag', 'spherical', 'tied_diag', 'tied_spherical'}, \
+default='full'
+        Structure of the covariances: a general matrix, a diagonal one or a multiple of the
+        identity; one for each component, or one for all ('tied' is the general one).
+
+    tol : float, default=0.0
+        The fit has converged when the next M-step would gain at most this in classification
+        log-likelihood per sample. With 0 it has when no row changes its component any more.
+
+    reg_covar : float, default=0.0
+        Variance added to the diagonal of all covariances, in squared units of the data: every
+        row stands for a normal cloud of this variance, as in :class:`GaussianMixture`. A
+        component of few rows, whose covariance would be singular, needs it.
+
+    max_iter : int, default=1000
+        Largest number of iterations. With 0, the start itself is the result.
+
+    n_init : int, default=1
+        Number of starts; the best result is kept. Several starts are compared after a short
+        climb, and only those that can still win go on.
+
+    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, array-like or \
+callable, default='kmeans'
+        How to start, as in :class:`GaussianMixture`.
+
+    weights_init : array-like of shape (n_components,), default=None
+        Initial weights. What is given is used as it is, and only the rest is computed.
+
+    means_init : array-like of shape (n_components, n_features), default=None
+        Initial means.
+
+    precisions_init : array-like, default=None
+        Initial precisions (inverses of covariances), in the shape of ``covariances_``.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of randomness of starts and of :meth:`sample`.
+
+    warm_start : bool, default=False
+        Start from the previous solution, if there is one; ``n_init`` is then ignored.
+
+    verbose : int, default=0
+        1 prints starts and iterations, 2 also times and gains.
+
+    verbose_interval : int, default=10
+        Iterations between two prints.
+
+    frozen : tuple of {'weights', 'means', 'covariances'}, default=()
+        Parameters that the fit leaves at their start, as in :class:`GaussianMixture`; weights
+        that are not given are equal.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_samples,)
+        Component of every training row; ``predict(X)``.
+
+    weights_ : ndarray of shape (n_components,)
+        Weights of the components: their shares of the rows, unless frozen.
+
+    means_ : ndarray of shape (n_components, n_features)
+        Means of the components.
+
+    cluster_centers_ : ndarray of shape (n_components, n_features)
+        The same as ``means_``.
+
+    covariances_ : ndarray
+        Covariances, in the shapes that :class:`GaussianMixture` has.
+
+    precisions_ : ndarray
+        Inverses of the covariances, in the same shape.
+
+    precisions_cholesky_ : ndarray
+        Upper triangular U with ``U @ U.T`` the precision; reciprocal standard deviations where
+        the covariance is not a matrix.
+
+    inertia_ : float
+        Sum of squared Euclidean distances of the rows to the means of their components,
+        with the sample weights. Only K-means minimises it.
+
+    n_iter_ : int
+        Iterations of the best run, of an assignment and an M-step each. The last one of a
+        converged fit finds that nothing moves: ``KMeans`` counts it too.
+
+    converged_ : bool
+        Whether ``tol`` was reached.
+
+    stop_reason_ : str
+        Why the best run ended.
+
+    lower_bound_ : float
+        The objective at the parameters returned, the classification log-likelihood per
+        sample; less than ``score(X)``, the mean log-density.
+
+    lower_bounds_ : list of float
+        The objective after each assignment but the first; it never falls.
+
+    remaining_gain_ : float
+        What the next M-step would add to ``lower_bound_``.
+
+    history_ : structured ndarray
+        One row per sweep over the data, the first at the start, as in
+        :class:`GaussianMixture`; its ``temperature`` is 0, and ``log_likelihood`` is the
+        classification log-likelihood per sample.
+
+    n_collapsed_ : int
+        Starts that were dropped because a component shrank to a point.
+
+    n_features_in_ : int
+        Number of features seen during fit.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during fit, if X has them and all are strings.
+
+    See Also
+    --------
+    GaussianMixture : Soft assignments, maximum likelihood.
+    sklearn.cluster.KMeans : Spherical clusters of equal size.
+
+    Notes
+    -----
+    A component that loses all its rows gets the row of least value, and the fit goes on from
+    there if the objective did not fall: with equal weights and one spherical covariance that is
+    the row farthest from its mean, the convention of ``KMeans``, and it never falls. With free
+    weights a further component can cost more than it gains; it then stays empty, with a weight
+    of zero.
+
+    The classification likelihood has no bound if a component with a covariance of its own
+    may sit on a single row, or on a few that span less than the space. A floor keeps it finite,
+    runs that end in a single point are dropped, and those with a singular covariance are
+    returned with a warning if no other start does better. Fewer components, a tied or simpler
+    structure, or ``reg_covar`` avoid it.
+
+    References
+    ----------
+    .. [1] G. Celeux, G. Govaert (1992). A classification EM algorithm for clustering and two
+       stochastic versions. Computational Statistics & Data Analysis 14, 315-332.
+
+    Examples
+    --------
+    >>> from emix import HardGaussianMixture
+    >>> from emix.datasets import load_faithful
+    >>> X = load_faithful().data
+    >>> clusters = HardGaussianMixture(2, random_state=0).fit(X)
+    >>> order = clusters.means_[:, 0].argsort()
+    >>> clusters.means_[order].round(2)
+    array([[ 2.04, 54.49],
+           [ 4.29, 79.99]])
+
+    K-means:
+
+    >>> kmeans = HardGaussianMixture(
+    ...     2, covariance_type="tied_spherical", frozen=("weights",), random_state=0
+    ... ).fit(X)
+    >>> round(kmeans.inertia_, 2), bool((kmeans.labels_ == kmeans.predict(X)).all())
+    (8901.77, True)
+    """
+
+    def __init__(
+        self,
+        n_components=2,
+        *,
+        covariance_type="full",
+        tol=0.0,
+        reg_covar=0.0,
+        max_iter=1000,
+        n_init=1,
+        init_params="kmeans",
+        weights_init=None,
+        means_init=None,
+        precisions_init=None,
+        random_state=None,
+        warm_start=False,
+        verbose=0,
+        verbose_interval=10,
+        frozen=(),
+    ):
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.frozen = frozen
+
+    @property
+    def cluster_centers_(self):
+        check_is_fitted(self)
+        return self.means_
+
+    def fit_predict(self, X, y=None, sample_weight=None):
+        """Fit the mixture and return the component of every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+
+        y : Ignored
+            Present for API consistency.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            ``labels_``.
+        """
+        return self.fit(X, sample_weight=sample_weight).labels_
+
+    def transform(self, X):
+        """Euclidean distances to the means.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_samples, n_components)
+            Distance of each row to the mean of each component.
+        """
+        check_is_fitted(self)
+        return euclidean_distances(self._validated(X), self.means_)
+
+    def _phases(self, n_samples):
+        return (Phase(temperature=0.0),)
+
+    def _accelerate(self):
+        return False  # F is not smooth, and the climb is finite
+
+    def _attributes(self, settings, fit, X, weight):
+        attributes = super()._attributes(settings, fit, X, weight)
+        names = ("weights_", "means_", "precisions_cholesky_")
+        labels = Scorer(settings.structure, *(attributes[name] for name in names)).labels(X)
+        # the M-step that finds nothing to move is an iteration as well, if there may be one more
+        n_iter = min(fit.run.n_iter + fit.run.result.converged, settings.max_iter)
+        squares = inertia(X, weight, attributes["means_"], labels)
+        return {**attributes, "labels_": labels, "inertia_": squares, "n_iter_": n_iter}
+
+    @property
+    def _n_features_out(self):
+        return self.means_.shape[0]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def inertia(X, weight, means, labels) -> float:
+    """sum_i w_i |x_i - mean of its component|², block by block."""
+    total = 0.0
+    for start, stop in spans(len(X), block_rows(16 * X.shape[1])):
+        y = X[start:stop].astype(np.float64) - means[labels[start:stop]]
+        squares = np.vecdot(y, y)
+        total += float(squares.sum() if weight is None else squares @ weight[start:stop])
+    return total

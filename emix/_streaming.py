@@ -1,0 +1,64 @@
+"""Mixtures that are fitted to one batch of rows after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from ._em.ascent import Result
+from ._em.blocks import Mapper, Rows
+from ._em.covariance import Structure
+from ._em.mixture import Mixture
+from ._em.online import State, follow
+from ._em.prior import Prior
+from ._fitting import Fit, Run, in_data_units
+
+
+class Stream(NamedTuple):
+    """A state in the standard units of the first batch, with its noise and prior."""
+
+    state: State
+    shift: np.ndarray
+    scale: np.ndarray
+    noise: np.ndarray
+    prior: Prior | None
+    rule: Callable
+
+
+def begin_stream(fit: Fit, total_weight: float) -> Stream:
+    """After a fit to rows of this weight."""
+    result, model = fit.run.result, fit.model
+    state = State(result.stats, result.params, total_weight, result.stats, 1)
+    return Stream(state, model.rows.shift, model.rows.scale, model.noise, model.prior, model.rule)
+
+
+def stream_model(
+    stream: Stream,
+    make: Callable[..., Mixture],
+    structure: Structure,
+    X: np.ndarray,
+    weight: np.ndarray | None,
+    mapper: Mapper,
+) -> Mixture:
+    """The model over a further batch."""
+    rows = Rows(X, weight, stream.shift, stream.scale, mapper)
+    model = make(structure, rows, stream.noise).ruled(stream.rule)
+    if stream.prior is not None:
+        seen = stream.state.seen
+        model.prior = stream.prior.thinned(seen / (seen + rows.total_weight))
+    return model
+
+
+def advance(stream: Stream, model: Mixture, offset: float, exponent: float) -> Stream:
+    """After the model's rows."""
+    return stream._replace(state=follow(model, stream.state, offset, exponent), prior=model.prior)
+
+
+def published(stream: Stream, model: Mixture, averaging: bool) -> Fit:
+    """The state's parameters in the units of the data."""
+    state = stream.state
+    params = model.m_step(state.averaged, state.params) if averaging else state.params
+    result = Result(params, state.stats.value, (), False, np.inf, "a batch was taken in")
+    return in_data_units(model, Run(result, False, False))

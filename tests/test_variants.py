@@ -1,0 +1,260 @@
+"""Every way to climb F: it never falls at any half-step, and stays below the log-likelihood."""
+
+import pickle
+
+import numpy as np
+import pytest
+from common import (
+    FITTED,
+    STRUCTURES,
+    assert_same_state,
+    clusters,
+    fitted,
+    integer_weights,
+    model_of,
+    not_converged_allowed,
+    public_state,
+    random_params,
+)
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+
+from emix import GaussianMixture
+from emix._em.ascent import Ascent
+from emix._em.blocks import Rows
+from emix._em.incremental import Incremental
+from emix._em.mixture import Mixture
+from emix._em.partial import Conditional, Gradient
+from emix._em.posterior import at_temperature
+from emix.constraints import Proportions, check_constraints
+from emix.priors import ConjugatePrior
+
+K, D = 3, 2
+X = clusters(0, 300, D, K, 1.2)
+ROUNDING = 1e-9  # constrained E-steps are solved to about this
+
+VARIANTS = {
+    "exact": lambda model: model,
+    "conditional": Conditional,
+    "gradient": Gradient,
+    "incremental": lambda model: Incremental(model, n_blocks=5),
+}
+# a constraint on all rows does not divide into blocks: fit refuses
+PAIRS = [(name, False) for name in VARIANTS] + [(name, True) for name in list(VARIANTS)[:-1]]
+TEMPERATURES = [0.7, 1.0, 2.0]
+
+
+def model_with(structure, temperature=1.0, prior=False, constrained=False, weight=None, noise=0.0):
+    model = model_of(X, structure, weight=weight, noise=noise)
+    model = model.ruled(at_temperature(temperature))
+    if prior:
+        model.prior = ConjugatePrior(weight_concentration=1.5)._of_model(model, K)
+    if constrained:
+        model.constraint = check_constraints((Proportions(lower=0.2),), None, X, K)
+    return model
+
+
+def assert_climbs(model, passes, temperature, constrained):
+    """F at the M-step and at the E-step, pass by pass."""
+    values = [p.objective for p in passes if p.accepted]
+    energies = [p.free_energy for p in passes if p.accepted]
+    assert np.diff(values).min() >= -ROUNDING
+    for before, energy, after in zip(values, energies[1:], values[1:], strict=False):
+        assert before - ROUNDING <= energy <= after + ROUNDING
+    if temperature == 1.0:
+        tops = [p.evidence + p.log_prior for p in passes]
+        assert all(p.objective <= top + ROUNDING for p, top in zip(passes, tops, strict=True))
+        meet = not constrained and not isinstance(model, Incremental)
+        assert not meet or passes[-1].objective == pytest.approx(tops[-1], abs=1e-12)
+
+
+@pytest.mark.parametrize(("variant", "constrained"), PAIRS)
+@pytest.mark.parametrize("prior", [False, True])
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+def test_f_never_falls_at_any_half_step(covariance_type, variant, prior, constrained, temperature):
+    structure = STRUCTURES[covariance_type]
+    weight = integer_weights(2, len(X)).astype(float) if prior else None
+    model = model_with(structure, temperature, prior, constrained, weight, noise=0.01)
+    climbed = VARIANTS[variant](model)
+    ascent = Ascent(climbed, random_params(structure, 1, K, D), accelerate=False)
+    passes = ascent.run(tol=0.0, max_iter=8).passes
+    assert len(passes) > 5
+    assert_climbs(climbed, passes, temperature, constrained)
+
+
+def test_entropy_and_log_prior_make_f(covariance_type):
+    """F = E_q[log_joint] + T H(q) + log p(theta), each told in history_."""
+    structure = STRUCTURES[covariance_type]
+    model = model_with(structure, 1.0, prior=True)
+    params = random_params(structure, 1, K, D)
+    stats = model.e_step(params)
+    last = Ascent(model, params, accelerate=False).run(tol=0.0, max_iter=0).passes[-1]
+    free = model_with(structure)
+    expected = free.expected(stats, params)
+    assert last.objective == pytest.approx(expected + last.entropy + last.log_prior, abs=1e-12)
+    assert 0.0 < last.entropy < np.log(K)
+
+
+@pytest.mark.parametrize("options", [{"m_step": "gradient"}, {"m_step": "conditional"}])
+def test_generalised_em_finds_the_same_maximum(covariance_type, options):
+    """From the same start, near a maximum."""
+    start = fitted(X, K, covariance_type=covariance_type, random_state=0, tol=1e-3)
+    initial = {
+        "weights_init": start.weights_,
+        "means_init": start.means_,
+        "precisions_init": start.precisions_,
+    }
+    common = {"covariance_type": covariance_type, "max_iter": 5000, "tol": 1e-9, **initial}
+    exact = fitted(X, K, acceleration=False, **common)
+    other = fitted(X, K, **options, **common)
+    assert other.converged_
+    assert other.lower_bound_ == pytest.approx(exact.lower_bound_, abs=1e-7)
+    assert_allclose(other.means_, exact.means_, atol=2e-2)
+    assert other.lower_bounds_[:20] != exact.lower_bounds_[:20]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_incremental_em_finds_the_same_maximum_in_fewer_sweeps(covariance_type, weighted):
+    weight = np.random.RandomState(0).uniform(0.5, 2.0, size=len(X)) if weighted else None
+    options = {"covariance_type": covariance_type, "random_state": 0, "max_iter": 3000}
+    batch = fitted(X, K, weight, acceleration=False, **options)
+    other = fitted(
+        X, K, weight, acceleration=False, algorithm="incremental", batch_size=40, **options
+    )
+    assert other.converged_
+    assert other.lower_bound_ == pytest.approx(batch.lower_bound_, abs=1e-6)
+    assert other.lower_bound_ == pytest.approx(other.score(X, sample_weight=weight), rel=1e-12)
+    assert other.n_iter_ < batch.n_iter_
+
+
+def test_incremental_em_with_one_block_is_batch_em():
+    structure = STRUCTURES["full"]
+    model, params = model_of(X, structure), random_params(structure, 1, K, D)
+    climbs = [Ascent(each, params, accelerate=False) for each in (model, Incremental(model, 1))]
+    values = [[p.objective for p in c.run(tol=0.0, max_iter=9).passes] for c in climbs]
+    assert_allclose(values[1], values[0], rtol=1e-12)
+
+
+# --- online ---------------------------------------------------------------------------------
+
+
+def stream_of(seed, n):
+    return clusters(seed, n, 3, 4, 4.0)
+
+
+def online(batches, **parameters):
+    mixture = GaussianMixture(4, random_state=0, **parameters)
+    with not_converged_allowed():
+        for batch in batches:
+            mixture.partial_fit(batch)
+    return mixture
+
+
+@pytest.mark.parametrize("averaging", [False, True])
+def test_sixty_calls_reach_the_batch_fit(covariance_type, averaging):
+    """Held-out log-likelihood within 0.01 per row, from 60 batches of 150 rows."""
+    rows = stream_of(0, 11_000)
+    train, held_out = rows[:9000], rows[9000:]
+    batch = fitted(train, 4, covariance_type=covariance_type, random_state=0)
+    stream = online(np.split(train, 60), covariance_type=covariance_type, step_averaging=averaging)
+    assert stream.n_iter_ == 59
+    assert stream.score(held_out) > batch.score(held_out) - 0.01
+
+
+def test_a_running_mean_over_one_batch_repeated_is_em():
+    """With exponent 1 and no offset the second call averages the first two E-steps."""
+    mixture = online([X], step_exponent=1.0, step_offset=0.0)
+    before = mixture._stream.state
+    mixture.partial_fit(X)
+    rows = Rows(X, None, mixture._stream.shift, mixture._stream.scale)
+    model = Mixture(STRUCTURES["full"], rows, np.zeros(D))
+    both = model.about(before.stats, model.e_step(before.params).origin)
+    both = (both + model.e_step(before.params)) * 0.5
+    expected = model.m_step(both, before.params)
+    scale, shift = mixture._stream.scale, mixture._stream.shift
+    assert_allclose(mixture.means_, shift + scale * expected.means, rtol=1e-10)
+
+
+def test_partial_fit_goes_on_after_fit():
+    rows = stream_of(1, 4000)
+    fit = fitted(rows[:2000], 4, random_state=0)
+    means = fit.means_.copy()
+    fit.partial_fit(rows[2000:])
+    assert 0.0 < np.abs(fit.means_ - means).max() < 0.5
+    assert fit._stream.state.seen == 4000
+
+
+def test_integer_weights_are_repeated_rows_in_a_stream():
+    rows = stream_of(2, 1200)
+    weight = integer_weights(0, 600) + 1
+    first, second = (online([rows[:600]]) for _ in range(2))
+    first.partial_fit(rows[600:], sample_weight=weight)
+    second.partial_fit(np.repeat(rows[600:], weight, axis=0))
+    assert_allclose(first.means_, second.means_, rtol=1e-9)
+
+
+def test_a_stream_takes_a_single_row_and_bounded_memory():
+    rows = stream_of(3, 3000)
+    mixture = online([rows[:1000]])
+    size = len(pickle.dumps(mixture))
+    for row in rows[1000:1050]:
+        mixture.partial_fit(row[None])
+    assert abs(len(pickle.dumps(mixture)) - size) < 500
+    assert np.isfinite(mixture.score(rows))
+
+
+def test_a_pickled_stream_goes_on():
+    rows = stream_of(4, 1500)
+    mixture = online([rows[:500], rows[500:1000]])
+    other = pickle.loads(pickle.dumps(mixture))
+    assert_same_state(
+        public_state(mixture.partial_fit(rows[1000:])), public_state(other.partial_fit(rows[1000:]))
+    )
+    assert not hasattr(clone(mixture), "means_")
+
+
+def test_a_failed_call_changes_nothing():
+    mixture = online([X[:200]])
+    before = public_state(mixture)
+    with pytest.raises(ValueError, match="NaN"):
+        mixture.partial_fit(np.full((5, D), np.nan))
+    with pytest.raises(ValueError, match="features"):
+        mixture.partial_fit(np.zeros((5, D + 1)))
+    assert_same_state(before, public_state(mixture))
+
+
+def test_the_first_batch_needs_a_row_per_component():
+    with pytest.raises(ValueError, match="n_samples >= n_components"):
+        GaussianMixture(4).partial_fit(X[:3])
+
+
+# --- bad input ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parameters", "match"),
+    [
+        ({"algorithm": "online"}, "algorithm must be one of 'batch', 'incremental'"),
+        ({"m_step": "newton"}, "m_step must be one of"),
+        ({"algorithm": "incremental", "batch_size": 0}, "batch_size must be at least 1"),
+        ({"algorithm": "incremental", "m_step": "gradient"}, "needs m_step='exact'"),
+        ({"algorithm": "incremental", "constraints": (Proportions(),)}, "need algorithm=.batch"),
+    ],
+)
+def test_bad_variants_are_refused(parameters, match):
+    with pytest.raises(ValueError, match=match):
+        GaussianMixture(K, **parameters).fit(X)
+
+
+@pytest.mark.parametrize("exponent", [0.5, 1.1])
+def test_bad_step_sizes_are_refused(exponent):
+    mixture = GaussianMixture(K, step_exponent=exponent, random_state=0).fit(X)
+    with pytest.raises(ValueError, match="step_exponent must be greater"):
+        mixture.partial_fit(X)
+
+
+def test_attributes_after_a_stream_are_those_of_a_fit():
+    fit, stream = fitted(X, K, random_state=0), online([X[:200], X[200:]])
+    for name in FITTED:
+        assert getattr(stream, name).dtype == getattr(fit, name).dtype
+    assert_array_equal(stream.n_features_in_, D)
