@@ -2,7 +2,8 @@
 
 from . import datasets
 from ._gaussian_mixture import GaussianMixture
+from ._two_normal_mixture import TwoNormalMixture
 
 __version__ = "0.1.0"
 
-__all__ = ["GaussianMixture", "__version__", "datasets"]
+__all__ = ["GaussianMixture", "TwoNormalMixture", "__version__", "datasets"]

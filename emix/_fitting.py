@@ -144,6 +144,15 @@ def fit_mixture(
     """
     model = make_model(X, weight, settings, mapper)
     starts = Starts(model, settings, rng)
+    runs = climb_all(model, starts, settings, observer)
+    if not runs:
+        raise ValueError(COLLAPSED)
+    best = max(runs, key=lambda run: (not run.degenerate, run.result.objective))
+    return in_data_units(model, best, starts.n_collapsed)
+
+
+def climb_all(model: Mixture, starts: Starts, settings: Settings, observer: Observer) -> list[Run]:
+    """The outcomes of all starts but those that collapsed."""
     runs = []
     for index, climb in enumerate(starts.climbs(until=lambda: bool(runs))):
         observer.begin_init(index)
@@ -153,17 +162,14 @@ def fit_mixture(
             watch=observer.watcher(model),
         )
         observer.end_init(model, result)
-        run = _judge(model, result)
+        run = judge(model, result)
         starts.n_collapsed += run.collapsed
         if not run.collapsed or settings.given.complete():
             runs.append(run)
-    if not runs:
-        raise ValueError(COLLAPSED)
-    best = max(runs, key=lambda run: (not run.degenerate, run.result.objective))
-    return in_data_units(model, best, starts.n_collapsed)
+    return runs
 
 
-def _judge(model: Mixture, result: Result) -> Run:
+def judge(model: Mixture, result: Result) -> Run:
     params = result.params
     return Run(result, model.is_degenerate(params), model.is_collapsed(params))
 
@@ -223,7 +229,7 @@ class Starts:
             result = climb.run(
                 tol=max(settings.tol, _SHORT_TOL), max_iter=min(settings.max_iter, _SHORT_PASSES)
             )
-            run = _judge(ground, result)
+            run = judge(ground, result)
             self.n_collapsed += run.collapsed
             if not run.collapsed:
                 found.append((climb, run.degenerate))

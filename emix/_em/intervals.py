@@ -1,0 +1,96 @@
+"""Starts for two normals in one dimension, from the sorted rows.
+
+Two normals divide the line into an interval and the rest, or into two half-lines: these are all
+the hard assignments that they can make. The classification likelihood of each follows from
+cumulative sums, so that a grid of them is searched at once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+# Intervals end at so many quantiles; those of a cell and less come from a ladder of widths.
+_CELLS = 32
+_FEWEST_ROWS = 2
+# The best intervals of the grid that are worth a climb.
+_MOST = 12
+# Whatever the classification likelihood says, as it has nothing to say where normals overlap:
+# a split in the middle, tails of a quarter, and the inner half against the outer one.
+_PLAIN = ((0.0, 0.5), (0.0, 0.25), (0.0, 0.75), (0.25, 0.75))
+
+Interval = tuple[int, int]
+
+
+def intervals(z: np.ndarray, weight: np.ndarray, pooled: bool) -> list[Interval]:
+    """Promising intervals start:stop of the sorted rows z (m,), the best first; half-lines
+    alone where the variance is pooled."""
+    moments = _Moments(z, weight)
+    found = _peaks(moments, _quantiles(weight, np.arange(_CELLS + 1) / _CELLS), pooled)
+    if not pooled:
+        found += _narrow(moments, len(z))
+    found = [interval for _, interval in sorted(found, reverse=True)[:_MOST]]
+    plain = [_quantiles(weight, np.array(ends)) for ends in _PLAIN if not (pooled and ends[0])]
+    found += [(int(ends[0]), int(ends[-1])) for ends in plain if 0 < np.ptp(ends) < len(z)]
+    return list(dict.fromkeys(found))
+
+
+class _Moments:
+    """Cumulative sums over sorted rows."""
+
+    def __init__(self, z: np.ndarray, weight: np.ndarray):
+        powers = np.stack([weight, weight * z, weight * z * z])
+        self._sums = np.concatenate([np.zeros((3, 1)), np.cumsum(powers, axis=1)], axis=1)
+        total, first, second = self._sums[:, -1]
+        self._whole = -0.5 * np.log(second / total - (first / total) ** 2)
+
+    def gain(self, start: np.ndarray, stop: np.ndarray, pooled: bool) -> np.ndarray:
+        """Log-likelihood per row of rows and labels, above that of one normal; -inf where a
+        part has no variance or one row."""
+        inside = self._sums[:, stop] - self._sums[:, start]
+        parts = np.stack([inside, self._sums[:, -1:] - inside], axis=1)  # (3, 2, intervals)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            weight, scatter = parts[0], parts[2] - parts[1] ** 2 / parts[0]
+            share = weight / self._sums[0, -1]
+            variance = (scatter.sum(axis=0) if pooled else scatter) / weight
+            value = (share * (np.log(share) - 0.5 * np.log(variance))).sum(axis=0) - self._whole
+        size = stop - start
+        few = np.minimum(size, self._sums.shape[1] - 1 - size) < _FEWEST_ROWS
+        return np.where(np.isfinite(value) & ~few, value, -np.inf)
+
+
+def _quantiles(weight: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Positions before which these shares of the weight lie, without repetition."""
+    cumulative = np.cumsum(weight)
+    at = np.searchsorted(cumulative, shares * cumulative[-1], side="left")
+    return np.unique(np.where(shares > 0.0, at + 1, 0).clip(max=len(weight)))
+
+
+def _peaks(moments: _Moments, edges: np.ndarray, pooled: bool) -> list[tuple[float, Interval]]:
+    """Intervals between edges whose gain is positive and not below that of a neighbour."""
+    size = len(edges)
+    first, last = np.triu_indices(size, 1)
+    if pooled:
+        first, last = first[first == 0], last[first == 0]
+    grid = np.full((size + 2, size + 2), -np.inf)
+    grid[first + 1, last + 1] = moments.gain(edges[first], edges[last], pooled)
+    inner = grid[1:-1, 1:-1]
+    around = [(i, j) for i in (0, 1, 2) for j in (0, 1, 2) if (i, j) != (1, 1)]
+    neighbours = np.max([grid[i : size + i, j : size + j] for i, j in around], axis=0)
+    # a half-line from an edge to the end is the complement of one that is looked at anyway
+    peaks = (inner > 0.0) & (inner >= neighbours)
+    peaks[1:, -1] = False
+    return [(inner[i, j], (int(edges[i]), int(edges[j]))) for i, j in np.argwhere(peaks)]
+
+
+def _narrow(moments: _Moments, m: int) -> list[tuple[float, Interval]]:
+    """The best interval of each width below a cell, where its gain is positive."""
+    found = []
+    width = m // (2 * _CELLS)
+    while width > _FEWEST_ROWS:
+        start = np.arange(m - width + 1)
+        gain = moments.gain(start, start + width, pooled=False)
+        best = int(gain.argmax())
+        if gain[best] > 0.0:
+            found.append((gain[best], (best, best + width)))
+        width //= 2
+    return found

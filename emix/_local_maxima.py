@@ -1,0 +1,213 @@
+"""Local maxima of the likelihood of two normals, and which of them to return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ._em import start
+from ._em.ascent import Ascent
+from ._em.blocks import Mapper
+from ._em.gaussian import LOG_2PI, Params
+from ._em.information import observed_information
+from ._em.intervals import intervals
+from ._em.mixture import Mixture
+from ._fitting import Fit, Observer, Run, Settings, climb_all, in_data_units, judge, make_model
+
+# Climbs are told apart after so many passes, or when this little is left to gain.
+_SHORT_PASSES = 12
+_SHORT_TOL = 1e-4
+# Equal are two points whose weights, logarithms of scales, and means in units of the smaller
+# scale differ by less.
+_SAME = 0.1
+# Maxima whose log-likelihood is further below that of the best are not worth reporting.
+_WORTH = 10.0
+# Ratio of standard deviations from which a component is narrow.
+_NARROW = 10.0
+
+COLLAPSED = (
+    "Two normals cannot be fitted: from every start a component shrank to a single value of X, "
+    "where the likelihood is unbounded. X needs more distinct values; equal_variance=True needs "
+    "fewer"
+)
+
+
+@dataclass(frozen=True)
+class TwoNormals(Fit):
+    """The fit that is returned, all maxima that were found, and the information at the fit.
+
+    Components are ordered by mean.
+    """
+
+    maxima: list[tuple[Fit, bool]]
+    information: np.ndarray
+    total_weight: float
+    null_bound: float
+
+    @property
+    def log_likelihood(self) -> float:
+        return self.total_weight * self.lower_bound
+
+    @property
+    def null_log_likelihood(self) -> float:
+        """That of one normal."""
+        return self.total_weight * (self.null_bound + self.log_unit)
+
+
+def fit_two_normals(
+    X: np.ndarray,
+    weight: np.ndarray | None,
+    settings: Settings,
+    observer: Observer,
+    mapper: Mapper,
+) -> TwoNormals:
+    """The best of all maxima that are not spurious, or the best if all are.
+
+    Raises ValueError if every climb collapsed.
+    """
+    model = make_model(X, weight, settings, mapper)
+    starts = IntervalStarts(model, settings)
+    runs = [_with_order(run) for run in climb_all(model, starts, settings, observer)]
+    if not runs:
+        raise ValueError(COLLAPSED)
+    runs = distinct(runs, lambda run: run.result)
+    best = max(runs, key=lambda run: _rank(model, run))
+    worth = best.result.objective - _WORTH / model.rows.total_weight
+    maxima = [
+        (in_data_units(model, run), is_spurious(model, run.result.params, run.result.objective))
+        for run in runs
+        if run.result.objective >= worth
+    ]
+    fit = in_data_units(model, best, starts.n_collapsed)
+    return TwoNormals(
+        **vars(fit),
+        maxima=maxima,
+        information=_information(model, best.result.params),
+        total_weight=model.rows.total_weight,
+        null_bound=one_normal(model),
+    )
+
+
+def _information(model: Mixture, params: Params) -> np.ndarray:
+    """In the units of the data; a shared variance is one parameter."""
+    unit = np.array([1.0, *np.repeat(model.rows.scale, 2), 1.0, 1.0])
+    information = observed_information(model.rows, params) / unit / unit[:, None]
+    if not model.structure.pooled:
+        return information
+    shared = np.eye(5, 4)
+    shared[4, 3] = 1.0
+    return shared.T @ information @ shared
+
+
+def _rank(model: Mixture, run: Run):
+    params, objective = run.result.params, run.result.objective
+    return not run.degenerate, not is_spurious(model, params, objective), objective
+
+
+def by_mean(params: Params) -> Params:
+    """Components in the order of their means."""
+    order = np.lexsort([np.broadcast_to(params.covariances.ravel(), 2), params.means[:, 0]])
+    if order[0] == 0:
+        return params
+    pooled = params.covariances.ndim == 1
+    parts = params[2:] if pooled else [part[order] for part in params[2:]]
+    return Params(params.weights[order], params.means[order], *parts)
+
+
+def _with_order(run: Run) -> Run:
+    return replace(run, result=run.result._replace(params=by_mean(run.result.params)))
+
+
+def ordered(fit: Fit) -> Fit:
+    """The fit with its components in the order of their means."""
+    params = Params(fit.weights, fit.means, fit.covariances, fit.factors, np.zeros(2))
+    weights, means, covariances, factors, _ = by_mean(params)
+    return replace(fit, weights=weights, means=means, covariances=covariances, factors=factors)
+
+
+def _deviations(params: Params) -> np.ndarray:
+    return np.sqrt(np.broadcast_to(params.covariances.ravel(), 2))
+
+
+def is_spurious(model: Mixture, params: Params, objective: float) -> bool:
+    """Whether a narrow component does not pay for its place.
+
+    With standard deviations s < S / 10, it is spurious if the log-likelihood exceeds that of one
+    normal by no more than 2 log(S / s).
+    """
+    narrow, wide = np.sort(_deviations(params))
+    gain = (objective - one_normal(model)) * model.rows.total_weight
+    return bool(wide > _NARROW * narrow and gain <= 2.0 * np.log(wide / narrow))
+
+
+def one_normal(model: Mixture) -> float:
+    """Log-likelihood per row of one normal, in standard units."""
+    return -0.5 * (LOG_2PI + 1.0 + float(np.log(model.spread[0])))
+
+
+def distinct(found: list, at: Callable) -> list:
+    """Those at different points, the highest of equal ones first; at(item) has params and an
+    objective."""
+    kept, places = [], []
+    for item in sorted(found, key=lambda item: -at(item).objective):
+        place = by_mean(at(item).params)
+        if not any(_same(place, other) for other in places):
+            kept.append(item)
+            places.append(place)
+    return kept
+
+
+def _same(a: Params, b: Params) -> bool:
+    deviations = np.stack([_deviations(a), _deviations(b)])
+    moved = np.abs(a.means - b.means)[:, 0] / deviations.min(axis=0)
+    grown = np.abs(np.log(deviations[0] / deviations[1]))
+    return max(moved.max(), grown.max(), np.abs(a.weights - b.weights).max()) < _SAME
+
+
+class IntervalStarts:
+    """Climbs from intervals of the sorted rows, those that lead to different maxima."""
+
+    def __init__(self, model: Mixture, settings: Settings):
+        self._model, self._settings = model, settings
+        self.n_collapsed = 0
+
+    def climbs(self, until: Callable[[], bool]) -> Iterator[Ascent]:
+        """On the sorted sample first, if that is smaller than the data."""
+        model, settings = self._model, self._settings
+        # the generator shifts a systematic sample: any seed will do
+        rows, complete = start.sample_rows(model.rows, 2, np.random.RandomState(0))
+        sample = model.over(rows, same_moments=complete)
+        ground = model if complete or settings.max_iter == 0 else sample
+        for climb in self._worthwhile(ground, self._starts(sample)):
+            yield climb if ground is model else self._climb(model, climb.params)
+
+    def _climb(self, model: Mixture, params: Params) -> Ascent:
+        return Ascent(model, params, accelerate=self._settings.accelerate)
+
+    def _starts(self, sample: Mixture) -> Iterator[Params]:
+        """M-steps at an interval against the rest."""
+        rows = sample.rows
+        z = (rows.X[:, 0] - rows.shift) / rows.scale
+        index = np.arange(rows.n)
+        for first, last in intervals(z, rows.weight, self._settings.structure.pooled):
+            inside = (index >= first) & (index < last)
+            yield start.from_labels(sample, inside.astype(int), 2)
+
+    def _worthwhile(self, ground: Mixture, starts: Iterator[Params]) -> list[Ascent]:
+        """Short climbs that end at different points and can still end near the best."""
+        settings, found = self._settings, []
+        for params in starts:
+            climb = self._climb(ground, params)
+            result = climb.run(
+                tol=max(settings.tol, _SHORT_TOL), max_iter=min(settings.max_iter, _SHORT_PASSES)
+            )
+            collapsed = judge(ground, result).collapsed
+            self.n_collapsed += collapsed
+            if not collapsed:
+                found.append(climb)
+        found = distinct(found, lambda climb: climb)
+        regular = [c.objective for c in found if not is_spurious(ground, c.params, c.objective)]
+        worth = max(regular, default=-np.inf) - _WORTH / ground.rows.total_weight
+        return [climb for climb in found if climb.within_reach >= worth]
