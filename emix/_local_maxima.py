@@ -11,9 +11,8 @@ from ._em import start
 from ._em.ascent import Ascent
 from ._em.blocks import Mapper
 from ._em.gaussian import LOG_2PI, Params
-from ._em.information import observed_information
-from ._em.intervals import intervals
-from ._em.mixture import Mixture
+from ._em.intervals import Moments, intervals
+from ._em.two_normals import NewtonAscent, TwoNormals
 from ._fitting import Fit, Observer, Run, Settings, climb_all, in_data_units, judge, make_model
 
 # Climbs are told apart after so many passes, or when this little is left to gain.
@@ -35,7 +34,7 @@ COLLAPSED = (
 
 
 @dataclass(frozen=True)
-class TwoNormals(Fit):
+class TwoNormalFit(Fit):
     """The fit that is returned, all maxima that were found, and the information at the fit.
 
     Components are ordered by mean.
@@ -62,7 +61,7 @@ def fit_two_normals(
     settings: Settings,
     observer: Observer,
     mapper: Mapper,
-) -> TwoNormals:
+) -> TwoNormalFit:
     """The best of all maxima that are not spurious, or the best if all are.
 
     Raises ValueError if every climb collapsed.
@@ -81,7 +80,7 @@ def fit_two_normals(
         if run.result.objective >= worth
     ]
     fit = in_data_units(model, best, starts.n_collapsed)
-    return TwoNormals(
+    return TwoNormalFit(
         **vars(fit),
         maxima=maxima,
         information=_information(model, best.result.params),
@@ -90,18 +89,15 @@ def fit_two_normals(
     )
 
 
-def _information(model: Mixture, params: Params) -> np.ndarray:
-    """In the units of the data; a shared variance is one parameter."""
-    unit = np.array([1.0, *np.repeat(model.rows.scale, 2), 1.0, 1.0])
-    information = observed_information(model.rows, params) / unit / unit[:, None]
-    if not model.structure.pooled:
-        return information
-    shared = np.eye(5, 4)
-    shared[4, 3] = 1.0
-    return shared.T @ information @ shared
+def _information(model: TwoNormals, params: Params) -> np.ndarray:
+    """Observed information in the units of the data."""
+    information = model.information(model.e_step(params), params) * model.rows.total_weight
+    unit = np.ones(len(information))
+    unit[1:3] = model.rows.scale
+    return information / unit / unit[:, None]
 
 
-def _rank(model: Mixture, run: Run):
+def _rank(model: TwoNormals, run: Run):
     params, objective = run.result.params, run.result.objective
     return not run.degenerate, not is_spurious(model, params, objective), objective
 
@@ -131,7 +127,7 @@ def _deviations(params: Params) -> np.ndarray:
     return np.sqrt(np.broadcast_to(params.covariances.ravel(), 2))
 
 
-def is_spurious(model: Mixture, params: Params, objective: float) -> bool:
+def is_spurious(model: TwoNormals, params: Params, objective: float) -> bool:
     """Whether a narrow component does not pay for its place.
 
     With standard deviations s < S / 10, it is spurious if the log-likelihood exceeds that of one
@@ -142,7 +138,7 @@ def is_spurious(model: Mixture, params: Params, objective: float) -> bool:
     return bool(wide > _NARROW * narrow and gain <= 2.0 * np.log(wide / narrow))
 
 
-def one_normal(model: Mixture) -> float:
+def one_normal(model: TwoNormals) -> float:
     """Log-likelihood per row of one normal, in standard units."""
     return -0.5 * (LOG_2PI + 1.0 + float(np.log(model.spread[0])))
 
@@ -169,7 +165,7 @@ def _same(a: Params, b: Params) -> bool:
 class IntervalStarts:
     """Climbs from intervals of the sorted rows, those that lead to different maxima."""
 
-    def __init__(self, model: Mixture, settings: Settings):
+    def __init__(self, model: TwoNormals, settings: Settings):
         self._model, self._settings = model, settings
         self.n_collapsed = 0
 
@@ -183,19 +179,22 @@ class IntervalStarts:
         for climb in self._worthwhile(ground, self._starts(sample)):
             yield climb if ground is model else self._climb(model, climb.params)
 
-    def _climb(self, model: Mixture, params: Params) -> Ascent:
-        return Ascent(model, params, accelerate=self._settings.accelerate)
+    def _climb(self, model: TwoNormals, params: Params) -> Ascent:
+        if self._settings.accelerate:
+            return NewtonAscent(model, params)
+        return Ascent(model, params, accelerate=False)
 
-    def _starts(self, sample: Mixture) -> Iterator[Params]:
+    def _starts(self, sample: TwoNormals) -> Iterator[Params]:
         """M-steps at an interval against the rest."""
         rows = sample.rows
-        z = (rows.X[:, 0] - rows.shift) / rows.scale
-        index = np.arange(rows.n)
-        for first, last in intervals(z, rows.weight, self._settings.structure.pooled):
-            inside = (index >= first) & (index < last)
-            yield start.from_labels(sample, inside.astype(int), 2)
+        moments = Moments((rows.X[:, 0] - rows.shift) / rows.scale, rows.weight)
+        pooled = self._settings.structure.pooled
+        for first, last in intervals(moments, rows.weight, pooled):
+            weights, means, variances = moments.parts(first, last)
+            covariances = np.array([weights @ variances]) if pooled else variances[:, None]
+            yield Params(weights, means[:, None], *sample.factorise(covariances))
 
-    def _worthwhile(self, ground: Mixture, starts: Iterator[Params]) -> list[Ascent]:
+    def _worthwhile(self, ground: TwoNormals, starts: Iterator[Params]) -> list[Ascent]:
         """Short climbs that end at different points and can still end near the best."""
         settings, found = self._settings, []
         for params in starts:

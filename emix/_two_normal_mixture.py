@@ -15,10 +15,10 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from ._em.covariance import DIAG, TIED_DIAG, Structure
-from ._em.mixture import Mixture
+from ._em.two_normals import TwoNormals
 from ._em_estimator import EMEstimator
 from ._fitting import Fit, Given, Settings
-from ._local_maxima import TwoNormals, fit_two_normals, ordered
+from ._local_maxima import TwoNormalFit, fit_two_normals, ordered
 from ._validation import check_flag, check_integer, check_probability, check_real, check_verbose
 
 MAXIMA = np.dtype(
@@ -55,7 +55,7 @@ class TwoNormalMixture(EMEstimator):
     equal_variance : bool, default=False
         Whether both components have the same variance.
 
-    tol : float, default=1e-7
+    tol : float, default=1e-9
         The fit has converged when what EM would still gain in mean log-likelihood per sample,
         estimated from the rate at which its gains shrink, is at most ``tol``. With 0 the fit
         makes ``max_iter`` iterations.
@@ -200,7 +200,7 @@ class TwoNormalMixture(EMEstimator):
         self,
         *,
         equal_variance=False,
-        tol=1e-7,
+        tol=1e-9,
         max_iter=1000,
         acceleration=True,
         random_state=None,
@@ -243,7 +243,7 @@ class TwoNormalMixture(EMEstimator):
         return Settings(
             n_components=2,
             structure=self._structure(),
-            model=Mixture,
+            model=TwoNormals,
             given=Given(),
             assign="intervals",
             reg_covar=0.0,
@@ -253,7 +253,7 @@ class TwoNormalMixture(EMEstimator):
             accelerate=check_flag("acceleration", self.acceleration),
         )
 
-    def _solve(self, X, weight, settings, rng, observer, mapper) -> TwoNormals:
+    def _solve(self, X, weight, settings, rng, observer, mapper) -> TwoNormalFit:
         return fit_two_normals(X, weight, settings, observer, mapper)
 
     def _described(self, settings: Settings, fit: Fit, dtype) -> dict:
@@ -269,11 +269,11 @@ class TwoNormalMixture(EMEstimator):
             "variances_": variances,
             "scales_": np.sqrt(variances),
         }
-        if isinstance(fit, TwoNormals):
+        if isinstance(fit, TwoNormalFit):
             attributes |= self._found(fit)
         return attributes
 
-    def _found(self, fit: TwoNormals) -> dict:
+    def _found(self, fit: TwoNormalFit) -> dict:
         """What is known once all climbs have ended."""
         maxima = [
             (

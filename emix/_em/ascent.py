@@ -146,13 +146,17 @@ class Ascent:
         self._after = model.expected(stats, self._following) - expected
         self._bound = None
         self._squarem.push(stats)
+        self._estimate_remaining()
+        energy, value, extrapolated = self._arrival
+        self.passes.append(Pass(energy, value, self._remaining, extrapolated, True))
+
+    def _estimate_remaining(self) -> None:
+        """From the gains of the last two plain steps, if there are two."""
         if self._before is not None:
             reach = self._squarem.reach
             self._remaining = self._gauge.update(self._gain, self._before, self._after, reach)
             if max(self._after, self._gain) <= self._noise():
                 self._remaining = min(self._remaining, self._noise())
-        energy, value, extrapolated = self._arrival
-        self.passes.append(Pass(energy, value, self._remaining, extrapolated, True))
 
     def _noise(self) -> float:
         """Differences of F that rounding may make here; looked into when the gain is small."""

@@ -21,20 +21,23 @@ _PLAIN = ((0.0, 0.5), (0.0, 0.25), (0.0, 0.75), (0.25, 0.75))
 Interval = tuple[int, int]
 
 
-def intervals(z: np.ndarray, weight: np.ndarray, pooled: bool) -> list[Interval]:
-    """Promising intervals start:stop of the sorted rows z (m,), the best first; half-lines
-    alone where the variance is pooled."""
-    moments = _Moments(z, weight)
+def intervals(moments: Moments, weight: np.ndarray, pooled: bool) -> list[Interval]:
+    """Promising intervals start:stop of sorted rows, the best first; half-lines alone where the
+    variance is pooled."""
     found = _peaks(moments, _quantiles(weight, np.arange(_CELLS + 1) / _CELLS), pooled)
     if not pooled:
-        found += _narrow(moments, len(z))
+        found += _narrow(moments, len(weight))
     found = [interval for _, interval in sorted(found, reverse=True)[:_MOST]]
     plain = [_quantiles(weight, np.array(ends)) for ends in _PLAIN if not (pooled and ends[0])]
-    found += [(int(ends[0]), int(ends[-1])) for ends in plain if 0 < np.ptp(ends) < len(z)]
-    return list(dict.fromkeys(found))
+    found += [(int(ends[0]), int(ends[-1])) for ends in plain]
+    return [
+        (start, stop)
+        for start, stop in dict.fromkeys(found)
+        if np.isfinite(moments.gain(np.array([start]), np.array([stop]), pooled)[0])
+    ]
 
 
-class _Moments:
+class Moments:
     """Cumulative sums over sorted rows."""
 
     def __init__(self, z: np.ndarray, weight: np.ndarray):
@@ -42,6 +45,13 @@ class _Moments:
         self._sums = np.concatenate([np.zeros((3, 1)), np.cumsum(powers, axis=1)], axis=1)
         total, first, second = self._sums[:, -1]
         self._whole = -0.5 * np.log(second / total - (first / total) ** 2)
+
+    def parts(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Shares, means and variances (2,) of the rows outside and inside."""
+        inside = self._sums[:, stop] - self._sums[:, start]
+        weight, first, second = np.stack([self._sums[:, -1] - inside, inside], axis=1)
+        mean = first / weight
+        return weight / weight.sum(), mean, second / weight - mean * mean
 
     def gain(self, start: np.ndarray, stop: np.ndarray, pooled: bool) -> np.ndarray:
         """Log-likelihood per row of rows and labels, above that of one normal; -inf where a
@@ -65,7 +75,7 @@ def _quantiles(weight: np.ndarray, shares: np.ndarray) -> np.ndarray:
     return np.unique(np.where(shares > 0.0, at + 1, 0).clip(max=len(weight)))
 
 
-def _peaks(moments: _Moments, edges: np.ndarray, pooled: bool) -> list[tuple[float, Interval]]:
+def _peaks(moments: Moments, edges: np.ndarray, pooled: bool) -> list[tuple[float, Interval]]:
     """Intervals between edges whose gain is positive and not below that of a neighbour."""
     size = len(edges)
     first, last = np.triu_indices(size, 1)
@@ -82,7 +92,7 @@ def _peaks(moments: _Moments, edges: np.ndarray, pooled: bool) -> list[tuple[flo
     return [(inner[i, j], (int(edges[i]), int(edges[j]))) for i, j in np.argwhere(peaks)]
 
 
-def _narrow(moments: _Moments, m: int) -> list[tuple[float, Interval]]:
+def _narrow(moments: Moments, m: int) -> list[tuple[float, Interval]]:
     """The best interval of each width below a cell, where its gain is positive."""
     found = []
     width = m // (2 * _CELLS)
