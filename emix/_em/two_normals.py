@@ -18,6 +18,8 @@ from .mixture import Mixture
 from .squarem import Plain
 
 _DEAD = 1e-300
+# Newton's method leaves components with less than this share alone.
+_DYING = 1e-10
 _ROUNDING = 16 * 2.0**-53
 # Working arrays of a block, per row.
 _WIDTH = 24
@@ -46,12 +48,12 @@ class Sums(NamedTuple):
 
 class Newton(NamedTuple):
     """A proposal, the gain that the quadratic approximation promises there and at its own
-    maximum, and whether it has one."""
+    maximum, and its least curvature."""
 
     params: Params
     promise: float
     decrement: float
-    is_concave: bool
+    curvature: float
 
 
 def _pair(array: np.ndarray) -> list[float]:
@@ -143,29 +145,30 @@ class TwoNormals(Mixture):
     def newton(self, sums: Sums, params: Params, radius: float) -> Newton:
         """Newton's step, in units in which the information of labelled rows is about one: its
         curvatures are 1 - the rates of EM. Where one is not positive its size is used, so that
-        the step goes uphill; steps are shortened if they are long."""
-        count, factors = sums.count, np.array(_pair(params.factors))
-        labelled = [params.weights[0] * params.weights[1], *factors**2 * count]
-        labelled += [2.0 * sum(count)] if self.structure.pooled else [2.0 * c for c in count]
-        unit = np.sqrt(np.maximum(labelled, _DEAD))
+        the step goes uphill; steps are shortened if they are longer than the radius."""
+        count, factors = np.array(sums.count), np.array(_pair(params.factors))
+        unit = np.sqrt([params.weights.prod(), *factors**2 * count, *2.0 * count])
+        if self.structure.pooled:
+            unit = np.append(unit[:3], np.hypot(*unit[3:]))
         information = self.information(sums, params) / unit / unit[:, None]
         curvature, axes = np.linalg.eigh(information)
         slope = axes.T @ (self.gradient(sums, params) / unit)
         bent = np.maximum(np.abs(curvature), _FLATTEST)
         step = axes @ (slope / bent) / unit
-        longest = max(np.abs(step[[0, *range(3, len(step))]]).max(), (abs(step[1:3]) * factors).max())
-        part = min(1.0, radius / longest) if longest > 0.0 else 1.0
-        step *= part
+        length = float(np.abs(np.concatenate([step[:1], step[1:3] * factors, step[3:]])).max())
+        part = radius / length if length > radius else 1.0
+        decrement = 0.5 * float(slope @ (slope / bent))
+        promise = part * (2.0 - part) * decrement
+        return Newton(self._moved(params, part * step), promise, decrement, curvature[0])
+
+    def _moved(self, params: Params, step: np.ndarray) -> Params:
         odds = params.weights[1] / params.weights[0] * math.exp(step[0])
         growth = np.exp(2.0 * step[3:]).reshape(params.covariances.shape)
-        moved = Params(
+        return Params(
             np.array([1.0, odds]) / (1.0 + odds),
             params.means + step[1:3, None],
             *self.factorise(params.covariances * growth),
         )
-        decrement = 0.5 * float(slope @ (slope / bent))
-        promise = part * (2.0 - part) * decrement
-        return Newton(moved, promise, decrement, bool(curvature[0] > -_FLATTEST))
 
     def _shared(self, derivatives: np.ndarray) -> np.ndarray:
         """By one log deviation instead of two, along the first axis, if they are one."""
@@ -212,11 +215,11 @@ def _terms(sums: Sums, params: Params) -> list[float]:
 
 
 class NewtonAscent(Ascent):
-    """EM steps until the information is positive definite, Newton's from there on.
+    """A few EM steps, then Newton's.
 
-    A point that Newton's method proposes is kept only if F does not fall there; else EM goes
-    on for a while. Once a step has gained about what the quadratic approximation promised, that
-    promise is the estimate of the remaining gain.
+    A point that Newton's method proposes is kept only if F does not fall there; else an EM
+    step follows, and the next proposal is nearer. Once a step has gained about what the
+    quadratic approximation promised, its promise is the estimate of the remaining gain.
     """
 
     def __init__(self, model: TwoNormals, params: Params):
@@ -226,13 +229,15 @@ class NewtonAscent(Ascent):
         self._promised: tuple[float, float] | None = None
 
     def _estimate_remaining(self) -> None:
-        if self.params.n_floored.any():  # gradients do not vanish at the floor
-            self._newton = None
+        self._newton = None
+        # gradients vanish neither at the floor nor where a component is about to die
+        at_edge = self.params.n_floored.any() or min(self._stats.count) < _DYING
+        if self._pace.wait > 0 or at_edge:
             super()._estimate_remaining()
             return
         self._newton = self._model.newton(self._stats, self.params, self._pace.radius)
         self._remaining = math.inf
-        if self._newton.is_concave and self._kept_promise():
+        if self._newton.curvature > -_FLATTEST and self._kept_promise():
             self._remaining = self._newton.decrement
 
     def _kept_promise(self) -> bool:
@@ -245,10 +250,11 @@ class NewtonAscent(Ascent):
         return abs(self.objective - objective - promise) <= 0.5 * promise + noise
 
     def _extrapolate(self) -> Params | None:
-        if self._newton is None or self._pace.wait > 0:
+        proposal, self._newton = self._newton, None  # tried once: then a plain step
+        if proposal is None:
             return None
-        self._promised = self.objective, self._newton.promise
-        return self._newton.params
+        self._promised = self.objective, proposal.promise
+        return proposal.params
 
     @property
     def within_reach(self) -> float:
@@ -269,4 +275,4 @@ class _Pace(Plain):
         self.radius = min(2.0 * self.radius, _LONGEST)
 
     def rejected(self) -> None:
-        self.wait, self.radius = 1, 0.25 * self.radius
+        self.radius *= 0.25
