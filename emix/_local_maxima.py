@@ -27,9 +27,13 @@ _WORTH = 10.0
 _NARROW = 10.0
 
 COLLAPSED = (
-    "Two normals cannot be fitted: from every start a component shrank to a single value of X, "
-    "where the likelihood is unbounded. X needs more distinct values; equal_variance=True needs "
-    "fewer"
+    "From every start a component shrank to a single value of X, where the likelihood is "
+    "unbounded: both components are those of one normal. X needs more distinct values, or "
+    "equal_variance=True"
+)
+SPURIOUS = (
+    "Only spurious maxima were found: a narrow component rests on a few values of X that are "
+    "close together. equal_variance=True has no such maxima"
 )
 
 
@@ -44,6 +48,7 @@ class TwoNormalFit(Fit):
     information: np.ndarray
     total_weight: float
     null_bound: float
+    warning: str
 
     @property
     def log_likelihood(self) -> float:
@@ -62,23 +67,16 @@ def fit_two_normals(
     observer: Observer,
     mapper: Mapper,
 ) -> TwoNormalFit:
-    """The best of all maxima that are not spurious, or the best if all are.
-
-    Raises ValueError if every climb collapsed.
-    """
+    """The best of all maxima that are not spurious, or the best if all are; where every climb
+    collapsed, one normal twice."""
     model = make_model(X, weight, settings, mapper)
     starts = IntervalStarts(model, settings)
     runs = [_with_order(run) for run in climb_all(model, starts, settings, observer)]
-    if not runs:
-        raise ValueError(COLLAPSED)
     runs = distinct(runs, lambda run: run.result)
     best = max(runs, key=lambda run: _rank(model, run))
     worth = best.result.objective - _WORTH / model.rows.total_weight
-    maxima = [
-        (in_data_units(model, run), is_spurious(model, run.result.params, run.result.objective))
-        for run in runs
-        if run.result.objective >= worth
-    ]
+    found = [run for run in runs if run.result.objective >= worth and not starts.has_failed]
+    maxima = [(in_data_units(model, run), _is_spurious(model, run)) for run in found]
     fit = in_data_units(model, best, starts.n_collapsed)
     return TwoNormalFit(
         **vars(fit),
@@ -86,6 +84,7 @@ def fit_two_normals(
         information=_information(model, best.result.params),
         total_weight=model.rows.total_weight,
         null_bound=one_normal(model),
+        warning=COLLAPSED if starts.has_failed else SPURIOUS * _is_spurious(model, best),
     )
 
 
@@ -98,8 +97,7 @@ def _information(model: TwoNormals, params: Params) -> np.ndarray:
 
 
 def _rank(model: TwoNormals, run: Run):
-    params, objective = run.result.params, run.result.objective
-    return not run.degenerate, not is_spurious(model, params, objective), objective
+    return not run.degenerate, not _is_spurious(model, run), run.result.objective
 
 
 def by_mean(params: Params) -> Params:
@@ -138,9 +136,13 @@ def is_spurious(model: TwoNormals, params: Params, objective: float) -> bool:
     return bool(wide > _NARROW * narrow and gain <= 2.0 * np.log(wide / narrow))
 
 
+def _is_spurious(model: TwoNormals, run: Run) -> bool:
+    return is_spurious(model, run.result.params, run.result.objective)
+
+
 def one_normal(model: TwoNormals) -> float:
     """Log-likelihood per row of one normal, in standard units."""
-    return -0.5 * (LOG_2PI + 1.0 + float(np.log(model.spread[0])))
+    return -0.5 * (LOG_2PI + 1.0 + float(np.log(model.factorise(model.spread).covariance[0])))
 
 
 def distinct(found: list, at: Callable) -> list:
@@ -168,6 +170,7 @@ class IntervalStarts:
     def __init__(self, model: TwoNormals, settings: Settings):
         self._model, self._settings = model, settings
         self.n_collapsed = 0
+        self.has_failed = False
 
     def climbs(self, until: Callable[[], bool]) -> Iterator[Ascent]:
         """On the sorted sample first, if that is smaller than the data."""
@@ -178,6 +181,16 @@ class IntervalStarts:
         ground = model if complete or settings.max_iter == 0 else sample
         for climb in self._worthwhile(ground, self._starts(sample)):
             yield climb if ground is model else self._climb(model, climb.params)
+        if not until():
+            self.has_failed = True
+            yield Ascent(model, self._one_normal(), accelerate=False)
+
+    def _one_normal(self) -> Params:
+        model = self._model
+        covariances = (
+            model.spread if self._settings.structure.pooled else model.spread[[0, 0], None]
+        )
+        return Params(np.full(2, 0.5), np.zeros((2, 1)), *model.factorise(covariances))
 
     def _climb(self, model: TwoNormals, params: Params) -> Ascent:
         if self._settings.accelerate:
@@ -187,6 +200,8 @@ class IntervalStarts:
     def _starts(self, sample: TwoNormals) -> Iterator[Params]:
         """M-steps at an interval against the rest."""
         rows = sample.rows
+        if rows.n < 2:
+            return
         moments = Moments((rows.X[:, 0] - rows.shift) / rows.scale, rows.weight)
         pooled = self._settings.structure.pooled
         for first, last in intervals(moments, rows.weight, pooled):

@@ -158,8 +158,9 @@ class TwoNormalMixture(EMEstimator):
     exceeds that of a single normal by no more than 2 log(S / s): among the many places and
     widths that a narrow component can have, chance offers one as good as that. The criterion
     does not depend on the unit of X. It counts the values that the component carries through
-    what they add to the likelihood. The highest maximum that is not spurious is returned; only
-    where all are spurious, the highest of these.
+    what they add to the likelihood. The highest maximum that is not spurious is returned; where
+    all are, the highest of these, with a warning. Where no climb ends at a maximum, as X has
+    too few distinct values, both components are those of one normal, with a warning.
 
     Climbs start at intervals of the sorted rows against all others, the only ways in which two
     normals can divide the line: at the intervals between 32 quantiles and some narrower
@@ -299,6 +300,11 @@ class TwoNormalMixture(EMEstimator):
                 scales=scales * deviations[3:],
             ),
         }
+
+    def _warn(self, settings: Settings, fit: TwoNormalFit) -> None:
+        super()._warn(settings, fit)
+        if fit.warning:
+            warnings.warn(fit.warning, ConvergenceWarning, stacklevel=4)
 
     # --- the distribution -------------------------------------------------------------------
 
