@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.mixture import GaussianMixture as ScikitLearn
 
-from emix import GaussianMixture
+from emix import GaussianMixture, TwoNormalMixture
 from emix.datasets import load_faithful
 
 pytest.importorskip("matplotlib")
@@ -89,3 +90,34 @@ def test_distance_to_the_best_falls():
     distance = display.ax_.lines[0].get_ydata()
     assert (np.diff(distance) <= 0.0).all()
     assert display.ax_.get_yscale() == "log"
+
+
+@pytest.mark.parametrize("equal_variance", [False, True])
+def test_two_normals_are_drawn_with_their_density(equal_variance):
+    waiting = X[:, [1]]
+    mixture = TwoNormalMixture(equal_variance=equal_variance).fit(waiting)
+    display = MixtureDisplay.from_estimator(mixture, waiting, ax=axes())
+    density, *components = display.ax_.lines
+    grid = density.get_xdata()
+    assert_allclose(density.get_ydata(), mixture.pdf(grid), rtol=1e-9)
+    assert_allclose(sum(line.get_ydata() for line in components), mixture.pdf(grid), rtol=1e-9)
+    assert len(display.ax_.patches) > 5
+
+
+def test_mixtures_of_scikit_learn_are_drawn_too():
+    theirs = ScikitLearn(2, covariance_type="diag", random_state=0).fit(X)
+    display = MixtureDisplay.from_estimator(theirs, X, ax=axes())
+    assert_allclose(display.density(X), np.exp(theirs.score_samples(X)), rtol=1e-9)
+
+
+def test_several_fits_share_axes_and_the_marks_of_the_legend():
+    ax = axes()
+    fits = [GaussianMixture(2, init_params="random", random_state=s).fit(X) for s in (1, 2)]
+    for name, mixture in zip("ab", fits, strict=True):
+        ConvergenceDisplay.from_estimator(mixture, ax=ax, name=name)
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert sum("log-likelihood" in label for label in labels) == 2
+    assert labels.count("extrapolated") == 1
+    lines = [line for line in ax.lines if "log-likelihood" in str(line.get_label())]
+    for line, mixture in zip(lines, fits, strict=True):
+        assert_allclose(line.get_ydata()[1:], mixture.lower_bounds_)
