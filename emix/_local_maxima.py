@@ -9,7 +9,7 @@ import numpy as np
 
 from ._em import start
 from ._em.ascent import Ascent
-from ._em.blocks import Mapper
+from ._em.blocks import Mapper, Rows
 from ._em.gaussian import LOG_2PI, Params
 from ._em.intervals import Moments, intervals
 from ._em.two_normals import NewtonAscent, TwoNormals
@@ -164,6 +164,17 @@ def _same(a: Params, b: Params) -> bool:
     return max(moved.max(), grown.max(), np.abs(a.weights - b.weights).max()) < _SAME
 
 
+def _sorted_sample(rows: Rows) -> tuple[Rows, bool]:
+    """Sorted distinct rows with their weights, all or a systematic sample; and whether all."""
+    if rows.weight is not None or rows.n <= start.SAMPLE_ROWS:
+        # the generator shifts a systematic sample: any seed will do
+        return start.sample_rows(rows, 2, np.random.RandomState(0))
+    size = start.SAMPLE_ROWS
+    picked = np.sort(rows.X[:, 0])[(2 * np.arange(size) + 1) * rows.n // (2 * size)]
+    values, counts = np.unique(picked, return_counts=True)
+    return Rows(values[:, None], counts.astype(float), rows.shift, rows.scale), False
+
+
 class IntervalStarts:
     """Climbs from intervals of the sorted rows, those that lead to different maxima."""
 
@@ -175,8 +186,7 @@ class IntervalStarts:
     def climbs(self, until: Callable[[], bool]) -> Iterator[Ascent]:
         """On the sorted sample first, if that is smaller than the data."""
         model, settings = self._model, self._settings
-        # the generator shifts a systematic sample: any seed will do
-        rows, complete = start.sample_rows(model.rows, 2, np.random.RandomState(0))
+        rows, complete = _sorted_sample(model.rows)
         sample = model.over(rows, same_moments=complete)
         ground = model if complete or settings.max_iter == 0 else sample
         for climb in self._worthwhile(ground, self._starts(sample)):

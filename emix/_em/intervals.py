@@ -16,9 +16,10 @@ _FEWEST_ROWS = 2
 # log-likelihood that is further below that of one normal.
 _MOST = 12
 _ALMOST = 5.0
-# Where normals overlap the classification likelihood has little to say: tails and inner parts of
-# several sizes are tried as well.
-_PLAIN = ((0.0, 0.1), (0.0, 0.9), (0.4, 0.6), (0.0, 0.5), (0.03, 0.97))
+# Where normals overlap the classification likelihood has little to say: tails and inner parts are
+# tried as well. Of few rows, on which chance makes many maxima, some more.
+_PLAIN = ((0.0, 0.1), (0.0, 0.9), (0.4, 0.6))
+_FEW_ROWS, _MORE = 256, ((0.0, 0.5), (0.03, 0.97))
 # Gain per row of hard assignments from which they are enough.
 _CLEAR = 0.1
 
@@ -36,7 +37,8 @@ def intervals(moments: Moments, weight: np.ndarray, pooled: bool) -> list[Interv
     found = [interval for _, interval in found]
     if is_clear:
         return found
-    plain = [_quantiles(weight, np.array(ends)) for ends in _PLAIN if not (pooled and ends[0])]
+    shares = _PLAIN if len(weight) > _FEW_ROWS else _PLAIN + _MORE
+    plain = [_quantiles(weight, np.array(ends)) for ends in shares if not (pooled and ends[0])]
     found += [(int(ends[0]), int(ends[-1])) for ends in plain]
     return [
         (start, stop)
