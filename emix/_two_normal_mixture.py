@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, logit, ndtr, ndtri
-from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.parallel import Parallel, delayed
@@ -493,11 +492,12 @@ class TwoNormalMixture(EMEstimator):
         """
         n_resamples = check_integer("n_resamples", n_resamples, 1)
         rng = check_random_state(self.random_state if random_state is None else random_state)
-        estimator = clone(self).set_params(verbose=0)
-        statistic = _likelihood_ratio(estimator.fit(X))
+        # not clones, which would carry callbacks along
+        parameters = {**self.get_params(), "verbose": 0}
+        statistic = _likelihood_ratio(type(self)(**parameters).fit(X))
         seeds = rng.randint(np.iinfo(np.int32).max, size=n_resamples)
         resampled = Parallel(n_jobs=n_jobs, verbose=verbose)(
-            delayed(_resampled)(estimator, len(X), seed) for seed in seeds
+            delayed(_resampled)(type(self), parameters, len(X), seed) for seed in seeds
         )
         exceeding = np.count_nonzero(np.array(resampled) >= statistic)
         pvalue = float(1 + exceeding) / (1 + n_resamples)
@@ -530,10 +530,10 @@ def _likelihood_ratio(fitted: TwoNormalMixture) -> float:
     return max(0.0, 2.0 * (fitted.log_likelihood_ - fitted.null_log_likelihood_))
 
 
-def _resampled(estimator: TwoNormalMixture, n_samples: int, seed: int) -> float:
+def _resampled(estimator: type, parameters: dict, n_samples: int, seed: int) -> float:
     """The statistic of a sample from one normal."""
     X = np.random.RandomState(seed).standard_normal((n_samples, 1))
     with warnings.catch_warnings():
         # two normals on one are a flat likelihood, whose height is known all the same
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return _likelihood_ratio(clone(estimator).fit(X))
+        return _likelihood_ratio(estimator(**parameters).fit(X))

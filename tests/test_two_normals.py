@@ -246,6 +246,16 @@ def test_plain_em_finds_the_same_fit(equal_variance):
     assert_allclose(plain.means_, fast.means_, rtol=1e-5)
 
 
+def test_no_iterations_give_a_start():
+    with not_converged_allowed():
+        mixture = TwoNormalMixture(max_iter=0).fit(WAITING)
+    assert mixture.n_iter_ == 0
+    split = mixture.means_.mean()
+    low, high = WAITING[split > WAITING], WAITING[split < WAITING]
+    assert_allclose(mixture.means_, [low.mean(), high.mean()], rtol=0.05)
+    assert mixture.lower_bound_ < TwoNormalMixture().fit(WAITING).lower_bound_
+
+
 # --- weights, units, precision --------------------------------------------------------------
 
 

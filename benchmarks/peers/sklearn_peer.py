@@ -18,3 +18,7 @@ class SklearnPeer(EstimatorPeer):
     install = "python -m pip install scikit-learn"
     plain: ClassVar = {"init_params": "random_from_data"}
     best: ClassVar = {"init_params": "random_from_data"}
+
+    def two_normals(self, tol: float):
+        """The estimator for two normals of one feature, from its default start."""
+        return self._estimator()(2, tol=tol, max_iter=10_000, reg_covar=0.0, random_state=0)
