@@ -11,7 +11,7 @@ from ._em import start
 from ._em.ascent import Ascent
 from ._em.blocks import Mapper, Rows
 from ._em.gaussian import LOG_2PI, Params
-from ._em.intervals import Moments, intervals
+from ._em.intervals import Moments, gain_of, plain, promising
 from ._em.two_normals import NewtonAscent, TwoNormals
 from ._fitting import Fit, Observer, Run, Settings, climb_all, in_data_units, judge, make_model
 
@@ -23,6 +23,8 @@ _SHORT_TOL = 1e-4
 _SAME = 0.1
 # Maxima whose log-likelihood is further below that of the best are not worth reporting.
 _WORTH = 10.0
+# Gain per row of hard assignments over one normal from which they are starts enough.
+_CLEAR = 0.1
 # Ratio of standard deviations from which a component is narrow.
 _NARROW = 10.0
 
@@ -189,7 +191,7 @@ class IntervalStarts:
         rows, complete = _sorted_sample(model.rows)
         sample = model.over(rows, same_moments=complete)
         ground = model if complete or settings.max_iter == 0 else sample
-        for climb in self._worthwhile(ground, self._starts(sample)):
+        for climb in self._worthwhile(ground, sample):
             yield climb if ground is model else self._climb(model, climb.params)
         if not until():
             self.has_failed = True
@@ -207,31 +209,43 @@ class IntervalStarts:
             return NewtonAscent(model, params)
         return Ascent(model, params, accelerate=False)
 
-    def _starts(self, sample: TwoNormals) -> Iterator[Params]:
-        """M-steps at an interval against the rest."""
-        rows = sample.rows
-        if rows.n < 2:
-            return
-        moments = Moments((rows.X[:, 0] - rows.shift) / rows.scale, rows.weight)
-        pooled = self._settings.structure.pooled
-        for first, last in intervals(moments, rows.weight, pooled):
-            weights, means, variances = moments.parts(first, last)
-            covariances = np.array([weights @ variances]) if pooled else variances[:, None]
-            yield Params(weights, means[:, None], *sample.factorise(covariances))
-
-    def _worthwhile(self, ground: TwoNormals, starts: Iterator[Params]) -> list[Ascent]:
+    def _worthwhile(self, ground: TwoNormals, sample: TwoNormals) -> list[Ascent]:
         """Short climbs that end at different points and can still end near the best."""
+        rows, pooled = sample.rows, self._settings.structure.pooled
+        if rows.n < 2:
+            return []
+        moments = Moments((rows.X[:, 0] - rows.shift) / rows.scale, rows.weight)
+        hard = promising(moments, rows.weight, pooled)
+        found = self._short_climbs(ground, moments, hard)
+        is_clear = bool(hard) and gain_of(moments, hard[0], pooled) > _CLEAR
+        if not (is_clear and _regular(ground, found)):
+            others = [some for some in plain(moments, rows.weight, pooled) if some not in hard]
+            found += self._short_climbs(ground, moments, others)
+        found = distinct(found, lambda climb: climb)
+        highest = max(_regular(ground, found), default=-np.inf)
+        worth = highest - _WORTH / ground.rows.total_weight
+        return [climb for climb in found if climb.within_reach >= worth]
+
+    def _short_climbs(self, ground, moments, intervals) -> list[Ascent]:
+        """From the M-steps at intervals against the rest, those that do not collapse."""
         settings, found = self._settings, []
-        for params in starts:
-            climb = self._climb(ground, params)
+        for interval in intervals:
+            weights, means, variances = moments.parts(*interval)
+            pooled = settings.structure.pooled
+            covariances = np.array([weights @ variances]) if pooled else variances[:, None]
+            climb = self._climb(
+                ground, Params(weights, means[:, None], *ground.factorise(covariances))
+            )
             result = climb.run(
                 tol=max(settings.tol, _SHORT_TOL), max_iter=min(settings.max_iter, _SHORT_PASSES)
             )
-            collapsed = judge(ground, result).collapsed
-            self.n_collapsed += collapsed
-            if not collapsed:
+            if judge(ground, result).collapsed:
+                self.n_collapsed += 1
+            else:
                 found.append(climb)
-        found = distinct(found, lambda climb: climb)
-        regular = [c.objective for c in found if not is_spurious(ground, c.params, c.objective)]
-        worth = max(regular, default=-np.inf) - _WORTH / ground.rows.total_weight
-        return [climb for climb in found if climb.within_reach >= worth]
+        return found
+
+
+def _regular(model: TwoNormals, climbs: list[Ascent]) -> list[float]:
+    """Objectives of the climbs that are not at spurious maxima."""
+    return [c.objective for c in climbs if not is_spurious(model, c.params, c.objective)]

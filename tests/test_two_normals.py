@@ -525,6 +525,14 @@ def test_too_few_values_give_one_normal_and_a_warning():
     assert len(mixture.local_maxima_) == 0
 
 
+def test_a_value_that_is_often_repeated_does_not_hide_the_others():
+    rng = np.random.RandomState(0)
+    rest = np.concatenate([rng.normal(size=100), rng.normal(5.0, 1.0, size=100)])
+    mixture = TwoNormalMixture().fit(np.append(rest, np.full(200, 10.0))[:, None])
+    assert mixture.n_collapsed_ > 0
+    assert mixture.log_likelihood_ > mixture.null_log_likelihood_ + 20.0
+
+
 def test_only_spurious_maxima_are_warned_of():
     X = np.random.RandomState(0).normal(size=(25, 1))
     with pytest.warns(ConvergenceWarning, match="Only spurious maxima"):

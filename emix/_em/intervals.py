@@ -20,31 +20,31 @@ _ALMOST = 5.0
 # tried as well. Of few rows, on which chance makes many maxima, some more.
 _PLAIN = ((0.0, 0.1), (0.0, 0.9), (0.4, 0.6))
 _FEW_ROWS, _MORE = 256, ((0.0, 0.5), (0.03, 0.97))
-# Gain per row of hard assignments from which they are enough.
-_CLEAR = 0.1
 
 Interval = tuple[int, int]
 
 
-def intervals(moments: Moments, weight: np.ndarray, pooled: bool) -> list[Interval]:
-    """Promising intervals start:stop of sorted rows, the best first; half-lines alone where the
-    variance is pooled."""
+def promising(moments: Moments, weight: np.ndarray, pooled: bool) -> list[Interval]:
+    """Intervals start:stop of sorted rows that have a high classification likelihood, the
+    highest first; half-lines alone where the variance is pooled."""
     found = _peaks(moments, _quantiles(weight, np.arange(_CELLS + 1) / _CELLS), pooled)
     if not pooled:
         found += _narrow(moments, len(weight))
-    found = sorted(found, reverse=True)[:_MOST]
-    is_clear = found and found[0][0] > _CLEAR
-    found = [interval for _, interval in found]
-    if is_clear:
-        return found
+    return [interval for _, interval in sorted(found, reverse=True)[:_MOST]]
+
+
+def plain(moments: Moments, weight: np.ndarray, pooled: bool) -> list[Interval]:
+    """Tails and inner parts of fixed shares, where two normals can be put."""
     shares = _PLAIN if len(weight) > _FEW_ROWS else _PLAIN + _MORE
-    plain = [_quantiles(weight, np.array(ends)) for ends in shares if not (pooled and ends[0])]
-    found += [(int(ends[0]), int(ends[-1])) for ends in plain]
-    return [
-        (start, stop)
-        for start, stop in dict.fromkeys(found)
-        if np.isfinite(moments.gain(np.array([start]), np.array([stop]), pooled)[0])
-    ]
+    ends = [_quantiles(weight, np.array(pair)) for pair in shares if not (pooled and pair[0])]
+    found = [(int(pair[0]), int(pair[-1])) for pair in ends]
+    return [interval for interval in found if np.isfinite(gain_of(moments, interval, pooled))]
+
+
+def gain_of(moments: Moments, interval: Interval, pooled: bool) -> float:
+    """Gain of hard assignments over one normal, per row."""
+    start, stop = np.array(interval)[:, None]
+    return float(moments.gain(start, stop, pooled)[0])
 
 
 class Moments:
