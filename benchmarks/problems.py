@@ -50,6 +50,20 @@ class Cell:
         return 0 if self.structure == "kmeans" else self.n * self.k
 
 
+@dataclass(frozen=True)
+class TwoNormalsCell:
+    """`n` rows of one feature: N(0, 1) with weight .4 and N(distance, .8²)."""
+
+    n: int
+    distance: float
+    quick: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name on the command line and in the tables."""
+        return f"two-normals-{self.n}-distance{self.distance:g}"
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """Data and a start in the shapes of scikit-learn's attributes."""
@@ -116,6 +130,24 @@ THREAD_CELLS = (
     Cell("full", 100_000, 50, 10),
     Cell("full", 50_000, 100, 20),
 )
+
+TWO_NORMALS_CELLS = (
+    TwoNormalsCell(1000, 4.0, quick=True),
+    TwoNormalsCell(1000, 3.0),
+    TwoNormalsCell(1000, 2.5, quick=True),
+    TwoNormalsCell(1000, 2.0),
+    TwoNormalsCell(1_000_000, 4.0),
+    TwoNormalsCell(1_000_000, 3.0),
+    TwoNormalsCell(1_000_000, 2.5, quick=True),
+)
+
+
+def make_two_normals(cell: TwoNormalsCell) -> np.ndarray:
+    """Draw the data of a cell, (n, 1)."""
+    rng = np.random.default_rng([cell.n, round(100 * cell.distance)])
+    first = rng.uniform(size=cell.n) < 0.4
+    X = rng.normal(size=cell.n)
+    return np.where(first, X, cell.distance + 0.8 * X)[:, None]
 
 
 def make(cell: Cell) -> Problem:

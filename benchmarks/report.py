@@ -128,6 +128,30 @@ def whole_fit(rows: Rows, peers: Sequence[str], limits: dict | None) -> str:
     return table(header, body)
 
 
+def two_normals(rows: Rows, peers: Sequence[str], limits: dict | None) -> str:
+    """Milliseconds of a whole fit to the same maximum."""
+    timed = [peer for peer in peers if peer in rows[0]["seconds"]]
+    others = timed[1:]
+    header = [
+        "cell",
+        *(f"{label(peer)}, ms" for peer in timed),
+        *(f"{label(peer)} iterations" for peer in others),
+        *(f"{peers[0]} x {label(peer)}" for peer in others),
+        "short of best",
+    ]
+    body = (
+        [
+            row["cell"],
+            *(number(_scaled(_median(row["seconds"].get(peer)), 1e3)) for peer in timed),
+            *(_count(row["passes"].get(peer)) for peer in others),
+            *(spread(row["faster_than"].get(peer)) for peer in others),
+            _difference(max(row["short_of_best"].values())),
+        ]
+        for row in rows
+    )
+    return table(header, body)
+
+
 def memory(rows: Rows, peers: Sequence[str], limits: dict | None) -> str:
     """Megabytes on top of X."""
     timed = [peer for peer in peers if peer in rows[0]["extra_bytes"]]

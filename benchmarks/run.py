@@ -46,6 +46,12 @@ MEASUREMENTS = {
     "fit": Measurement(
         "A whole default fit", problems.FIT_CELLS, measures.whole_fit, report.whole_fit
     ),
+    "two_normals": Measurement(
+        "Two normals of one feature: a whole fit",
+        problems.TWO_NORMALS_CELLS,
+        measures.two_normals,
+        report.two_normals,
+    ),
     "memory": Measurement(
         "Peak memory on top of X", problems.MEMORY_CELLS, measures.memory, report.memory
     ),

@@ -4,6 +4,7 @@ from . import datasets
 from ._gaussian_mixture import GaussianMixture
 from ._hard_gaussian_mixture import HardGaussianMixture
 from ._kmeans_limit import KMeansLimit, kmeans_limit
+from ._two_normal_mixture import TwoNormalMixture
 
 __version__ = "0.1.0"
 
@@ -11,6 +12,7 @@ __all__ = [
     "GaussianMixture",
     "HardGaussianMixture",
     "KMeansLimit",
+    "TwoNormalMixture",
     "__version__",
     "datasets",
     "kmeans_limit",

@@ -36,8 +36,8 @@ FLOATS = [np.float64, np.float32]
 class BaseNormalMixture(DensityMixin, BaseEstimator):
     """A mixture of normals given by weights_, means_ and precisions_cholesky_.
 
-    All methods below read these three attributes alone, so a model can also be put together
-    by setting them.
+    All methods below read these three attributes alone (through ``_parameters``), so a model can
+    also be put together by setting them.
     """
 
     def _structure(self) -> Structure:
@@ -45,10 +45,14 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
 
     def _scorer(self) -> Scorer:
         check_is_fitted(self)
-        return Scorer(self._structure(), self.weights_, self.means_, self.precisions_cholesky_)
+        return Scorer(self._structure(), *self._parameters())
 
-    def _validated(self, X) -> np.ndarray:
-        return validate_data(self, X, reset=False, dtype=FLOATS)
+    def _validated(self, X, *, reset=False, **requirements) -> np.ndarray:
+        return validate_data(self, X, reset=reset, dtype=FLOATS, **requirements)
+
+    def _parameters(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Weights (K,), means (K, d) and factors of the precisions in the structure's shape."""
+        return self.weights_, self.means_, self.precisions_cholesky_
 
     def score_samples(self, X):
         """Log-density of every row under the mixture.
@@ -147,19 +151,20 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
             ) from None
         rng = check_random_state(self.random_state if random_state is None else random_state)
         structure = self._structure()
-        weights = np.asarray(self.weights_, dtype=np.float64)
+        weights, means, factors = (
+            np.asarray(value, dtype=np.float64) for value in self._parameters()
+        )
         y = np.repeat(np.arange(weights.size), rng.multinomial(n_samples, weights / weights.sum()))
-        normal = rng.standard_normal((n_samples, self.means_.shape[1]))
-        factors = np.asarray(self.precisions_cholesky_, dtype=np.float64)
+        normal = rng.standard_normal((n_samples, means.shape[1]))
         factors = structure.per_component(factors, weights.size)
         X = np.empty_like(normal)
         for k in np.unique(y):
-            X[y == k] = self.means_[k] + structure.form.unwhiten(factors[k], normal[y == k])
+            X[y == k] = means[k] + structure.form.unwhiten(factors[k], normal[y == k])
         return X, y
 
     def _parameter_counts(self) -> dict[str, int]:
         """Free parameters; the weights add up to one."""
-        n_components, d = self.means_.shape
+        n_components, d = self._parameters()[1].shape
         return {
             "weights": n_components - 1,
             "means": n_components * d,

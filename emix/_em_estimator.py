@@ -11,9 +11,8 @@ from functools import partial
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
 
-from ._base import FLOATS, BaseNormalMixture
+from ._base import BaseNormalMixture
 from ._callbacks import CallbackSupportMixin, FitTasks, with_callbacks
 from ._em.covariance import Structure
 from ._em.mixture import Mixture
@@ -113,7 +112,7 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
     def _fit(self, X, sample_weight, **metadata):
         """Validate, build, solve, publish; returns the validated X."""
         checked = copy.copy(self)  # takes what validation writes until the fit has succeeded
-        X = validate_data(checked, X, dtype=FLOATS, ensure_min_samples=2)
+        X = checked._validated(X, reset=True, ensure_min_samples=2)
         weight = check_sample_weight(sample_weight, X.shape[0])
         rng = check_random_state(self.random_state)
         settings = self._regularised(self._settings(X, weight, rng), X, **metadata)
@@ -121,7 +120,7 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         tasks = FitTasks(self, X, metadata, settings.n_init, settings.max_iter)
         observer = _Watch(self, settings, X.dtype, tasks)
         with thread_budget(is_parallel(X, settings.structure, settings.n_components)) as mapper:
-            fit = fit_mixture(X, weight, settings, rng, observer, mapper)
+            fit = self._solve(X, weight, settings, rng, observer, mapper)
         attributes = self._attributes(settings, fit, X, weight)
         self._warn(settings, fit)
         for name in ("n_features_in_", "feature_names_in_"):
@@ -138,7 +137,7 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
 
     def _attributes(self, settings: Settings, fit: Fit, X, weight) -> dict:
         """What a fit publishes."""
-        return _attributes(settings, fit, X.dtype)
+        return self._described(settings, fit, X.dtype)
 
     def _publish(self, attributes: dict) -> None:
         """Set attributes; None removes one of an earlier fit."""
@@ -147,6 +146,9 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
                 self.__dict__.pop(name, None)
             else:
                 setattr(self, name, value)
+
+    def _solve(self, X, weight, settings, rng, observer, mapper) -> Fit:
+        return fit_mixture(X, weight, settings, rng, observer, mapper)
 
     def _settings(self, X, weight, rng) -> Settings:
         """The constructor's parameters, checked against the data."""
@@ -242,6 +244,10 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         counts = self._parameter_counts()
         return sum(counts[name] for name in counts.keys() - check_frozen(self.frozen))
 
+    def _described(self, settings: Settings, fit: Fit, dtype) -> dict:
+        """The fitted attributes of a fit, or of one that is under way."""
+        return _attributes(settings, fit, dtype)
+
     def _warn(self, settings: Settings, fit: Fit) -> None:
         result = fit.run.result
         if fit.run.degenerate:
@@ -300,6 +306,7 @@ class _Watch(Observer):
 
     def __init__(self, estimator, settings, dtype, tasks):
         self._settings, self._dtype, self._tasks = settings, dtype, tasks
+        self._described = estimator._described
         self._verbose = check_verbose(estimator.verbose)
         self._interval = estimator.verbose_interval
 
@@ -320,7 +327,7 @@ class _Watch(Observer):
             self._print_iteration(n_iter, climb.passes)
 
         def attributes():
-            return _attributes(self._settings, so_far(model, climb, earlier), self._dtype)
+            return self._described(self._settings, so_far(model, climb, earlier), self._dtype)
 
         return self._tasks.iteration(attributes)
 

@@ -177,19 +177,31 @@ def fit_mixture(
     """
     model = make_model(X, weight, settings, mapper)
     starts = Starts(model, settings, rng)
+    runs = climb_all(model, starts, settings, rng, observer)
+    if not runs:
+        raise ValueError(COLLAPSED)
+    best = max(runs, key=lambda run: (not run.degenerate, run.result.objective))
+    return in_data_units(model, best, starts.n_collapsed)
+
+
+def climb_all(
+    model: Mixture,
+    starts: Starts,
+    settings: Settings,
+    rng: np.random.RandomState,
+    observer: Observer,
+) -> list[Run]:
+    """The outcomes of all starts but those that collapsed."""
     runs = []
     for index, climb in enumerate(starts.climbs(until=lambda: bool(runs))):
         observer.begin_init(index)
         results = _climbed(model, climb, settings, rng, observer)
         observer.end_init(model, results[-1])
-        run = _judge(model, results)
+        run = judge(model, *results)
         starts.n_collapsed += run.collapsed
         if not run.collapsed or settings.given.complete():
             runs.append(run)
-    if not runs:
-        raise ValueError(COLLAPSED)
-    best = max(runs, key=lambda run: (not run.degenerate, run.result.objective))
-    return in_data_units(model, best, starts.n_collapsed)
+    return runs
 
 
 def _climbed(
@@ -221,7 +233,8 @@ def _climbed(
     return results
 
 
-def _judge(model: Mixture, results: tuple[Result, ...]) -> Run:
+def judge(model: Mixture, *results: Result) -> Run:
+    """The outcome of a start from the results of its phases."""
     *earlier, result = results
     degenerate, collapsed = model.is_degenerate(result.params), model.is_collapsed(result.params)
     return Run(result, degenerate, collapsed, tuple(earlier))
@@ -286,7 +299,7 @@ class Starts:
             result = climb.run(
                 tol=max(settings.tol, _SHORT_TOL), max_iter=min(settings.max_iter, _SHORT_PASSES)
             )
-            run = _judge(ground, (result,))
+            run = judge(ground, result)
             self.n_collapsed += run.collapsed
             if not run.collapsed:
                 found.append((climb, run.degenerate))

@@ -30,6 +30,14 @@ def check_real(name: str, value: Any) -> float:
     return float(value)
 
 
+def check_probability(name: str, value: Any) -> float:
+    """A number strictly between 0 and 1."""
+    value = check_real(name, value)
+    if not 0.0 < value < 1.0:
+        raise ValueError(f"{name} must be between 0 and 1, got {value}")
+    return value
+
+
 def check_flag(name: str, value: Any) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False, got {value!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import STRUCTURES
+from ._base import STRUCTURES, BaseNormalMixture
 from ._em.covariance import FULL
 from ._kmeans_limit import kmeans_limit
 from ._scoring import Scorer
@@ -29,15 +29,25 @@ def _axes(ax):
     return plt.subplots(layout="constrained")[1]
 
 
-def _covariance_matrices(estimator) -> np.ndarray:
-    """Covariances as matrices (n_components, n_features, n_features), for any structure."""
-    structure = STRUCTURES[estimator.covariance_type]
-    n_components, d = estimator.means_.shape
-    stack = structure.per_component(np.asarray(estimator.covariances_, float), n_components)
-    if stack.ndim == 3:
-        return stack
-    variances = stack[:, None] if stack.ndim == 1 else stack
-    return np.broadcast_to(variances, (n_components, d))[:, :, None] * np.eye(d)
+def _normals(estimator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weights (K,), means (K, d) and covariance matrices (K, d, d), for any structure; of
+    scikit-learn's mixtures too."""
+    if isinstance(estimator, BaseNormalMixture):
+        structure, (weights, means, factors) = estimator._structure(), estimator._parameters()
+        covariances = structure.form.invert(np.asarray(factors, float))
+    else:
+        structure, weights, means = (
+            STRUCTURES[estimator.covariance_type],
+            estimator.weights_,
+            estimator.means_,
+        )
+        covariances = np.asarray(estimator.covariances_, float)
+    n_components, d = means.shape
+    stack = structure.per_component(covariances, n_components)
+    if stack.ndim < 3:
+        variances = stack[:, None] if stack.ndim == 1 else stack
+        stack = np.broadcast_to(variances, (n_components, d))[:, :, None] * np.eye(d)
+    return np.asarray(weights, float), np.asarray(means, float), stack
 
 
 class MixtureDisplay:
@@ -101,7 +111,8 @@ class MixtureDisplay:
         Parameters
         ----------
         estimator : fitted mixture
-            An estimator with weights_, means_ and covariances_.
+            An estimator of emix, or another with scikit-learn's covariance_type, weights_,
+            means_ and covariances_.
 
         X : array-like of shape (n_samples, n_features)
             Rows to show.
@@ -121,7 +132,8 @@ class MixtureDisplay:
             The display, drawn.
         """
         check_is_fitted(estimator)
-        d = estimator.means_.shape[1]
+        weights, means, covariances = _normals(estimator)
+        d = means.shape[1]
         chosen = list(range(min(d, 2))) if features is None else np.ravel(features).tolist()
         if not 1 <= len(chosen) <= 2 or len(set(chosen)) < len(chosen):
             raise ValueError(f"features must be one or two different indices, got {features!r}")
@@ -133,9 +145,9 @@ class MixtureDisplay:
         display = cls(
             rows=rows,
             labels=labels,
-            weights=np.asarray(estimator.weights_, float),
-            means=np.asarray(estimator.means_, float)[:, chosen],
-            covariances=_covariance_matrices(estimator)[:, chosen][:, :, chosen],
+            weights=weights,
+            means=means[:, chosen],
+            covariances=covariances[:, chosen][:, :, chosen],
             names=[str(names[j]) for j in chosen],
         )
         return display.plot(ax=ax, **options)
@@ -363,6 +375,8 @@ class ConvergenceDisplay:
             (rejected, "x", "rejected"),
         ):
             if chosen.any():
+                if label in self.ax_.get_legend_handles_labels()[1]:
+                    label = None  # several fits share the axes, and the mark
                 self.ax_.plot(
                     sweeps[chosen], height[chosen], marker, color=color, markersize=5, label=label
                 )

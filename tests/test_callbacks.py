@@ -5,7 +5,7 @@ import pytest
 from common import FITTED, assert_same_state, clusters, fitted, public_state
 from numpy.testing import assert_array_equal
 
-from emix import GaussianMixture
+from emix import GaussianMixture, TwoNormalMixture
 
 callback = pytest.importorskip("sklearn.callback")
 
@@ -173,3 +173,14 @@ def test_scoring_monitor_logs_every_iteration():
     mixture.set_callbacks(monitor).fit(X)
     tasks = [row["task_id"] for row in monitor.get_logs().data if row["task_name"] == "iteration"]
     assert tasks == list(range(mixture.n_iter_))
+
+
+def test_two_normals_tell_of_every_climb():
+    recorder = Recorder()
+    mixture = TwoNormalMixture().set_callbacks(recorder).fit(X[:, :1])
+    begun = [path for kind, path in recorder.events if kind == "begin" and path[-1] == "init"]
+    assert len(begun) >= len(mixture.local_maxima_) >= 1
+    for estimator, _, _ in recorder.estimators:
+        assert estimator.means_.shape == (2,)
+        assert estimator.means_[0] <= estimator.means_[1]
+        assert np.isfinite(estimator.score(X[:, :1]))

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.mixture import GaussianMixture as ScikitLearn
 
-from emix import GaussianMixture, kmeans_limit
+from emix import GaussianMixture, TwoNormalMixture, kmeans_limit
 from emix.datasets import load_faithful
 
 pytest.importorskip("matplotlib")
@@ -113,3 +114,34 @@ def test_kmeans_limit_display_of_an_estimator_starts_at_its_means():
     assert display.ax_ is ax
     expected = kmeans_limit(X, 2, variances=[10.0, 1.0], means_init=mixture.means_)
     assert_array_equal(display.result.table, expected.table)
+
+
+@pytest.mark.parametrize("equal_variance", [False, True])
+def test_two_normals_are_drawn_with_their_density(equal_variance):
+    waiting = X[:, [1]]
+    mixture = TwoNormalMixture(equal_variance=equal_variance).fit(waiting)
+    display = MixtureDisplay.from_estimator(mixture, waiting, ax=axes())
+    density, *components = display.ax_.lines
+    grid = density.get_xdata()
+    assert_allclose(density.get_ydata(), mixture.pdf(grid), rtol=1e-9)
+    assert_allclose(sum(line.get_ydata() for line in components), mixture.pdf(grid), rtol=1e-9)
+    assert len(display.ax_.patches) > 5
+
+
+def test_mixtures_of_scikit_learn_are_drawn_too():
+    theirs = ScikitLearn(2, covariance_type="diag", random_state=0).fit(X)
+    display = MixtureDisplay.from_estimator(theirs, X, ax=axes())
+    assert_allclose(display.density(X), np.exp(theirs.score_samples(X)), rtol=1e-9)
+
+
+def test_several_fits_share_axes_and_the_marks_of_the_legend():
+    ax = axes()
+    fits = [GaussianMixture(2, init_params="random", random_state=s).fit(X) for s in (1, 2)]
+    for name, mixture in zip("ab", fits, strict=True):
+        ConvergenceDisplay.from_estimator(mixture, ax=ax, name=name)
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert sum("log-likelihood" in label for label in labels) == 2
+    assert labels.count("extrapolated") == 1
+    lines = [line for line in ax.lines if "log-likelihood" in str(line.get_label())]
+    for line, mixture in zip(lines, fits, strict=True):
+        assert_allclose(line.get_ydata()[1:], mixture.lower_bounds_)

@@ -93,7 +93,7 @@ class EstimatorPeer(Peer):
     def default_fit(self, X: np.ndarray, n_components: int, seed: int) -> tuple[float, float]:
         """Seconds of a whole fit by default parameters, and the mean log-likelihood reached."""
         model = self._estimator()(n_components, random_state=seed)
-        return _seconds(model, X), model.score(X)
+        return seconds_of_fit(model, X), model.score(X)
 
     def _estimator(self):
         return importlib.import_module(self.module).GaussianMixture
@@ -108,7 +108,7 @@ class EstimatorPeer(Peer):
             reg_covar=0.0,
             **parameters,
         )
-        seconds = _seconds(model, problem.X)
+        seconds = seconds_of_fit(model, problem.X)
         return Fitted(
             seconds,
             np.asarray(model.weights_),
@@ -121,13 +121,13 @@ class EstimatorPeer(Peer):
 
 def _clustered(model, X: np.ndarray) -> Fitted:
     """A fit of K-means: shares, centres, and the variance within the clusters."""
-    seconds = _seconds(model, X)
+    seconds = seconds_of_fit(model, X)
     shares = np.bincount(model.labels_, minlength=len(model.cluster_centers_)) / len(X)
     variance = np.array(model.inertia_ / X.size)
     return Fitted(seconds, shares, model.cluster_centers_, variance, int(model.n_iter_))
 
 
-def _seconds(model, X: np.ndarray) -> float:
+def seconds_of_fit(model, X: np.ndarray) -> float:
     """Wall time of `model.fit(X)`; a fixed number of passes is no failure to converge."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -32,3 +32,7 @@ class SklearnPeer(EstimatorPeer):
             tol=0.0,
             max_iter=n_passes,
         )
+
+    def two_normals(self, tol: float):
+        """The estimator for two normals of one feature, from its default start."""
+        return self._estimator()(2, tol=tol, max_iter=10_000, reg_covar=0.0, random_state=0)

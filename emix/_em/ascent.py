@@ -184,13 +184,17 @@ class Ascent:
         self._bound = None
         self._vacant = model.vacant(stats)
         self._squarem.push(stats)
+        self._estimate_remaining()
+        energy, extrapolated = self._arrival
+        self._record(stats, self.params, energy, extrapolated, True, self._entropy)
+
+    def _estimate_remaining(self) -> None:
+        """From the gains of the last two plain steps, if there are two."""
         if self._before is not None:
             reach = self._squarem.reach
             self._remaining = self._gauge.update(self._gain, self._before, self._after, reach)
             if self._telling() <= self._noise():
                 self._remaining = min(self._remaining, self._noise())
-        energy, extrapolated = self._arrival
-        self._record(stats, self.params, energy, extrapolated, True, self._entropy)
 
     def _record(self, stats, params, energy, extrapolated, accepted, entropy=None) -> None:
         if entropy is None:

@@ -118,7 +118,7 @@ class Mixture:
 
     def over(self, rows: Rows, same_moments: bool) -> Mixture:
         """This model over other rows, whose moments may be known to be the same."""
-        other = Mixture(self.structure, rows, self.noise, rule=self.rule, frozen=self.frozen)
+        other = type(self)(self.structure, rows, self.noise, rule=self.rule, frozen=self.frozen)
         other.prior = self.prior
         if same_moments:
             other.total, other._floor, other.n_null = self.total, self._floor, self.n_null

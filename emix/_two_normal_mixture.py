@@ -1,0 +1,539 @@
+"""The mixture of two normals in one dimension."""
+
+from __future__ import annotations
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit, logit, ndtr, ndtri
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Bunch, check_random_state
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
+
+from ._em.covariance import DIAG, TIED_DIAG, Structure
+from ._em.two_normals import TwoNormals
+from ._em_estimator import EMEstimator
+from ._fitting import Fit, Given, Settings
+from ._local_maxima import TwoNormalFit, fit_two_normals, ordered
+from ._validation import check_flag, check_integer, check_probability, check_real, check_verbose
+
+MAXIMA = np.dtype(
+    [
+        ("log_likelihood", "f8"),
+        ("weight", "f8"),
+        ("means", "f8", (2,)),
+        ("scales", "f8", (2,)),
+        ("spurious", "?"),
+    ]
+)
+# Least eigenvalue of the information, scaled to unit diagonal, that is not a rounding error.
+_SINGULAR = 1e-10
+
+
+class BootstrapTest(NamedTuple):
+    """Outcome of :meth:`TwoNormalMixture.bootstrap_test`."""
+
+    statistic: float
+    pvalue: float
+    null_distribution: np.ndarray
+
+
+class TwoNormalMixture(EMEstimator):
+    """Two normals in one dimension, fitted by maximum likelihood with EM.
+
+    The density is (1 - w) N(x | m_1, s_1²) + w N(x | m_2, s_2²), with components ordered by
+    their means. Starts are deterministic, and all local maxima to which they lead are
+    reported. Standard errors, confidence intervals and a test of one normal against two come
+    with the fit.
+
+    Parameters
+    ----------
+    equal_variance : bool, default=False
+        Whether both components have the same variance.
+
+    tol : float, default=1e-9
+        The fit has converged when what EM would still gain in mean log-likelihood per sample,
+        estimated from the rate at which its gains shrink, is at most ``tol``. With 0 the fit
+        makes ``max_iter`` iterations.
+
+    max_iter : int, default=1000
+        Largest number of EM iterations from one start. With 0, the result is a start itself.
+
+    acceleration : bool, default=True
+        Extrapolate EM (SQUAREM); False is plain EM.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of randomness of :meth:`sample` and :meth:`bootstrap_test`; ``fit`` draws nothing.
+
+    verbose : int, default=0
+        1 prints climbs and iterations, 2 also times and gains.
+
+    verbose_interval : int, default=10
+        Iterations between two prints.
+
+    Attributes
+    ----------
+    weight_ : float
+        Weight w of the second component.
+
+    weights_ : ndarray of shape (2,)
+        Weights of both components, ``[1 - weight_, weight_]``.
+
+    means_ : ndarray of shape (2,)
+        Means, in ascending order.
+
+    variances_ : ndarray of shape (2,)
+        Variances; the same twice if ``equal_variance``.
+
+    scales_ : ndarray of shape (2,)
+        Standard deviations, the square roots of ``variances_``.
+
+    log_likelihood_ : float
+        Log-likelihood of the training data, a sum over rows.
+
+    null_log_likelihood_ : float
+        Log-likelihood of the training data under one normal.
+
+    standard_errors_ : :class:`~sklearn.utils.Bunch`
+        Standard errors of ``weight_``, ``means_`` and ``scales_`` by the observed information,
+        with keys ``weight``, ``means`` and ``scales``; infinite where it is not positive
+        definite.
+
+    information_ : ndarray of shape (5, 5), or (4, 4) if ``equal_variance``
+        Observed information, minus the Hessian of the log-likelihood, in the logit of
+        ``weight_``, the two means, and the logarithms of the scales (of the one scale).
+
+    local_maxima_ : structured ndarray
+        The maxima found whose log-likelihood is not more than 10 below that of the one returned,
+        the highest first: ``log_likelihood``, ``weight``, ``means``, ``scales``, and whether it
+        is ``spurious`` (see Notes).
+
+    converged_ : bool
+        Whether ``tol`` was reached.
+
+    n_iter_ : int
+        Iterations of the run returned.
+
+    stop_reason_ : str
+        Why that run ended.
+
+    lower_bound_ : float
+        Log-likelihood per sample, ``score(X)`` of the training data.
+
+    lower_bounds_ : list of float, length n_iter_
+        The same after each iteration; it never falls.
+
+    remaining_gain_ : float
+        Estimate of what more iterations would add to ``lower_bound_``.
+
+    history_ : structured ndarray of shape (n_iter_ + 1,)
+        One row per sweep over the data, as for :class:`GaussianMixture`.
+
+    n_collapsed_ : int
+        Climbs that were dropped because a component shrank to a point.
+
+    n_features_in_ : int
+        Number of features seen during fit, 1.
+
+    feature_names_in_ : ndarray of shape (1,)
+        Name of the feature seen during fit, if X has one that is a string.
+
+    See Also
+    --------
+    GaussianMixture : Any number of components and features.
+
+    Notes
+    -----
+    The likelihood has no upper bound: it grows without limit as one component shrinks to a
+    value of X [1]_. A floor on the variances, 1e-15 of that of X, bounds it [2]_; climbs that
+    end there are dropped.
+
+    Between that and the maximum that is wanted lie *spurious* ones, where a component rests on
+    a few values that happen to be close together ([3]_, section 3.10). Here a local maximum is
+    called spurious if its standard deviations s < S have S > 10 s, and its log-likelihood
+    exceeds that of a single normal by no more than 2 log(S / s): among the many places and
+    widths that a narrow component can have, chance offers one as good as that. The criterion
+    does not depend on the unit of X. It counts the values that the component carries through
+    what they add to the likelihood. The highest maximum that is not spurious is returned; where
+    all are, the highest of these, with a warning. Where no climb ends at a maximum, as X has
+    too few distinct values, both components are those of one normal, with a warning.
+
+    Climbs start at intervals of the sorted rows against all others, the only ways in which two
+    normals can divide the line: at the intervals between 32 quantiles and some narrower
+    ones that have a local maximum of the classification likelihood, and at a few fixed ones.
+
+    The information is exact, not an approximation: that of rows with labels less that of the
+    labels given the rows [4]_. Standard errors and intervals suppose that the sample is large
+    and the components are distinct. Weights of rows count as repetitions.
+
+    References
+    ----------
+    .. [1] N. E. Day (1969). Estimating the components of a mixture of normal distributions.
+       Biometrika 56, 463-474.
+    .. [2] R. J. Hathaway (1985). A constrained formulation of maximum-likelihood estimation for
+       normal mixture distributions. Annals of Statistics 13, 795-800.
+    .. [3] G. J. McLachlan, D. Peel (2000). Finite Mixture Models. Wiley.
+    .. [4] T. A. Louis (1982). Finding the observed information matrix when using the EM
+       algorithm. J. Royal Statistical Society B 44, 226-233.
+    .. [5] T. Hastie, R. Tibshirani, J. Friedman (2009). The Elements of Statistical Learning,
+       section 8.5. Springer.
+
+    Examples
+    --------
+    >>> from emix import TwoNormalMixture
+    >>> from emix.datasets import load_faithful
+    >>> waiting = load_faithful().data[:, [1]]
+    >>> mixture = TwoNormalMixture().fit(waiting)
+    >>> mixture.means_.round(2), mixture.scales_.round(2), round(mixture.weight_, 3)
+    (array([54.61, 80.09]), array([5.87, 5.87]), 0.639)
+    >>> round(mixture.log_likelihood_, 2)
+    -1034.0
+    >>> mixture.confidence_intervals().means.round(1)
+    array([[53.2, 56. ],
+           [79.1, 81.1]])
+    """
+
+    def __init__(
+        self,
+        *,
+        equal_variance=False,
+        tol=1e-9,
+        max_iter=1000,
+        acceleration=True,
+        random_state=None,
+        verbose=0,
+        verbose_interval=10,
+    ):
+        self.equal_variance = equal_variance
+        self.tol = tol
+        self.max_iter = max_iter
+        self.acceleration = acceleration
+        self.random_state = random_state
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+
+    # --- what the base asks for -------------------------------------------------------------
+
+    def _structure(self) -> Structure:
+        return TIED_DIAG if check_flag("equal_variance", self.equal_variance) else DIAG
+
+    def _parameters(self):
+        factors = 1.0 / np.asarray(self.scales_, dtype=np.float64)
+        factors = factors[:1] if self._structure().pooled else factors[:, None]
+        return self.weights_, np.reshape(self.means_, (2, 1)), factors
+
+    def _n_parameters(self) -> int:
+        return sum(self._parameter_counts().values())
+
+    def _validated(self, X, **requirements) -> np.ndarray:
+        X = super()._validated(X, **requirements)
+        if X.shape[1] != 1:
+            raise ValueError(
+                f"TwoNormalMixture is univariate: X must have one feature, got {X.shape[1]}; "
+                "select a column, for instance X[:, [0]]"
+            )
+        return X
+
+    def _settings(self, X, weight, rng) -> Settings:
+        check_verbose(self.verbose)
+        check_integer("verbose_interval", self.verbose_interval, 1)
+        return Settings(
+            n_components=2,
+            structure=self._structure(),
+            model=TwoNormals,
+            given=Given(),
+            assign="intervals",
+            reg_covar=0.0,
+            tol=check_real("tol", self.tol),
+            max_iter=check_integer("max_iter", self.max_iter, 0),
+            n_init=1,
+            accelerate=check_flag("acceleration", self.acceleration),
+        )
+
+    def _solve(self, X, weight, settings, rng, observer, mapper) -> TwoNormalFit:
+        return fit_two_normals(X, weight, settings, rng, observer, mapper)
+
+    def _described(self, settings: Settings, fit: Fit, dtype) -> dict:
+        """Textbook names and shapes, components in the order of their means."""
+        fit = ordered(fit)
+        attributes = super()._described(settings, fit, dtype)
+        for name in ("covariances_", "precisions_", "precisions_cholesky_"):
+            del attributes[name]
+        variances = np.broadcast_to(fit.covariances.ravel(), 2).astype(dtype)
+        attributes |= {
+            "weight_": float(fit.weights[1]),
+            "means_": attributes["means_"].ravel(),
+            "variances_": variances,
+            "scales_": np.sqrt(variances),
+        }
+        if isinstance(fit, TwoNormalFit):
+            attributes |= self._found(fit)
+        return attributes
+
+    def _found(self, fit: TwoNormalFit) -> dict:
+        """What is known once all climbs have ended."""
+        maxima = [
+            (
+                found.lower_bound * fit.total_weight,
+                found.weights[1],
+                found.means.ravel(),
+                np.sqrt(np.broadcast_to(found.covariances.ravel(), 2)),
+                spurious,
+            )
+            for found, spurious in fit.maxima
+        ]
+        deviations = _asymptotic_deviations(fit.information)
+        weight = fit.weights[1]
+        scales = np.sqrt(np.broadcast_to(fit.covariances.ravel(), 2))
+        return {
+            "log_likelihood_": fit.log_likelihood,
+            "null_log_likelihood_": fit.null_log_likelihood,
+            "information_": fit.information,
+            "local_maxima_": np.array(maxima, dtype=MAXIMA),
+            "standard_errors_": Bunch(
+                weight=float(weight * (1.0 - weight) * deviations[0]),
+                means=deviations[1:3],
+                scales=scales * deviations[3:],
+            ),
+        }
+
+    def _warn(self, settings: Settings, fit: TwoNormalFit) -> None:
+        super()._warn(settings, fit)
+        if fit.warning:
+            warnings.warn(fit.warning, ConvergenceWarning, stacklevel=4)
+
+    # --- the distribution -------------------------------------------------------------------
+
+    def responsibilities(self, X):
+        """Probability that a row comes from the second component, given its value.
+
+        The second column of :meth:`predict_proba`; the responsibilities of Hastie, Tibshirani
+        & Friedman [5]_, eq. 8.42.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, 1)
+            Rows to evaluate.
+
+        Returns
+        -------
+        resp : ndarray of shape (n_samples,)
+        """
+        return self.predict_proba(X)[:, 1]
+
+    def pdf(self, x):
+        """Density at points.
+
+        Parameters
+        ----------
+        x : array-like of any shape
+            Points, in the units of the data.
+
+        Returns
+        -------
+        density : ndarray of the shape of x
+        """
+        scorer, x = self._scorer(), _points("x", x)
+        return np.exp(scorer.log_prob(x.reshape(-1, 1))).reshape(x.shape)
+
+    def cdf(self, x):
+        """Probability of values up to x.
+
+        Parameters
+        ----------
+        x : array-like of any shape
+            Points, in the units of the data.
+
+        Returns
+        -------
+        probability : ndarray of the shape of x
+        """
+        check_is_fitted(self)
+        x = _points("x", x)
+        return self._tail(x, 1.0)
+
+    def ppf(self, q):
+        """Quantiles, the inverse of :meth:`cdf`.
+
+        Parameters
+        ----------
+        q : array-like of any shape
+            Probabilities, from 0 to 1.
+
+        Returns
+        -------
+        x : ndarray of the shape of q
+            Infinite at 0 and 1.
+
+        Raises
+        ------
+        ValueError
+            If a probability is not between 0 and 1.
+        """
+        check_is_fitted(self)
+        q = _points("q", q)
+        if q.size and not (q.min() >= 0.0 and q.max() <= 1.0):
+            raise ValueError("q must be between 0 and 1")
+        return np.reshape([self._quantile(p) for p in q.ravel()], q.shape)
+
+    def _tail(self, x, sign):
+        """Probability of values below x (sign 1) or above (sign -1)."""
+        weights, means, factors = (np.asarray(value, float) for value in self._parameters())
+        u = (np.asarray(x)[..., None] - means[:, 0]) * factors[..., 0]
+        return ndtr(sign * u) @ weights
+
+    def _quantile(self, q: float) -> float:
+        """Between the components' quantiles; by the upper tail for q above 1/2, which is exact."""
+        sign, q = (1.0, q) if q <= 0.5 else (-1.0, 1.0 - q)
+        if q == 0.0:
+            return -sign * np.inf
+        means, scales = np.asarray(self.means_, float), np.asarray(self.scales_, float)
+        ends = means + scales * sign * ndtri(q)
+        low, high = ends.min(), ends.max()
+        unit = high - low + scales.max()
+        # rounding may put the ends on the wrong side by a little
+        low, high = low - 1e-6 * unit, high + 1e-6 * unit
+
+        def excess(t):
+            return self._tail(low + t * (high - low), sign) - q
+
+        # the least relative error that brentq accepts
+        share = brentq(excess, 0.0, 1.0, xtol=1e-16, rtol=4 * np.finfo(float).eps)
+        return low + share * (high - low)
+
+    # --- inference --------------------------------------------------------------------------
+
+    def confidence_intervals(self, level=0.95):
+        """Wald intervals from the observed information.
+
+        Symmetric about the estimates of the means, of the logit of the weight, and of the
+        logarithms of the scales: so that no interval leaves the range of its parameter. They
+        hold for large samples and distinct components.
+
+        Parameters
+        ----------
+        level : float, default=0.95
+            Probability with which an interval covers the parameter.
+
+        Returns
+        -------
+        intervals : :class:`~sklearn.utils.Bunch`
+            ``weight`` of shape (2,), ``means`` and ``scales`` of shape (2, 2): lower and upper
+            ends in the last axis.
+
+        Raises
+        ------
+        ValueError
+            If the information is singular: the components cannot be told apart.
+        """
+        check_is_fitted(self)
+        half = ndtri(0.5 + 0.5 * check_probability("level", level))
+        deviations = _asymptotic_deviations(self.information_)
+        if not np.isfinite(deviations).all():
+            raise ValueError(
+                "there are no confidence intervals: the observed information is not positive "
+                "definite, as the components cannot be told apart or the fit has not converged"
+            )
+        ends = half * deviations[:, None] * np.array([-1.0, 1.0])
+        return Bunch(
+            weight=expit(logit(self.weight_) + ends[0]),
+            means=self.means_[:, None] + ends[1:3],
+            scales=self.scales_[:, None] * np.exp(ends[3:]),
+        )
+
+    def bootstrap_test(self, X, *, n_resamples=999, n_jobs=None, random_state=None, verbose=0):
+        """Parametric bootstrap likelihood-ratio test of one normal against two.
+
+        The statistic is twice the gain in log-likelihood of two normals over one. Its usual
+        chi-squared distribution does not hold here, so it is compared with that of samples of the
+        same size from one normal (McLachlan 1987), to each of which two normals are fitted in
+        the same way, with this estimator's parameters. As fits do not depend on the unit and
+        the origin of the data, samples are drawn from the standard normal.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, 1)
+            Rows; they are fitted anew, and this estimator is left as it is.
+
+        n_resamples : int, default=999
+            Number of samples B; the least p-value is 1 / (B + 1).
+
+        n_jobs : int, default=None
+            Processes, as in joblib: None means one, -1 all. The result does not depend on it.
+
+        random_state : int, RandomState instance or None, default=None
+            Source of randomness; None uses the estimator's ``random_state``.
+
+        verbose : int, default=0
+            Progress messages, as in joblib.
+
+        Returns
+        -------
+        result : BootstrapTest
+            ``statistic``; ``pvalue``, the share (1 + number of resampled statistics that are
+            not below it) / (1 + B); and ``null_distribution`` of shape (n_resamples,).
+
+        References
+        ----------
+        G. J. McLachlan (1987). On bootstrapping the likelihood ratio test statistic for the
+        number of components in a normal mixture. Applied Statistics 36, 318-324.
+
+        Examples
+        --------
+        >>> from emix import TwoNormalMixture
+        >>> from emix.datasets import load_faithful
+        >>> waiting = load_faithful().data[:, [1]]
+        >>> result = TwoNormalMixture().bootstrap_test(waiting, n_resamples=19, random_state=0)
+        >>> round(result.statistic, 1), result.pvalue
+        (122.6, 0.05)
+        """
+        n_resamples = check_integer("n_resamples", n_resamples, 1)
+        rng = check_random_state(self.random_state if random_state is None else random_state)
+        # not clones, which would carry callbacks along
+        parameters = {**self.get_params(), "verbose": 0}
+        statistic = _likelihood_ratio(type(self)(**parameters).fit(X))
+        seeds = rng.randint(np.iinfo(np.int32).max, size=n_resamples)
+        resampled = Parallel(n_jobs=n_jobs, verbose=verbose)(
+            delayed(_resampled)(type(self), parameters, len(X), seed) for seed in seeds
+        )
+        exceeding = np.count_nonzero(np.array(resampled) >= statistic)
+        pvalue = float(1 + exceeding) / (1 + n_resamples)
+        return BootstrapTest(statistic, pvalue, np.array(resampled))
+
+
+def _points(name: str, value) -> np.ndarray:
+    points = np.asarray(value, dtype=np.float64)
+    if np.isnan(points).any():
+        raise ValueError(f"{name} contains NaN")
+    return points
+
+
+def _asymptotic_deviations(information: np.ndarray) -> np.ndarray:
+    """Standard errors of (logit weight, means, log scales), (5,); infinite where the information
+    is not positive definite."""
+    size = np.sqrt(np.maximum(np.diagonal(information), 0.0))
+    infinite = np.full(5, np.inf)
+    if not size.all():
+        return infinite
+    values, vectors = np.linalg.eigh(information / size / size[:, None])
+    if values[0] < _SINGULAR:
+        return infinite
+    deviations = np.sqrt((vectors**2 / values).sum(axis=1)) / size
+    return deviations if len(deviations) == 5 else deviations[[0, 1, 2, 3, 3]]
+
+
+def _likelihood_ratio(fitted: TwoNormalMixture) -> float:
+    """2 (log L of two normals - log L of one), not below zero: one is a case of two."""
+    return max(0.0, 2.0 * (fitted.log_likelihood_ - fitted.null_log_likelihood_))
+
+
+def _resampled(estimator: type, parameters: dict, n_samples: int, seed: int) -> float:
+    """The statistic of a sample from one normal."""
+    X = np.random.RandomState(seed).standard_normal((n_samples, 1))
+    with warnings.catch_warnings():
+        # two normals on one are a flat likelihood, whose height is known all the same
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return _likelihood_ratio(estimator(**parameters).fit(X))
