@@ -105,7 +105,7 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
             Component indices, those that ``fit(X).predict(X)`` gives.
         """
         X = self._fit(X, sample_weight)
-        return self._scorer().labels(X)
+        return self._allocation().labels(X)
 
     @with_callbacks
     def _fit(self, X, sample_weight):
@@ -121,7 +121,7 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         observer = _Watch(self, settings, X.dtype, tasks)
         with thread_budget(is_parallel(X, settings.structure, settings.n_components)) as mapper:
             fit = fit_mixture(X, weight, settings, rng, observer, mapper)
-        attributes = _attributes(settings, fit, X.dtype)
+        attributes = self._fitted(settings, fit, X.dtype)
         self._warn(settings, fit)
         for name in ("n_features_in_", "feature_names_in_"):
             attributes[name] = getattr(checked, name, None)
@@ -225,6 +225,10 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         counts = self._parameter_counts()
         return sum(counts[name] for name in counts.keys() - check_frozen(self.frozen))
 
+    def _fitted(self, settings: Settings, fit: Fit, dtype) -> dict:
+        """The fitted attributes."""
+        return _attributes(settings, fit, dtype)
+
     def _warn(self, settings: Settings, fit: Fit) -> None:
         result = fit.run.result
         if fit.run.degenerate:
@@ -275,7 +279,8 @@ class _Watch(Observer):
     """Prints, and tells callbacks."""
 
     def __init__(self, estimator, settings, dtype, tasks):
-        self._settings, self._dtype, self._tasks = settings, dtype, tasks
+        self._estimator, self._settings = estimator, settings
+        self._dtype, self._tasks = dtype, tasks
         self._verbose = check_verbose(estimator.verbose)
         self._interval = estimator.verbose_interval
 
@@ -295,7 +300,7 @@ class _Watch(Observer):
             self._print_iteration(climb.passes)
 
         def attributes():
-            return _attributes(self._settings, so_far(model, climb), self._dtype)
+            return self._estimator._fitted(self._settings, so_far(model, climb), self._dtype)
 
         return self._tasks.iteration(attributes)
 

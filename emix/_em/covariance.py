@@ -154,6 +154,19 @@ class Dense:
             return a @ precision
         return np.matmul(precision, a[..., None])[..., 0]
 
+    def trace(self, precision: np.ndarray, covariance: np.ndarray, d: int) -> np.ndarray:
+        """tr(P C), one C for all P."""
+        return np.tensordot(precision, covariance, axes=2)
+
+    def bartlett(self, d: int) -> np.ndarray:
+        """A Wishart matrix of n degrees of freedom has the determinant of its scale times
+        independent chi-squares of n - bartlett degrees."""
+        return np.arange(d, dtype=float)
+
+    def log_tail(self, factor: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Student's log(1 + |Uᵀ y|²), over the features that share a chi-square, (m,)."""
+        return np.log1p(self.squared_distance(factor, y))
+
     def squared_distance(self, factor: np.ndarray, y: np.ndarray) -> np.ndarray:
         """|Uᵀ y|² for the columns of y (d, m)."""
         white = factor.T @ y
@@ -235,6 +248,15 @@ class Diagonal:
     def apply(self, precision: np.ndarray, a: np.ndarray) -> np.ndarray:
         return precision * a
 
+    def trace(self, precision: np.ndarray, covariance: np.ndarray, d: int) -> np.ndarray:
+        return precision @ covariance
+
+    def bartlett(self, d: int) -> np.ndarray:
+        return np.zeros(d)
+
+    def log_tail(self, factor: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.log1p((y * factor[:, None]) ** 2).sum(axis=0)
+
     def squared_distance(self, factor: np.ndarray, y: np.ndarray) -> np.ndarray:
         white = y * factor[:, None]
         return np.einsum("ij,ij->j", white, white)
@@ -312,6 +334,15 @@ class Isotropic:
     def apply(self, precision: np.ndarray, a: np.ndarray) -> np.ndarray:
         return _stretch(precision) * a
 
+    def trace(self, precision: np.ndarray, covariance: np.ndarray, d: int) -> np.ndarray:
+        return d * precision * covariance
+
+    def bartlett(self, d: int) -> np.ndarray:
+        return np.zeros(1)
+
+    def log_tail(self, factor: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.log1p(self.squared_distance(factor, y))
+
     def squared_distance(self, factor: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.einsum("ij,ij->j", y, y) * factor**2
 
@@ -325,15 +356,22 @@ class Isotropic:
         return covariance * scale[0] ** 2, factor / scale[0]
 
 
+Form = Dense | Diagonal | Isotropic
+
+
 class Structure(NamedTuple):
     """A form of covariance, and whether the components share one matrix."""
 
-    form: Dense | Diagonal | Isotropic
+    form: Form
     pooled: bool
 
     def shape(self, n_components: int, d: int) -> tuple[int, ...]:
         """Shape of the array of covariances."""
         return self.form.shape(d) if self.pooled else (n_components, *self.form.shape(d))
+
+    def sharing(self, n_components: int) -> int:
+        """How many components share a matrix."""
+        return n_components if self.pooled else 1
 
     def n_free(self, n_components: int, d: int) -> int:
         """Free parameters in the covariances."""
