@@ -20,6 +20,9 @@ WEIGHTINGS: dict[str, type[Weighting]] = {
     "dirichlet_process": StickBreaking,
     "dirichlet_distribution": Dirichlet,
 }
+# The default covariance prior has at least this variance in any direction of standardised data:
+# where the data do not vary, nothing else would keep new rows at finite distances.
+_LEAST = 1e-6
 
 
 class BayesianGaussianMixture(EMEstimator):
@@ -102,8 +105,9 @@ default='dirichlet_process'
         Degrees of freedom times the inverse of the mean precision before the data, for each
         component: of shape (n_features, n_features) for 'full' and 'tied', (n_features,) for
         'diag' and 'tied_diag', and a number for 'spherical' and 'tied_spherical'. None is the
-        covariance of X (with divisor n - 1), its diagonal, or the mean of that. Prior and data
-        are both counted K times less if the components share one covariance.
+        covariance of X (with divisor n - 1), its diagonal, or the mean of that; in directions
+        in which X hardly varies, at least 1e-6 of the variance of standardised features. If the
+        components share one covariance, its prior counts K times this and K times the degrees.
 
     random_state : int, RandomState instance or None, default=None
         Source of randomness of starts and of :meth:`sample`.
@@ -319,7 +323,7 @@ default='dirichlet_process'
             total = rows.total_weight
             # weights of less than two rows in all have no unbiased variance
             unbiased = total / max(total - 1.0, 0.5 * total)
-            return likelihood.factorise(likelihood.spread * unbiased)[:2]
+            return structure.form.factorise(likelihood.spread * unbiased, _LEAST)[:2]
         covariance = check_covariance_prior(
             self.covariance_prior, self.covariance_type, structure, rows.d
         )
@@ -488,7 +492,7 @@ def _factorised(form, covariance, d, scale):
     """scale C scale and its factor; of equal diagonal entries meanwhile, so that neither units
     nor rounding make it singular."""
     root = np.sqrt(np.maximum(form.variances(covariance, d), np.finfo(float).tiny))
-    unit, _ = form.rescale(covariance, covariance, 1.0 / root)
+    unit, _ = form.rescale(covariance, np.zeros_like(covariance), 1.0 / root)
     fitted = form.factorise(unit, form.floor(unit))
     return form.rescale(fitted.covariance, fitted.factor, root * scale)
 

@@ -154,9 +154,17 @@ class Dense:
             return a @ precision
         return np.matmul(precision, a[..., None])[..., 0]
 
-    def trace(self, precision: np.ndarray, covariance: np.ndarray, d: int) -> np.ndarray:
-        """tr(P C), one C for all P."""
-        return np.tensordot(precision, covariance, axes=2)
+    def whiten(self, factor: np.ndarray, a: np.ndarray) -> np.ndarray:
+        """Uᵀ a, row by row."""
+        if factor.ndim == 2:
+            return a @ factor
+        return np.matmul(a[..., None, :], factor)[..., 0, :]
+
+    def trace(self, factor: np.ndarray, reference: np.ndarray, d: int) -> np.ndarray:
+        """tr(P C) of factors U of P and R of C⁻¹, one R for all: |R⁻¹ U|², which does not
+        cancel where both are nearly singular."""
+        ratio = _inverse_transposed(reference.T) @ factor
+        return np.square(ratio).sum(axis=(-2, -1))
 
     def bartlett(self, d: int) -> np.ndarray:
         """A Wishart matrix of n degrees of freedom has the determinant of its scale times
@@ -248,8 +256,11 @@ class Diagonal:
     def apply(self, precision: np.ndarray, a: np.ndarray) -> np.ndarray:
         return precision * a
 
-    def trace(self, precision: np.ndarray, covariance: np.ndarray, d: int) -> np.ndarray:
-        return precision @ covariance
+    def whiten(self, factor: np.ndarray, a: np.ndarray) -> np.ndarray:
+        return factor * a
+
+    def trace(self, factor: np.ndarray, reference: np.ndarray, d: int) -> np.ndarray:
+        return np.square(factor / reference).sum(axis=-1)
 
     def bartlett(self, d: int) -> np.ndarray:
         return np.zeros(d)
@@ -334,8 +345,11 @@ class Isotropic:
     def apply(self, precision: np.ndarray, a: np.ndarray) -> np.ndarray:
         return _stretch(precision) * a
 
-    def trace(self, precision: np.ndarray, covariance: np.ndarray, d: int) -> np.ndarray:
-        return d * precision * covariance
+    def whiten(self, factor: np.ndarray, a: np.ndarray) -> np.ndarray:
+        return _stretch(factor) * a
+
+    def trace(self, factor: np.ndarray, reference: np.ndarray, d: int) -> np.ndarray:
+        return d * np.square(factor / reference)
 
     def bartlett(self, d: int) -> np.ndarray:
         return np.zeros(1)

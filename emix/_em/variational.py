@@ -176,17 +176,15 @@ class VariationalMixture:
         prior, structure, form = self.prior, self.structure, self.structure.form
         n_components, d = means.shape
         shared = structure.sharing(n_components)
-        precision = form.precision(factors)
         added = mean_precision - prior.mean_precision
-        away = means - prior.mean
-        quadratic = np.vecdot(away, form.apply(precision, away))
+        away = form.whiten(factors, means - prior.mean)
         ratio = 2.0 * (form.log_det(prior.factor, d) - form.log_det(factors, d))
-        trace = form.trace(precision, prior.covariance, d)
+        trace = form.trace(factors, prior.factor, d)
         terms = [
             prior.weighting.divergence(concentration, order),
             0.5 * d * np.log1p(added / prior.mean_precision),
             -0.5 * d * added / mean_precision,
-            0.5 * prior.mean_precision * quadratic,
+            0.5 * prior.mean_precision * np.vecdot(away, away),
             *divergence(form, shared * prior.degrees, shared * degrees, ratio, trace, d),
         ]
         return np.concatenate([np.ravel(term) for term in terms])
