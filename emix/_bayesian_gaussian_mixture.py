@@ -232,8 +232,8 @@ default='dirichlet_process'
     >>> mixture.weights_.round(3)
     array([0.644, 0.356, 0.   , 0.   , 0.   , 0.   ])
     >>> mixture.means_[:2].round(2)
-    array([[ 4.28, 79.91],
-           [ 2.05, 54.64]])
+    array([[ 4.29, 79.95],
+           [ 2.05, 54.69]])
     """
 
     def __init__(

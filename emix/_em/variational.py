@@ -116,7 +116,8 @@ class VariationalMixture:
         b_k = b0 + N_k,  m_k = x_k - b0/b_k a_k,  degrees_k = degrees0 + N_k,
         degrees_k C_k = degrees0 C0 + scatter_k + N_k noise + b0 N_k/b_k a_k a_kᵀ,
 
-        summed over k where the precision is shared.
+        summed over k where the precision is shared. Extrapolation takes components that empty
+        themselves below zero; they are then empty.
         """
         prior, structure, form = self.prior, self.structure, self.structure.form
         full = stats.weight > _EMPTY
@@ -129,6 +130,8 @@ class VariationalMixture:
         means = stats.origin + centre - share[:, None] * away
         taken = structure.over_components(weight, form.outer(centre, centre))
         second = self.total_weight * (stats.second - taken)
+        if not (structure.pooled or full.all()):
+            second[~full] = 0.0
         second = second + structure.over_components(share * counts, form.outer(away, away))
         noise = np.broadcast_to(self._noise, (len(counts), *self._noise.shape))
         added = form.mean_matrix(second, means.shape[1])
@@ -190,5 +193,5 @@ class VariationalMixture:
         return np.concatenate([np.ravel(term) for term in terms])
 
     def feasible(self, stats: Stats) -> bool:
-        """Whether extrapolated statistics can be those of some data."""
-        return bool(stats.weight.min() >= 0.0)
+        """The M-step takes any extrapolated statistics."""
+        return True
