@@ -16,7 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from limits import n_cores
-from peers import EmixPeer, Fitted, Peer, SklearnPeer
+from peers import VARIATIONAL, EmixPeer, Fitted, Peer, SklearnPeer
 from problems import Cell, Problem, make, mean_log_likelihood
 from timing import interleave, ratio, ratios, summary
 
@@ -54,6 +54,12 @@ def passes(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
         "compared_passes": {name: fit.n_passes for name, fit in fitted.items()},
         "difference": {name: _difference(fit, reference) for name, fit in fitted.items()},
     }
+
+
+def variational(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
+    """The same of the Bayesian mixtures."""
+    peers = [VARIATIONAL[peer.name]() for peer in peers if peer.name in VARIATIONAL]
+    return passes(cell, peers, n_rounds)
 
 
 def maximum(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:

@@ -220,7 +220,8 @@ class ConvergenceDisplay:
 
     The objective after each sweep over the data (of ``GaussianMixture`` the log-likelihood per
     sample), or what it lacks to the best value of the fit, on a logarithmic scale, with the
-    estimate of the remaining gain. Accepted and rejected extrapolations are marked. Several fits can share axes.
+    estimate of the remaining gain. Accepted and rejected extrapolations are marked. Several
+    fits can share axes.
 
     Use :meth:`from_estimator` to make one.
 

@@ -87,7 +87,7 @@ class EstimatorPeer(Peer):
     def default_fit(self, X: np.ndarray, n_components: int, seed: int) -> tuple[float, float]:
         """Seconds of a whole fit by default parameters, and the mean log-likelihood reached."""
         model = self._estimator()(n_components, random_state=seed)
-        return _seconds(model, X), model.score(X)
+        return seconds_of(model, X), model.score(X)
 
     def _estimator(self):
         return importlib.import_module(self.module).GaussianMixture
@@ -102,7 +102,7 @@ class EstimatorPeer(Peer):
             reg_covar=0.0,
             **parameters,
         )
-        seconds = _seconds(model, problem.X)
+        seconds = seconds_of(model, problem.X)
         return Fitted(
             seconds,
             np.asarray(model.weights_),
@@ -113,7 +113,7 @@ class EstimatorPeer(Peer):
         )
 
 
-def _seconds(model, X: np.ndarray) -> float:
+def seconds_of(model, X: np.ndarray) -> float:
     """Wall time of `model.fit(X)`; a fixed number of passes is no failure to converge."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
