@@ -143,6 +143,20 @@ def test_which_results_are_those_of_scikit_learn_as_it_is(covariance_type, prior
         assert 1e-3 < difference.max() < 20.0
 
 
+@pytest.mark.parametrize("covariance_type", SKLEARN_TYPES)
+def test_what_the_bound_of_scikit_learn_lacks(covariance_type, prior_type):
+    """A constant for 'full' and 'tied', all rows together and before the E-step; more than that
+    for the others."""
+    ours, theirs = both(X, covariance_type, prior_type, 20, exact=False)
+    bounds = np.array([np.squeeze(bound) for bound in theirs.lower_bounds_])
+    lacks = len(X) * ours.history_["free_energy"][1:] - bounds
+    if covariance_type in ("full", "tied"):
+        assert_allclose(lacks, lacks[0], rtol=1e-10)
+        assert abs(lacks[0]) > 100.0
+    else:
+        assert np.ptp(lacks) > 0.5
+
+
 def test_default_priors_are_those_of_scikit_learn():
     for covariance_type in SKLEARN_TYPES:
         ours, theirs = both(X, covariance_type, "dirichlet_process", 1)
