@@ -23,6 +23,10 @@ WEIGHTINGS: dict[str, type[Weighting]] = {
 # The default covariance prior has at least this variance in any direction of standardised data:
 # where the data do not vary, nothing else would keep new rows at finite distances.
 _LEAST = 1e-6
+# Priors beyond these leave too few digits for what the data add.
+_FARTHEST_MEAN = 1e6
+_LARGEST_PRECISION = 1e12
+_LARGEST_DEGREES = 1e9
 
 
 class BayesianGaussianMixture(EMEstimator):
@@ -287,7 +291,9 @@ default='dirichlet_process'
         covariance, factor = self._covariance_prior(likelihood)
         prior = Prior(
             weighting=self._weighting(),
-            mean_precision=_positive("mean_precision_prior", self.mean_precision_prior, 1.0),
+            mean_precision=_positive(
+                "mean_precision_prior", self.mean_precision_prior, 1.0, _LARGEST_PRECISION
+            ),
             mean=self._mean_prior(rows),
             degrees=degrees,
             covariance=covariance / degrees,
@@ -305,11 +311,16 @@ default='dirichlet_process'
     def _mean_prior(self, rows) -> np.ndarray:
         if self.mean_prior is None:
             return np.zeros(rows.d)
-        return (check_mean_prior(self.mean_prior, rows.d) - rows.shift) / rows.scale
+        mean = (check_mean_prior(self.mean_prior, rows.d) - rows.shift) / rows.scale
+        if np.abs(mean).max() > _FARTHEST_MEAN:
+            raise ValueError(
+                f"mean_prior is more than {_FARTHEST_MEAN:g} standard deviations of X from its mean"
+            )
+        return mean
 
     def _degrees_prior(self, structure, d) -> float:
         name, least = "degrees_of_freedom_prior", d - 1 if isinstance(structure.form, Dense) else 0
-        degrees = _positive(name, self.degrees_of_freedom_prior, float(d))
+        degrees = _positive(name, self.degrees_of_freedom_prior, float(d), _LARGEST_DEGREES)
         if degrees <= least:
             raise ValueError(
                 f"The parameter '{name}' should be greater than {least}, but got {degrees:.3f}."
@@ -484,8 +495,8 @@ default='dirichlet_process'
         return super().predict_proba(X)
 
 
-def _positive(name, value, default) -> float:
-    return default if value is None else check_positive(name, value)
+def _positive(name, value, default, *largest) -> float:
+    return default if value is None else check_positive(name, value, *largest)
 
 
 def _factorised(form, covariance, d, scale):

@@ -29,13 +29,13 @@ def check_real(name: str, value: Any) -> float:
     return float(value)
 
 
-def check_positive(name: str, value: Any) -> float:
-    """A positive number whose powers are within the range of floating-point numbers."""
+def check_positive(name: str, value: Any, largest: float = 1e100) -> float:
+    """A positive number, not so small or large that computations with it lose their digits."""
     number = check_real(name, value)
     if number == 0.0:
         raise ValueError(f"{name} must be positive, got {value}")
-    if not 1e-100 <= number <= 1e100:
-        raise ValueError(f"{name} must be between 1e-100 and 1e100, got {value}")
+    if not 1e-100 <= number <= largest:
+        raise ValueError(f"{name} must be between 1e-100 and {largest:g}, got {value}")
     return number
 
 

@@ -480,6 +480,30 @@ def test_many_rows_in_blocks_are_the_same_sums(prior_type):
         assert_allclose(getattr(repeated, name), getattr(weighted, name), rtol=1e-8, err_msg=name)
 
 
+EXTREME = [
+    {"weight_concentration_prior": 1e-100},
+    {"weight_concentration_prior": 1e100},
+    {"mean_precision_prior": 1e-100},
+    {"mean_precision_prior": 1e12},
+    {"degrees_of_freedom_prior": 1e9},
+    {"degrees_of_freedom_prior": 1e9, "covariance_prior": 1e9 * np.eye(2)},
+    {"mean_prior": [1e5, -1e5]},
+    {"covariance_prior": 1e-20 * np.eye(2)},
+    {"covariance_prior": 1e20 * np.eye(2)},
+]
+
+
+@pytest.mark.parametrize("priors", EXTREME)
+def test_extreme_priors_give_a_finite_and_monotone_fit(priors, prior_type):
+    mixture = fitted(X, 4, weight_concentration_prior_type=prior_type, **priors)
+    for name in POSTERIOR:
+        assert np.isfinite(getattr(mixture, name)).all(), name
+    objective = mixture.history_["log_likelihood"][mixture.history_["accepted"]]
+    assert np.isfinite(objective).all()
+    assert (np.diff(objective) >= -1e-8 * np.abs(objective[1:])).all()
+    assert np.isfinite(mixture.score_samples(X)).all()
+
+
 DEGENERATE = {
     "identical rows": np.full((20, 3), 3.7),
     "two distinct rows": np.repeat([[0.0, 1.0], [5.0, -2.0]], 10, axis=0),
@@ -516,10 +540,13 @@ BAD = [
     ("weight_concentration_prior", 0.0, ValueError, "must be positive"),
     ("weight_concentration_prior", -1.0, ValueError, "finite and not negative"),
     ("weight_concentration_prior", np.nan, ValueError, "finite and not negative"),
-    ("weight_concentration_prior", 1e-200, ValueError, "between 1e-100 and 1e100"),
+    ("weight_concentration_prior", 1e-200, ValueError, "between 1e-100 and 1e\\+100"),
     ("weight_concentration_prior", "much", TypeError, "must be a number"),
     ("mean_precision_prior", 0, ValueError, "must be positive"),
     ("mean_precision_prior", [1.0], TypeError, "must be a number"),
+    ("mean_precision_prior", 1e13, ValueError, "between 1e-100 and 1e\\+12"),
+    ("mean_prior", [0.0, 1e8], ValueError, "standard deviations of X from its mean"),
+    ("degrees_of_freedom_prior", 1e10, ValueError, "between 1e-100 and 1e\\+09"),
     ("mean_prior", [1.0], ValueError, "should have the shape of"),
     ("mean_prior", [np.inf, 0.0], ValueError, "NaN or infinity"),
     ("mean_prior", "mean", ValueError, "must be an array of numbers"),
