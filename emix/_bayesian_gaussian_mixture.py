@@ -354,25 +354,25 @@ default='dirichlet_process'
 
     def _fitted(self, settings: Settings, fit: Fit, dtype) -> dict:
         """The fitted attributes, with components in falling order."""
-        posterior, order = fit.run.result.params, fit.run.result.params.order
-        prior, rows, structure = fit.model.prior, fit.model.rows, settings.structure
-        shared = slice(None) if structure.pooled else order
-        weights = posterior.weights[order]
+        posterior, prior, rows = fit.run.result.params, fit.model.prior, fit.model.rows
+        order, structure = posterior.order, settings.structure
+
+        def ordered(stack):
+            return stack if structure.pooled else stack[order]
+
         fit = replace(
             fit,
-            weights=weights / weights.sum(),
+            weights=posterior.weights[order] / posterior.weights.sum(),
             means=fit.means[order],
-            covariances=fit.covariances[shared] if fit.covariances.ndim else fit.covariances,
-            factors=fit.factors[shared] if fit.factors.ndim else fit.factors,
+            covariances=ordered(fit.covariances),
+            factors=ordered(fit.factors),
         )
+        covariance, _ = structure.form.rescale(prior.covariance, prior.factor, rows.scale)
         arrays = {
             "mean_precision_": posterior.mean_precision[order],
-            "degrees_of_freedom_": posterior.degrees
-            if structure.pooled
-            else posterior.degrees[order],
+            "degrees_of_freedom_": ordered(posterior.degrees),
             "mean_prior_": rows.shift + rows.scale * prior.mean,
-            "covariance_prior_": prior.degrees
-            * structure.form.rescale(prior.covariance, prior.factor, rows.scale)[0],
+            "covariance_prior_": prior.degrees * covariance,
         }
         concentration = posterior.concentration[..., order].astype(dtype)
         return {
@@ -420,24 +420,27 @@ default='dirichlet_process'
         """The posterior predictive; a Dirichlet process has a component for new clusters."""
         check_is_fitted(self)
         structure, (weighting, order) = self._structure(), self._fitted_weighting()
-        concentration, mean_precision = self._concentration(), self._mean_precision()
-        n_components, d = self.means_.shape
-        weights = np.append(
-            weighting.mean(concentration, order), weighting.rest(concentration, order)
-        )
-        means = np.vstack([self.means_, self.mean_prior_]).astype(np.float64)
-        mean_precision = np.append(mean_precision, self.mean_precision_prior_)
-        factors = np.asarray(self.precisions_cholesky_, dtype=np.float64)
-        degrees = structure.sharing(n_components) * self._degrees()
-        if structure.pooled:
-            degrees = np.full(n_components + 1, degrees)
-        else:
-            prior = np.asarray(self.covariance_prior_, dtype=np.float64)
-            _, factor = _factorised(structure.form, prior, d, np.ones(d))
-            factor = factor * np.sqrt(self.degrees_of_freedom_prior_)
-            factors = np.concatenate([factors, factor[None]])
-            degrees = np.append(degrees, self.degrees_of_freedom_prior_)
+        concentration = self._concentration()
+        weights = weighting.mean(concentration, order)
+        weights = np.append(weights, weighting.rest(concentration, order))
+        means = np.vstack([self.means_, self.mean_prior_])
+        mean_precision = np.append(self._mean_precision(), self.mean_precision_prior_)
+        factors, degrees = self._precisions_and_new()
         return PredictiveScorer(structure, weights, means, factors, mean_precision, degrees)
+
+    def _precisions_and_new(self) -> tuple[np.ndarray, np.ndarray]:
+        """Factors, and degrees of freedom, of the components and of a new one."""
+        structure, (n_components, d) = self._structure(), self.means_.shape
+        factors = np.asarray(self.precisions_cholesky_, dtype=np.float64)
+        if structure.pooled:
+            return factors, np.full(n_components + 1, n_components * self._degrees())
+        prior = np.asarray(self.covariance_prior_, dtype=np.float64)
+        _, factor = _factorised(structure.form, prior, d, np.ones(d))
+        factor = factor * np.sqrt(self.degrees_of_freedom_prior_)
+        return (
+            np.concatenate([factors, factor[None]]),
+            np.append(self._degrees(), self.degrees_of_freedom_prior_),
+        )
 
     def score_samples(self, X):
         """Log-density of every row under the posterior predictive distribution.

@@ -518,11 +518,9 @@ DEGENERATE = {
 
 
 @pytest.mark.parametrize("problem", DEGENERATE)
-def test_degenerate_data_give_a_finite_and_monotone_fit(problem, covariance_type, prior_type):
+def test_degenerate_data_give_a_finite_and_monotone_fit(problem, covariance_type):
     data = DEGENERATE[problem]
-    mixture = fitted(
-        data, 3, covariance_type=covariance_type, weight_concentration_prior_type=prior_type
-    )
+    mixture = fitted(data, 3, covariance_type=covariance_type)
     for name in POSTERIOR:
         assert np.isfinite(getattr(mixture, name)).all(), name
     accepted = mixture.history_["log_likelihood"][mixture.history_["accepted"]]

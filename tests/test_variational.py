@@ -15,6 +15,7 @@ from emix._bayesian_gaussian_mixture import WEIGHTINGS
 from emix._em.ascent import Ascent
 from emix._em.covariance import Dense, Diagonal
 from emix._em.gamma import gamma_divergence, log_gamma_ratio
+from emix._em.stats import Stats
 from emix._em.variational import Prior, VariationalMixture
 from emix._em.weighting import StickBreaking
 
@@ -330,6 +331,22 @@ def test_a_component_without_rows_has_the_prior(covariance_type, prior_type):
     assert_allclose(posterior.means[[0, 2]], [model.prior.mean] * 2, rtol=1e-12)
     assert_allclose(posterior.mean_precision[[0, 2]], model.prior.mean_precision)
     assert np.isfinite(model.e_step(posterior).value)
+    if not structure.pooled:
+        assert_allclose(posterior.covariances[0], model.prior.covariance, rtol=1e-12)
+
+
+@pytest.mark.parametrize("prior_type", PRIOR_TYPES)
+def test_a_component_extrapolated_below_zero_is_empty(covariance_type, prior_type):
+    structure = STRUCTURES[covariance_type]
+    model = variational(X, structure, prior_type)
+    before = model.e_step(some_posterior(model))
+    matrix = before.layout.matrix(before.vector.copy())
+    matrix[0] *= -0.1
+    vector = np.concatenate([matrix.ravel(), before.vector[matrix.size :]])
+    posterior = model.m_step(Stats(before.layout, vector, before.origin, before.value))
+    assert model.feasible(before)
+    assert posterior.mean_precision[0] == model.prior.mean_precision
+    assert_allclose(posterior.means[0], model.prior.mean, rtol=1e-12)
     if not structure.pooled:
         assert_allclose(posterior.covariances[0], model.prior.covariance, rtol=1e-12)
 
