@@ -11,13 +11,12 @@ _LARGE = 1e4
 
 def log_gamma_ratio(x: np.ndarray, step: np.ndarray) -> np.ndarray:
     """ln Γ(x + s) - ln Γ(x), x and x + s positive."""
-    x, step = np.broadcast_arrays(np.asarray(x, dtype=float), step)
-    large = np.minimum(x, x + step) > _LARGE
-    ratio = np.where(large, _stirling_ratio(np.where(large, x, _LARGE), step * large), 0.0)
-    if not large.all():
-        small = ~large
-        ratio[small] = gammaln(x[small] + step[small]) - gammaln(x[small])
-    return ratio
+    end = x + step
+    ratio = gammaln(end) - gammaln(x)
+    large = np.minimum(x, end) > _LARGE
+    if not large.any():
+        return ratio
+    return np.where(large, _stirling_ratio(np.where(large, x, _LARGE), step * large), ratio)
 
 
 def _stirling_ratio(x, step):
@@ -29,4 +28,4 @@ def _stirling_ratio(x, step):
 
 def gamma_divergence(x: np.ndarray, step: np.ndarray) -> np.ndarray:
     """s ψ(x + s) - ln Γ(x + s) + ln Γ(x) >= 0, the Bregman divergence of ln Γ."""
-    return step * psi(np.asarray(x + step)) - log_gamma_ratio(x, step)
+    return step * psi(x + step) - log_gamma_ratio(x, step)

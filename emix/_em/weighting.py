@@ -42,8 +42,10 @@ class Dirichlet:
     def divergence(self, concentration: np.ndarray, order: np.ndarray) -> np.ndarray:
         """Terms of the Kullback-Leibler divergence of the posterior from the prior."""
         added = concentration - self.prior
-        whole = gamma_divergence(self.prior * len(added), added.sum())
-        return np.append(gamma_divergence(self.prior, added), -whole)
+        priors = np.append(np.full(len(added), self.prior), self.prior * len(added))
+        terms = gamma_divergence(priors, np.append(added, added.sum()))
+        terms[-1] *= -1.0
+        return terms
 
 
 class StickBreaking:
@@ -83,13 +85,10 @@ class StickBreaking:
 
     def divergence(self, concentration: np.ndarray, order: np.ndarray) -> np.ndarray:
         first, second = concentration[0] - 1.0, concentration[1] - self.prior
-        return np.concatenate(
-            [
-                gamma_divergence(1.0, first),
-                gamma_divergence(self.prior, second),
-                -gamma_divergence(1.0 + self.prior, first + second),
-            ]
-        )
+        priors = np.array([[1.0], [self.prior], [1.0 + self.prior]])
+        terms = gamma_divergence(priors, np.stack([first, second, first + second]))
+        terms[-1] *= -1.0
+        return terms.ravel()
 
 
 Weighting = Dirichlet | StickBreaking
