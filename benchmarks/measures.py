@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from emix import TwoNormalMixture
 from limits import n_cores
-from peers import EmixPeer, Fitted, Peer, SklearnPeer
+from peers import VARIATIONAL, EmixPeer, Fitted, Peer, SklearnPeer
 from peers.base import seconds_of_fit
 from problems import (
     Cell,
@@ -64,6 +64,12 @@ def passes(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
         "compared_passes": {name: fit.n_passes for name, fit in fitted.items()},
         "difference": {name: _difference(fit, reference) for name, fit in fitted.items()},
     }
+
+
+def variational(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
+    """The same of the Bayesian mixtures."""
+    peers = [VARIATIONAL[peer.name]() for peer in peers if peer.name in VARIATIONAL]
+    return passes(cell, peers, n_rounds)
 
 
 def maximum(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:

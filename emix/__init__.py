@@ -1,6 +1,7 @@
 """emix: the EM algorithm for mixtures of normals, as scikit-learn estimators."""
 
 from . import datasets
+from ._bayesian_gaussian_mixture import BayesianGaussianMixture
 from ._gaussian_mixture import GaussianMixture
 from ._hard_gaussian_mixture import HardGaussianMixture
 from ._kmeans_limit import KMeansLimit, kmeans_limit
@@ -9,6 +10,7 @@ from ._two_normal_mixture import TwoNormalMixture
 __version__ = "0.1.0"
 
 __all__ = [
+    "BayesianGaussianMixture",
     "GaussianMixture",
     "HardGaussianMixture",
     "KMeansLimit",

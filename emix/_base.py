@@ -47,6 +47,14 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         check_is_fitted(self)
         return Scorer(self._structure(), *self._parameters())
 
+    def _density(self) -> Scorer:
+        """What evaluates p(x); the mixture itself unless a subclass says otherwise."""
+        return self._scorer()
+
+    def _allocation(self) -> Scorer:
+        """What evaluates p(z | x)."""
+        return self._scorer()
+
     def _validated(self, X, *, reset=False, **requirements) -> np.ndarray:
         return validate_data(self, X, reset=reset, dtype=FLOATS, **requirements)
 
@@ -67,7 +75,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         log_prob : ndarray of shape (n_samples,)
             log p(x), natural logarithm, in the units of the data; float32 if X is.
         """
-        scorer, X = self._scorer(), self._validated(X)
+        scorer, X = self._density(), self._validated(X)
         return scorer.log_prob(X).astype(X.dtype, copy=False)
 
     def score(self, X, y=None, sample_weight=None):
@@ -89,7 +97,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         log_likelihood : float
             The (weighted) mean of ``score_samples(X)``.
         """
-        scorer, X = self._scorer(), self._validated(X)
+        scorer, X = self._density(), self._validated(X)
         weight = check_sample_weight(sample_weight, X.shape[0])
         return float(np.average(scorer.log_prob(X), weights=weight))
 
@@ -106,7 +114,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         labels : ndarray of shape (n_samples,)
             Component indices.
         """
-        return self._scorer().labels(self._validated(X))
+        return self._allocation().labels(self._validated(X))
 
     def predict_proba(self, X):
         """Responsibilities: the probability of every component given the row.
@@ -121,7 +129,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         resp : ndarray of shape (n_samples, n_components)
             p(z = k | x); rows add up to one. float32 if X is.
         """
-        return self._scorer().responsibilities(self._validated(X))
+        return self._allocation().responsibilities(self._validated(X))
 
     def sample(self, n_samples=1, random_state=None):
         """Draw from the fitted mixture.

@@ -106,7 +106,7 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
             Component indices, those that ``fit(X).predict(X)`` gives.
         """
         X = self._fit(X, sample_weight)
-        return self._scorer().labels(X)
+        return self._allocation().labels(X)
 
     @with_callbacks
     def _fit(self, X, sample_weight, **metadata):

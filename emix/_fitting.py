@@ -49,6 +49,19 @@ class Given:
     def complete(self) -> bool:
         return not any(value is None for value in (self.weights, self.means, self.factors))
 
+    def override(self, model: Mixture, base: Params | None) -> Params:
+        """The given values, in the model's units, in place of the computed ones."""
+        structure, rows = model.structure, model.rows
+        weights = base.weights if self.weights is None else self.weights
+        means = base.means if self.means is None else (self.means - rows.shift) / rows.scale
+        if self.factors is None:
+            return Params(weights, means, *base[2:])
+        covariance, factor = structure.form.rescale(
+            structure.form.invert(self.factors), self.factors, 1.0 / rows.scale
+        )
+        count = () if structure.pooled else (len(weights),)
+        return Params(weights, means, covariance, factor, np.zeros(count, dtype=int))
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -254,9 +267,9 @@ class Starts:
         """From the promising starts; where all of them collapse, more until one does not."""
         settings = self._settings
         if settings.given.complete():
-            yield self._climb(self._model, self._override(None))
+            yield self._climb(self._model, settings.given.override(self._model, None))
         elif not isinstance(settings.assign, str):
-            yield self._climb(self._model, self._override(self._assigned()))
+            yield self._climb(self._model, self._assigned())
         else:
             model = self._model
             rows, complete = start.sample_rows(model.rows, settings.n_components, self._rng)
@@ -308,30 +321,23 @@ class Starts:
         return kept[:1] + [c for c in kept[1:] if c.within_reach > kept[0].objective]
 
     def _draw(self, sample: Mixture) -> Params:
-        settings = self._settings
+        settings, likelihood = self._settings, sample.likelihood
         if self._given is not None:
-            return self._override(start.from_means(sample, self._given))
-        draw = STARTS[settings.assign]
-        return self._override(draw(sample, settings.n_components, self._rng))
+            drawn = start.from_means(likelihood, self._given)
+        else:
+            drawn = STARTS[settings.assign](likelihood, settings.n_components, self._rng)
+        return sample.begin(settings.given.override(likelihood, drawn))
 
     def _assigned(self) -> Params:
-        assign, n_components = self._settings.assign, self._settings.n_components
-        if assign.ndim == 1:
-            return start.from_labels(self._model, assign, n_components)
-        return start.from_responsibilities(self._model, lambda a, b: assign[a:b], n_components)
+        settings, model = self._settings, self._model
+        assign, n_components = settings.assign, settings.n_components
+        one_hot = np.eye(n_components)
 
-    def _override(self, base: Params | None) -> Params:
-        """The given values in place of the computed ones."""
-        given, structure = self._settings.given, self._settings.structure
-        weights = base.weights if given.weights is None else given.weights
-        means = base.means if self._given is None else self._given
-        if given.factors is None:
-            return Params(weights, means, *base[2:])
-        covariance, factor = structure.form.rescale(
-            structure.form.invert(given.factors), given.factors, 1.0 / self._model.rows.scale
-        )
-        count = () if structure.pooled else (self._settings.n_components,)
-        return Params(weights, means, covariance, factor, np.zeros(count, dtype=int))
+        def resp(start, stop):
+            return assign[start:stop] if assign.ndim == 2 else one_hot[assign[start:stop]]
+
+        found = start.from_responsibilities(model.likelihood, resp, n_components)
+        return model.begin(settings.given.override(model.likelihood, found), resp)
 
 
 def in_data_units(model: Mixture, run: Run, n_collapsed: int = 0) -> Fit:
@@ -348,9 +354,8 @@ def in_data_units(model: Mixture, run: Run, n_collapsed: int = 0) -> Fit:
             "The variances or precisions of X are outside the range of floating-point numbers; "
             "scale X, for instance with sklearn.preprocessing.StandardScaler"
         )
-    return Fit(
-        params.weights, means, covariances, factors, log_unit(model), run, n_collapsed, model
-    )
+    unit = log_unit(model)
+    return Fit(params.weights, means, covariances, factors, unit, run, n_collapsed, model)
 
 
 def so_far(model: Mixture, climb: Ascent, earlier: tuple[Result, ...]) -> Fit:

@@ -8,8 +8,17 @@ import numpy as np
 
 from ._em.blocks import Rows, block_rows
 from ._em.covariance import Isotropic, Structure
-from ._em.gaussian import Kernel, Params, allocate, bytes_per_row, choose, natural
+from ._em.gaussian import (
+    Components,
+    Kernel,
+    allocate,
+    bytes_per_row,
+    choose,
+    log_of_weights,
+    natural,
+)
 from ._em.posterior import log_evidence
+from ._em.student import Students
 from ._fitting import is_parallel
 from ._threads import thread_budget
 
@@ -32,27 +41,33 @@ def _units(structure: Structure, weights, means, factors) -> tuple[np.ndarray, n
 
 
 class Scorer:
-    """log_joint of a mixture (weights, means, factors) over the rows of X."""
+    """log_joint of a mixture (weights, means, factors) over the rows of X.
 
-    def __init__(self, structure: Structure, weights, means, factors):
+    ``log_weights`` may differ from log(weights), which then only say where the mixture lies.
+    """
+
+    def __init__(self, structure: Structure, weights, means, factors, log_weights=None):
         weights, means, factors = (
             np.asarray(value, dtype=np.float64) for value in (weights, means, factors)
         )
-        self._structure = structure
+        self._structure, self._n_components = structure, len(means)
         self._shift, self._scale = _units(structure, weights, means, factors)
-        covariances = structure.form.invert(factors)
-        covariances, factors = structure.form.rescale(covariances, factors, 1.0 / self._scale)
-        means = (means - self._shift) / self._scale
-        self._params = Params(weights, means, covariances, factors, np.zeros((), dtype=int))
         self._log_unit = -float(np.log(self._scale).sum())
-        noise = np.zeros(means.shape[1])
-        eta = natural(structure, self._params, np.zeros_like(means), noise)
-        self._kernel: Kernel = choose(structure, self._params, eta, noise, None)
+        log_weights = log_of_weights(weights) if log_weights is None else log_weights
+        covariances = structure.form.invert(factors)
+        _, factors = structure.form.rescale(covariances, factors, 1.0 / self._scale)
+        means = (means - self._shift) / self._scale
+        self._kernel = self._kernel_of(Components(log_weights, means, factors))
+
+    def _kernel_of(self, components: Components) -> Kernel | Students:
+        noise, origin = np.zeros_like(components.means[0]), np.zeros_like(components.means)
+        eta = natural(self._structure, components, origin, noise)
+        return choose(self._structure, components, eta, noise, None)
 
     def each(self, X: np.ndarray, write: Callable) -> None:
         """write(start, stop, buffers, log_joint, common) for all blocks: log_joint (K, m) +
         common (m,) or () is in the units of the data."""
-        kernel, n_components = self._kernel, len(self._params.weights)
+        kernel, n_components = self._kernel, self._n_components
 
         def work(share):
             buffers = None
@@ -85,7 +100,7 @@ class Scorer:
 
     def responsibilities(self, X: np.ndarray) -> np.ndarray:
         """p(z | x), (n, K)."""
-        out = np.empty((len(X), len(self._params.weights)), dtype=X.dtype)
+        out = np.empty((len(X), self._n_components), dtype=X.dtype)
 
         def write(start, stop, buffers, log_joint, common):
             log_evidence(log_joint, buffers.resp, buffers.work, buffers.norm)
@@ -113,3 +128,15 @@ class Scorer:
 
         self.each(X, write)
         return best
+
+
+class PredictiveScorer(Scorer):
+    """The same with the means and precisions integrated out, of which ``mean_precision`` and
+    ``degrees`` tell how well they are known: a mixture of Student's distributions."""
+
+    def __init__(self, structure, weights, means, factors, mean_precision, degrees):
+        self._mean_precision, self._degrees = mean_precision, degrees
+        super().__init__(structure, weights, means, factors)
+
+    def _kernel_of(self, components: Components) -> Students:
+        return Students(self._structure, components, self._mean_precision, self._degrees)

@@ -38,6 +38,16 @@ def check_probability(name: str, value: Any) -> float:
     return value
 
 
+def check_positive(name: str, value: Any, largest: float = 1e100) -> float:
+    """A positive number, not so small or large that computations with it lose their digits."""
+    number = check_real(name, value)
+    if number == 0.0:
+        raise ValueError(f"{name} must be positive, got {value}")
+    if not 1e-100 <= number <= largest:
+        raise ValueError(f"{name} must be between 1e-100 and {largest:g}, got {value}")
+    return number
+
+
 def check_flag(name: str, value: Any) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False, got {value!r}")
@@ -208,16 +218,31 @@ def check_precisions_init(
     """Precisions in the structure's shape: symmetric positive definite, or positive."""
     shape = structure.shape(n_components, n_features)
     precisions = _initial("precisions_init", f"{name} precision", value, shape)
+    return _definite("precisions_init", f"{name} precision", precisions, structure)
+
+
+def _definite(parameter: str, short: str, stack: np.ndarray, structure: Structure) -> np.ndarray:
     if not isinstance(structure.form, Dense):
-        if (precisions <= 0.0).any():
-            raise ValueError(f"precisions_init: '{name} precision' should be positive")
-        return precisions
-    symmetric = np.allclose(precisions, precisions.swapaxes(-1, -2))
-    if not symmetric or (np.linalg.eigvalsh(precisions) <= 0.0).any():
-        raise ValueError(
-            f"precisions_init: '{name} precision' should be symmetric, positive-definite"
-        )
-    return precisions
+        if (stack <= 0.0).any():
+            raise ValueError(f"{parameter}: '{short}' should be positive")
+        return stack
+    symmetric = np.allclose(stack, stack.swapaxes(-1, -2))
+    if not symmetric or (np.linalg.eigvalsh(stack) <= 0.0).any():
+        raise ValueError(f"{parameter}: '{short}' should be symmetric, positive-definite")
+    return stack
+
+
+def check_mean_prior(value: Any, n_features: int) -> np.ndarray:
+    return _initial("mean_prior", "means", value, (n_features,))
+
+
+def check_covariance_prior(
+    value: Any, name: str, structure: Structure, n_features: int
+) -> np.ndarray:
+    """One member of the structure's form: symmetric positive definite, or positive."""
+    shape = structure.form.shape(n_features)
+    covariance = _initial("covariance_prior", f"{name} covariance_prior", value, shape)
+    return _definite("covariance_prior", f"{name} covariance_prior", covariance, structure)
 
 
 def check_assignment(value: Any, n_samples: int, n_components: int) -> np.ndarray:

@@ -232,9 +232,10 @@ def _ellipse(mean, covariance, size, color):
 class ConvergenceDisplay:
     """The ascent of a fit, sweep by sweep.
 
-    The objective after each sweep over the data (the log-likelihood per sample), or what it
-    lacks to the best value of the fit, on a logarithmic scale, with the estimate of the
-    remaining gain. Accepted and rejected extrapolations are marked. Several fits can share axes.
+    The objective after each sweep over the data (of ``GaussianMixture`` the log-likelihood per
+    sample), or what it lacks to the best value of the fit, on a logarithmic scale, with the
+    estimate of the remaining gain. Accepted and rejected extrapolations are marked. Several
+    fits can share axes.
 
     Use :meth:`from_estimator` to make one.
 
@@ -331,7 +332,7 @@ class ConvergenceDisplay:
     def _plot_objective(self, gap):
         ax, history = self.ax_, self.history
         sweeps, objective, kept = np.arange(len(history)), self._reached(), history["accepted"]
-        (line,) = ax.plot(sweeps, objective, "-", label=f"{self.name}: log-likelihood")
+        (line,) = ax.plot(sweeps, objective, "-", label=f"{self.name}: objective")
         self._mark(line.get_color(), sweeps, objective)
         if gap:
             ax.plot(
@@ -361,7 +362,7 @@ class ConvergenceDisplay:
             color=line.get_color(),
             label=f"{self.name}: estimated remaining gain",
         )
-        ax.set_ylabel("log-likelihood per sample")
+        ax.set_ylabel("objective per sample")
 
     def _mark(self, color, sweeps, height):
         """Dots for plain steps, triangles for extrapolated ones, crosses for rejected ones."""

@@ -4,13 +4,19 @@ import pytest
 from common import TYPES
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from emix import GaussianMixture, HardGaussianMixture
+from emix import BayesianGaussianMixture, GaussianMixture, HardGaussianMixture
 
 ESTIMATORS = [GaussianMixture(covariance_type=name) for name in TYPES]
 # One check fits four points of two features. Two spheres collapse onto them, whatever the
 # start, and the fit refuses as documented.
 ESTIMATORS += [
     GaussianMixture(n_components=2, covariance_type=name) for name in TYPES if name != "spherical"
+]
+ESTIMATORS += [BayesianGaussianMixture()]
+ESTIMATORS += [
+    BayesianGaussianMixture(2, covariance_type=name, weight_concentration_prior_type=prior_type)
+    for name in TYPES
+    for prior_type in ("dirichlet_process", "dirichlet_distribution")
 ]
 
 ESTIMATORS += [HardGaussianMixture(covariance_type=name) for name in TYPES]

@@ -1,14 +1,19 @@
-"""scikit-learn's own tests of its mixture, run on emix's class."""
+"""scikit-learn's own tests of its mixtures, run on emix's classes."""
 
 import inspect
 import itertools
 
 import numpy as np
 import pytest
-from sklearn.mixture import GaussianMixture as Theirs
-from sklearn.mixture.tests import test_gaussian_mixture, test_mixture
+from sklearn import mixture as theirs
+from sklearn.mixture.tests import test_bayesian_mixture, test_gaussian_mixture, test_mixture
 
-from emix import GaussianMixture
+from emix import BayesianGaussianMixture, GaussianMixture
+
+CLASSES = {
+    theirs.GaussianMixture: GaussianMixture,
+    theirs.BayesianGaussianMixture: BayesianGaussianMixture,
+}
 
 LEFT_OUT = {
     "test_check_weights": "its expected message has the largest and least value swapped",
@@ -34,6 +39,12 @@ LEFT_OUT = {
     ),
 }
 
+LEFT_OUT_BAYESIAN = {
+    "test_log_dirichlet_norm": "tests a private function",
+    "test_log_wishart_norm": "tests a private function",
+    "test_compare_covar_type": "calls private methods",
+}
+
 LEFT_OUT_SINGLE = {
     "test_score": (
         "compares the mean of rounded float32 log-densities to score, the mean of unrounded "
@@ -46,7 +57,7 @@ FIXTURES = {"global_dtype": [np.float64, np.float32], "global_random_seed": [0, 
 
 def substituted(value):
     """emix's estimator in place of scikit-learn's."""
-    return GaussianMixture(**value.get_params()) if type(value) is Theirs else value
+    return CLASSES[type(value)](**value.get_params()) if type(value) in CLASSES else value
 
 
 def parameter_sets(function):
@@ -67,16 +78,21 @@ def parameter_sets(function):
 
 
 def concerns_emix(name, arguments):
-    if name in LEFT_OUT_SINGLE and arguments.get("global_dtype") == np.float32:
-        return False
-    return not any(type(value).__name__.startswith("Bayes") for value in arguments.values())
+    return not (name in LEFT_OUT_SINGLE and arguments.get("global_dtype") == np.float32)
+
+
+MODULES = {
+    test_gaussian_mixture: LEFT_OUT,
+    test_mixture: {},
+    test_bayesian_mixture: LEFT_OUT_BAYESIAN,
+}
 
 
 def collected():
-    """(module, function, arguments) of all tests of the two modules that concern emix."""
-    for module in (test_gaussian_mixture, test_mixture):
+    """(module, function, arguments) of all tests of the modules that concern emix."""
+    for module, left_out in MODULES.items():
         for name, function in vars(module).items():
-            if not name.startswith("test_") or name in LEFT_OUT or not inspect.isfunction(function):
+            if not name.startswith("test_") or name in left_out or not inspect.isfunction(function):
                 continue
             for arguments in parameter_sets(function):
                 if concerns_emix(name, arguments):
@@ -97,14 +113,16 @@ def identifier(case):
 @pytest.mark.parametrize("case", COLLECTED, ids=identifier)
 def test_of_scikit_learn(case, monkeypatch):
     module, function, arguments = case
-    monkeypatch.setattr(module, "GaussianMixture", GaussianMixture)
+    for ours in CLASSES.values():
+        if hasattr(module, ours.__name__):
+            monkeypatch.setattr(module, ours.__name__, ours)
     function(**arguments)
 
 
 def test_nearly_all_tests_of_scikit_learn_ran():
     functions = {function.__name__ for _, function, _ in COLLECTED}
-    assert len(functions) >= 25
-    assert len(COLLECTED) >= 50
+    assert len(functions) >= 35
+    assert len(COLLECTED) >= 65
 
 
 def test_every_argument_of_a_test_is_provided():

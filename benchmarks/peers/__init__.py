@@ -6,7 +6,9 @@ from .base import Fitted, Peer
 from .emix_peer import EmixPeer
 from .onedal_peer import OneDalPeer
 from .sklearn_peer import SklearnPeer
+from .variational import EmixVariationalPeer, SklearnVariationalPeer
 
 PEERS = {peer.name: peer for peer in (EmixPeer, SklearnPeer, OneDalPeer)}
+VARIATIONAL = {peer.name: peer for peer in (EmixVariationalPeer, SklearnVariationalPeer)}
 
-__all__ = ["PEERS", "EmixPeer", "Fitted", "OneDalPeer", "Peer", "SklearnPeer"]
+__all__ = ["PEERS", "VARIATIONAL", "EmixPeer", "Fitted", "OneDalPeer", "Peer", "SklearnPeer"]

@@ -160,7 +160,7 @@ class Dense:
             return a @ precision
         return np.matmul(precision, a[..., None])[..., 0]
 
-    def trace(self, precision: np.ndarray, covariance: np.ndarray, d: int) -> np.ndarray:
+    def inner(self, precision: np.ndarray, covariance: np.ndarray, d: int) -> np.ndarray:
         """tr(P C), one C for all P."""
         return np.tensordot(precision, covariance, axes=2)
 
@@ -172,6 +172,27 @@ class Dense:
         gradient = np.triu(np.eye(d) - white) * (1.0 - 0.5 * np.eye(d))
         moved = np.eye(d) + step * gradient
         return factor @ moved if np.min(np.diagonal(moved, 0, -2, -1)) > 0.0 else None
+
+    def whiten(self, factor: np.ndarray, a: np.ndarray) -> np.ndarray:
+        """Uᵀ a, row by row."""
+        if factor.ndim == 2:
+            return a @ factor
+        return np.matmul(a[..., None, :], factor)[..., 0, :]
+
+    def trace(self, factor: np.ndarray, reference: np.ndarray, d: int) -> np.ndarray:
+        """tr(P C) of factors U of P and R of C⁻¹, one R for all: |R⁻¹ U|², which does not
+        cancel where both are nearly singular."""
+        ratio = _inverse_transposed(reference.T) @ factor
+        return np.square(ratio).sum(axis=(-2, -1))
+
+    def bartlett(self, d: int) -> np.ndarray:
+        """A Wishart matrix of n degrees of freedom has the determinant of its scale times
+        independent chi-squares of n - bartlett degrees."""
+        return np.arange(d, dtype=float)
+
+    def log_tail(self, factor: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Student's log(1 + |Uᵀ y|²), over the features that share a chi-square, (m,)."""
+        return np.log1p(self.squared_distance(factor, y))
 
     def squared_distance(self, factor: np.ndarray, y: np.ndarray) -> np.ndarray:
         """|Uᵀ y|² for the columns of y (d, m)."""
@@ -254,11 +275,23 @@ class Diagonal:
     def apply(self, precision: np.ndarray, a: np.ndarray) -> np.ndarray:
         return precision * a
 
-    def trace(self, precision: np.ndarray, covariance: np.ndarray, d: int) -> np.ndarray:
+    def inner(self, precision: np.ndarray, covariance: np.ndarray, d: int) -> np.ndarray:
         return precision @ covariance
 
     def gradient_step(self, factor: np.ndarray, target: np.ndarray, step: float):
         return _scalar_gradient_step(factor, target, step)
+
+    def whiten(self, factor: np.ndarray, a: np.ndarray) -> np.ndarray:
+        return factor * a
+
+    def trace(self, factor: np.ndarray, reference: np.ndarray, d: int) -> np.ndarray:
+        return np.square(factor / reference).sum(axis=-1)
+
+    def bartlett(self, d: int) -> np.ndarray:
+        return np.zeros(d)
+
+    def log_tail(self, factor: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.log1p((y * factor[:, None]) ** 2).sum(axis=0)
 
     def squared_distance(self, factor: np.ndarray, y: np.ndarray) -> np.ndarray:
         white = y * factor[:, None]
@@ -337,11 +370,23 @@ class Isotropic:
     def apply(self, precision: np.ndarray, a: np.ndarray) -> np.ndarray:
         return _stretch(precision) * a
 
-    def trace(self, precision: np.ndarray, covariance: np.ndarray, d: int) -> np.ndarray:
+    def inner(self, precision: np.ndarray, covariance: np.ndarray, d: int) -> np.ndarray:
         return d * precision * covariance
 
     def gradient_step(self, factor: np.ndarray, target: np.ndarray, step: float):
         return _scalar_gradient_step(factor, target, step)
+
+    def whiten(self, factor: np.ndarray, a: np.ndarray) -> np.ndarray:
+        return _stretch(factor) * a
+
+    def trace(self, factor: np.ndarray, reference: np.ndarray, d: int) -> np.ndarray:
+        return d * np.square(factor / reference)
+
+    def bartlett(self, d: int) -> np.ndarray:
+        return np.zeros(1)
+
+    def log_tail(self, factor: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.log1p(self.squared_distance(factor, y))
 
     def squared_distance(self, factor: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.einsum("ij,ij->j", y, y) * factor**2
@@ -356,15 +401,22 @@ class Isotropic:
         return covariance * scale[0] ** 2, factor / scale[0]
 
 
+Form = Dense | Diagonal | Isotropic
+
+
 class Structure(NamedTuple):
     """A form of covariance, and whether the components share one matrix."""
 
-    form: Dense | Diagonal | Isotropic
+    form: Form
     pooled: bool
 
     def shape(self, n_components: int, d: int) -> tuple[int, ...]:
         """Shape of the array of covariances."""
         return self.form.shape(d) if self.pooled else (n_components, *self.form.shape(d))
+
+    def sharing(self, n_components: int) -> int:
+        """How many components share a matrix."""
+        return n_components if self.pooled else 1
 
     def n_free(self, n_components: int, d: int) -> int:
         """Free parameters in the covariances."""

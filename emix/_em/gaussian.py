@@ -28,7 +28,7 @@ from .stats import Stats, layout_of
 from .tiles import inner, times
 
 _ROUNDING = 8 * 2.0**-53
-_LOG_ZERO = -1e300
+LOG_ZERO = -1e300
 LOG_2PI = float(np.log(2.0 * np.pi))
 
 # Moments about one origin lose about tr(P_k) |mu_k|² of the 1e16 that a float64 resolves.
@@ -45,6 +45,18 @@ class Params(NamedTuple):
     covariances: np.ndarray
     factors: np.ndarray
     n_floored: np.ndarray
+
+    @property
+    def log_weights(self) -> np.ndarray:
+        return log_of_weights(self.weights)
+
+
+class Components(NamedTuple):
+    """What an E-step needs of a mixture; exp(log_weights) need not add up to one."""
+
+    log_weights: np.ndarray
+    means: np.ndarray
+    factors: np.ndarray
 
 
 class Natural(NamedTuple):
@@ -65,17 +77,19 @@ def log_of_weights(weights: np.ndarray) -> np.ndarray:
     if weights.all():
         return np.log(weights)
     used = weights > 0.0
-    return np.where(used, np.log(np.where(used, weights, 1.0)), _LOG_ZERO)
+    return np.where(used, np.log(np.where(used, weights, 1.0)), LOG_ZERO)
 
 
-def natural(structure: Structure, params: Params, origin: np.ndarray, noise: np.ndarray) -> Natural:
+def natural(
+    structure: Structure, params: Params | Components, origin: np.ndarray, noise: np.ndarray
+) -> Natural:
     """Natural parameters about the given origins.
 
     The constant is log pi_k + log|U_k| - d/2 log 2 pi - tr(P_k noise)/2 - lin_k·(mu_k - o_k)/2.
     """
     form, (n_components, d) = structure.form, params.means.shape
     precision = form.precision(params.factors)
-    const = log_of_weights(params.weights) + (form.log_det(params.factors, d) - 0.5 * d * LOG_2PI)
+    const = params.log_weights + (form.log_det(params.factors, d) - 0.5 * d * LOG_2PI)
     if noise.any():
         const = const - 0.5 * form.variances(precision, d) @ noise
     offset = params.means - origin

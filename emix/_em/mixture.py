@@ -72,6 +72,16 @@ class Mixture:
         self._natural: tuple[Params | None, Natural | None] = (None, None)
         self._origin: np.ndarray | None = None
 
+    @property
+    def likelihood(self) -> Mixture:
+        """The model that starting values are found with."""
+        return self
+
+    def begin(self, params: Params, resp: Callable | None = None) -> Params:
+        """The point to climb from, given parameters and perhaps responsibilities that were
+        found with ``likelihood``."""
+        return params
+
     @cached_property
     def n_null(self) -> int:
         """Directions in which the data do not vary: no component can either."""

@@ -47,7 +47,7 @@ class Prior(NamedTuple):
         half_log_dets = form.log_det(params.factors, d)
         shared = n_components if structure.pooled else 1
         of_matrices = (self.count + shared * self.mean_count) * half_log_dets
-        of_matrices = of_matrices - 0.5 * form.trace(precision, self.scale, d)
+        of_matrices = of_matrices - 0.5 * form.inner(precision, self.scale, d)
         value = self.const + np.sum(of_matrices) - 0.5 * self.mean_precision * distance
         if self.concentration:
             value += self.concentration * log_of_weights(params.weights).sum()
