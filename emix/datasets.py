@@ -7,6 +7,8 @@ from importlib import resources
 import numpy as np
 from sklearn.utils import Bunch
 
+__all__ = ["load_faithful"]
+
 _FAITHFUL = """Old Faithful eruptions
 
 272 eruptions of the Old Faithful geyser in Yellowstone National Park, observed in August
@@ -34,17 +36,13 @@ def load_faithful(*, return_X_y=False, as_frame=False):
     data : :class:`~sklearn.utils.Bunch`
         With attributes
 
-        data : ndarray of shape (272, 2), or DataFrame
-            Duration of the eruption and waiting time to the next one, in minutes.
-        target : None
-        feature_names : list of str
-            ``["eruptions", "waiting"]``.
-        frame : DataFrame or None
-            The table, if ``as_frame=True``.
-        DESCR : str
-            Description and source.
-        filename : str
-            Name of the file in the package.
+        - data: ndarray of shape (272, 2), or DataFrame; duration of the eruption and waiting
+          time to the next one, in minutes.
+        - target: None.
+        - feature_names: list of str, ``["eruptions", "waiting"]``.
+        - frame: DataFrame, the table, if ``as_frame=True``; else None.
+        - DESCR: str, description and source.
+        - filename: str, name of the file in the package.
 
     (data, target) : tuple
         If ``return_X_y`` is True.
