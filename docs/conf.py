@@ -36,6 +36,7 @@ autosummary_generate = True
 numpydoc_show_class_members = False
 autodoc_default_options = {"member-order": "bysource"}
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4
@@ -68,7 +69,9 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": []}
+# pages that have no others below them
+_SINGLE = ("api", "benchmarks", "benchmarking", "changes", "contributing", "differences", "testing")
+html_sidebars = {page: [] for page in ("index", *_SINGLE)}
 
 
 def _public(module):
@@ -85,7 +88,7 @@ def _reference() -> str:
         names = "\n".join(f"   {module.__name__}.{name}" for name in _public(module))
         summary = inspect.getdoc(module).partition("\n")[0]
         parts.append(f"{title}\n{'-' * len(title)}\n\n{summary}\n")
-        parts.append(f".. autosummary::\n   :toctree:\n\n{names}\n")
+        parts.append(f".. autosummary::\n   :toctree:\n   :nosignatures:\n\n{names}\n")
     return "\n".join(parts)
 
 
