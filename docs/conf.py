@@ -36,6 +36,7 @@ autosummary_generate = True
 numpydoc_show_class_members = False
 autodoc_default_options = {"member-order": "bysource"}
 add_module_names = False
+autodoc_typehints = "none"  # the docstrings say more
 toc_object_entries_show_parents = "hide"
 
 myst_enable_extensions = ["colon_fence"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -40,6 +41,16 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
     by setting them.
     """
 
+    weights_: np.ndarray
+    means_: np.ndarray
+    covariances_: np.ndarray
+    precisions_: np.ndarray
+    precisions_cholesky_: np.ndarray
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    covariance_type: str
+    random_state: int | np.random.RandomState | None
+
     def _structure(self) -> Structure:
         return STRUCTURES[check_option("covariance_type", self.covariance_type, STRUCTURES)]
 
@@ -47,10 +58,10 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         check_is_fitted(self)
         return Scorer(self._structure(), self.weights_, self.means_, self.precisions_cholesky_)
 
-    def _validated(self, X) -> np.ndarray:
+    def _validated(self, X: ArrayLike) -> np.ndarray:
         return validate_data(self, X, reset=False, dtype=FLOATS)
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Log-density of every row under the mixture.
 
         Parameters
@@ -66,7 +77,9 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         scorer, X = self._scorer(), self._validated(X)
         return scorer.log_prob(X).astype(X.dtype, copy=False)
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Mean log-density of the rows, the figure that model selection maximises.
 
         Parameters
@@ -89,7 +102,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         weight = check_sample_weight(sample_weight, X.shape[0])
         return float(np.average(scorer.log_prob(X), weights=weight))
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Most probable component of every row.
 
         Parameters
@@ -104,7 +117,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         """
         return self._scorer().labels(self._validated(X))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Responsibilities: the probability of every component given the row.
 
         Parameters
@@ -119,7 +132,9 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         """
         return self._scorer().responsibilities(self._validated(X))
 
-    def sample(self, n_samples=1, random_state=None):
+    def sample(
+        self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Draw from the fitted mixture.
 
         Parameters
@@ -169,7 +184,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
     def _n_parameters(self) -> int:
         return sum(self._parameter_counts().values())
 
-    def aic(self, X):
+    def aic(self, X: ArrayLike) -> float:
         """Akaike information criterion, -2 log L + 2 p; the lower the better.
 
         Parameters
@@ -184,7 +199,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         log_prob = self._scorer().log_prob(self._validated(X))
         return float(-2.0 * log_prob.sum() + 2.0 * self._n_parameters())
 
-    def bic(self, X):
+    def bic(self, X: ArrayLike) -> float:
         """Bayesian information criterion, -2 log L + p log n; the lower the better.
 
         Parameters
@@ -199,7 +214,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         log_prob = self._scorer().log_prob(self._validated(X))
         return float(-2.0 * log_prob.sum() + self._n_parameters() * math.log(log_prob.size))
 
-    def icl(self, X):
+    def icl(self, X: ArrayLike) -> float:
         """Integrated completed likelihood, -2 log L_c + p log n; the lower the better.
 
         L_c is the likelihood of the rows together with their most probable components, so

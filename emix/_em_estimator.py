@@ -7,8 +7,10 @@ import time
 import warnings
 from collections.abc import Callable
 from functools import partial
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
@@ -50,7 +52,16 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
     Their constructors have the parameters that ``_settings`` reads.
     """
 
-    def fit(self, X, y=None, sample_weight=None):
+    converged_: bool
+    n_iter_: int
+    stop_reason_: str
+    lower_bound_: float
+    lower_bounds_: list[float]
+    remaining_gain_: float
+    history_: np.ndarray
+    n_collapsed_: int
+
+    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the mixture to the rows of X.
 
         Parameters
@@ -85,7 +96,9 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         self._fit(X, sample_weight)
         return self
 
-    def fit_predict(self, X, y=None, sample_weight=None):
+    def fit_predict(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> np.ndarray:
         """Fit the mixture and return the most probable component of every row.
 
         Parameters
@@ -104,8 +117,8 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         labels : ndarray of shape (n_samples,)
             Component indices, those that ``fit(X).predict(X)`` gives.
         """
-        X = self._fit(X, sample_weight)
-        return self._scorer().labels(X)
+        rows = self._fit(X, sample_weight)
+        return self._scorer().labels(rows)
 
     @with_callbacks
     def _fit(self, X, sample_weight):

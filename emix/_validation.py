@@ -24,9 +24,10 @@ def check_real(name: str, value: Any) -> float:
     """A finite number that is not negative."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
-    if not 0.0 <= value < math.inf:
+    number = float(value)
+    if not 0.0 <= number < math.inf:
         raise ValueError(f"{name} must be finite and not negative, got {value}")
-    return float(value)
+    return number
 
 
 def check_flag(name: str, value: Any) -> bool:

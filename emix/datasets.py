@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
+from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -20,7 +21,7 @@ in S. Springer. The same table as ``datasets::faithful`` in R.
 """
 
 
-def load_faithful(*, return_X_y=False, as_frame=False):
+def load_faithful(*, return_X_y: bool = False, as_frame: bool = False) -> Any:
     """Load the eruptions of Old Faithful: 272 rows, two features, no target.
 
     Parameters
@@ -79,7 +80,7 @@ def load_faithful(*, return_X_y=False, as_frame=False):
     )
 
 
-def _frame(data, names):
+def _frame(data: np.ndarray, names: list[str]) -> Any:
     try:
         import pandas as pd
     except ImportError as error:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import STRUCTURES
 from ._em.covariance import FULL
 from ._scoring import Scorer
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 __all__ = ["ConvergenceDisplay", "MixtureDisplay"]
 
@@ -87,13 +95,33 @@ class MixtureDisplay:
     4
     """
 
-    def __init__(self, *, rows, labels, weights, means, covariances, names):
+    ax_: Axes
+    figure_: Figure | SubFigure
+
+    def __init__(
+        self,
+        *,
+        rows: np.ndarray,
+        labels: np.ndarray,
+        weights: np.ndarray,
+        means: np.ndarray,
+        covariances: np.ndarray,
+        names: Sequence[str],
+    ) -> None:
         self.rows, self.labels = rows, labels
         self.weights, self.means, self.covariances = weights, means, covariances
         self.names = names
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, features=None, ax=None, **options):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        *,
+        features: int | Sequence[int] | None = None,
+        ax: Axes | None = None,
+        **options: Any,
+    ) -> Self:
         """Draw a fitted estimator with the rows of X.
 
         Parameters
@@ -138,7 +166,14 @@ class MixtureDisplay:
         )
         return display.plot(ax=ax, **options)
 
-    def plot(self, ax=None, *, deviations=(1.0, 2.0), contours=False, bins="auto"):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        deviations: Sequence[float] = (1.0, 2.0),
+        contours: bool = False,
+        bins: int | str = "auto",
+    ) -> Self:
         """Draw the display.
 
         Parameters
@@ -167,7 +202,7 @@ class MixtureDisplay:
             self._plot_two(deviations, contours)
         return self
 
-    def density(self, points):
+    def density(self, points: np.ndarray) -> np.ndarray:
         """Density of the features shown at points (m, 1) or (m, 2)."""
         factors = FULL.form.factorise(self.covariances, 0.0).factor
         return np.exp(Scorer(FULL, self.weights, self.means, factors).log_prob(points))
@@ -251,11 +286,16 @@ class ConvergenceDisplay:
     'sweep over the data'
     """
 
-    def __init__(self, *, history, name="fit"):
+    ax_: Axes
+    figure_: Figure | SubFigure
+
+    def __init__(self, *, history: np.ndarray, name: str = "fit") -> None:
         self.history, self.name = history, name
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None, ax=None, **options):
+    def from_estimator(
+        cls, estimator: Any, *, name: str | None = None, ax: Axes | None = None, **options: Any
+    ) -> Self:
         """Draw the ascent of a fitted estimator.
 
         Parameters
@@ -281,7 +321,7 @@ class ConvergenceDisplay:
         name = type(estimator).__name__ if name is None else name
         return cls(history=estimator.history_, name=name).plot(ax=ax, **options)
 
-    def plot(self, ax=None, *, distance=False, gap=True):
+    def plot(self, ax: Axes | None = None, *, distance: bool = False, gap: bool = True) -> Self:
         """Draw the display.
 
         Parameters
