@@ -272,7 +272,7 @@ def _attributes(settings: Settings, fit: Fit, dtype) -> dict:
     history = as_history(result.passes, fit.log_unit)
     bounds = np.maximum.accumulate(history["log_likelihood"])[1:]
     return {
-        **{name: np.array(value, dtype=dtype) for name, value in arrays.items()},
+        **{name: _as_dtype(value, dtype) for name, value in arrays.items()},
         "converged_": result.converged,
         "n_iter_": result.n_iter,
         "stop_reason_": result.status,
@@ -282,6 +282,18 @@ def _attributes(settings: Settings, fit: Fit, dtype) -> dict:
         "history_": history,
         "n_collapsed_": fit.n_collapsed,
     }
+
+
+def _as_dtype(value: np.ndarray, dtype) -> np.ndarray:
+    """A copy in the dtype of the data."""
+    with np.errstate(over="ignore", under="ignore"):
+        array = np.array(value, dtype=dtype)
+    if not np.isfinite(array).all():
+        raise ValueError(
+            "The variances or precisions of X are outside the range of float32 numbers; convert "
+            "X to float64, or scale it, for instance with sklearn.preprocessing.StandardScaler"
+        )
+    return array
 
 
 class _Watch(Observer):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Set
 from numbers import Integral, Real
 from typing import Any
 
@@ -49,8 +49,10 @@ PARAMETERS = ("weights", "means", "covariances")
 
 def check_frozen(value: Any) -> frozenset[str]:
     """Names of parameters that a fit leaves alone."""
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise TypeError(f"frozen must be a tuple of parameter names, got {value!r}")
+    if not isinstance(value, Sequence | Set) or isinstance(value, str):
+        raise TypeError(
+            f"frozen must be a tuple of parameter names, such as ('means',), got {value!r}"
+        )
     for name in value:
         if name not in PARAMETERS:
             listed = ", ".join(repr(name) for name in PARAMETERS)
