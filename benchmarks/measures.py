@@ -47,13 +47,24 @@ def passes(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
     rounds = interleave({peer.name: _pass_timer(peer, problem) for peer in peers}, n_rounds)
     return {
         "cell": cell.name,
+        "size": {"n": cell.n, "d": cell.d, "k": cell.k},
         "flops": cell.flops(),
         "exponentials": cell.exponentials(),
+        "bytes": cell.bytes(),
         "seconds": {name: summary(seconds) for name, seconds in rounds.items()},
         "faster_than": ratios(rounds, peers[0].name),
         "compared_passes": {name: fit.n_passes for name, fit in fitted.items()},
-        "difference": {name: _difference(fit, reference) for name, fit in fitted.items()},
+        "difference": {
+            peer.name: _difference(fitted[peer.name], reference)
+            for peer in peers
+            if not peer.own_start
+        },
     }
+
+
+def scaling(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
+    """Seconds per pass, as `passes`, of a cell that differs from others in one size."""
+    return passes(cell, peers, n_rounds)
 
 
 def maximum(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
@@ -185,6 +196,8 @@ def _fits_to_maximum(
     """The fit to be timed of each peer that gets within CLOSE of the best."""
     fits = {}
     for peer in peers:
+        if peer.own_start:
+            continue
         if isinstance(peer, EmixPeer):
             tol = _tolerance(peer, problem, best)
             if tol is not None:

@@ -20,7 +20,7 @@ import limits
 import measures
 import problems
 import report
-from peers import PEERS, Peer
+from peers import DEFAULT, PEERS, Peer
 from problems import Cell
 
 
@@ -36,6 +36,12 @@ class Measurement(NamedTuple):
 MEASUREMENTS = {
     "passes": Measurement(
         "Milliseconds per EM pass", problems.PASS_CELLS, measures.passes, report.passes
+    ),
+    "scaling": Measurement(
+        "How a pass grows",
+        tuple(dict.fromkeys(sum(problems.SCALING_CELLS.values(), ()))),
+        measures.scaling,
+        report.scaling,
     ),
     "maximum": Measurement(
         "Seconds to within 1e-6 of the maximum",
@@ -79,7 +85,7 @@ def main() -> None:
     if args.json:
         args.json.write_text(json.dumps({**about, "results": results}, indent=1) + "\n")
     if args.markdown:
-        args.markdown.write_text("\n".join([_machine_line(about), "", *sections]))
+        args.markdown.write_text("\n".join([machine_line(about), "", *sections]))
 
 
 def _arguments() -> argparse.Namespace:
@@ -96,10 +102,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there")
     parser.add_argument(
         "--peers",
-        type=_names(PEERS),
-        default=list(PEERS),
+        type=_peer_names,
+        default=list(DEFAULT),
         metavar="A,B,...",
-        help=f"ratios are those of the first one (default: {','.join(PEERS)})",
+        help=f"all, or some of {','.join(PEERS)}; ratios are those of the first one "
+        f"(default: {','.join(DEFAULT)})",
     )
     parser.add_argument(
         "--what",
@@ -129,6 +136,10 @@ def _names(known) -> Callable[[str], list[str]]:
         return chosen
 
     return names
+
+
+def _peer_names(text: str) -> list[str]:
+    return list(PEERS) if text == "all" else _names(PEERS)(text)
 
 
 def _available(names: Sequence[str]) -> list[Peer]:
@@ -186,6 +197,7 @@ def _about(peers: Sequence[Peer], args: argparse.Namespace) -> dict:
             "scikit-learn": sklearn.__version__,
             **{peer.name: peer.version() for peer in peers},
         },
+        "peers": [peer.name for peer in peers],
         "cells": args.cells,
         "rounds": args.rounds,
     }
@@ -201,9 +213,11 @@ def _cpu() -> str:
     return next(names, platform.processor())
 
 
-def _machine_line(about: dict) -> str:
+def machine_line(about: dict) -> str:
+    """Date, machine and versions, in a line."""
     machine = about["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    labelled = {report.label(name): version for name, version in about["versions"].items()}
+    versions = ", ".join(f"{name} {version}" for name, version in labelled.items())
     return f"{about['date'][:10]}, {machine['n_cores']} cores of {machine['cpu']}; {versions}."
 
 

@@ -44,7 +44,8 @@ class OpenCvPeer(Peer):
         model = cv2.ml.EM_create()
         model.setClustersNumber(problem.cell.k)
         model.setCovarianceMatrixType(kinds[structure])
-        model.setTermCriteria((cv2.TERM_CRITERIA_COUNT, n_passes + 1, 0.0))  # it counts the last E-step
+        # it counts the E-step after the last pass
+        model.setTermCriteria((cv2.TERM_CRITERIA_COUNT, n_passes + 1, 0.0))
         start = cv2.Mat(_matrices(problem))  # or the last axis would be taken for channels
         began = time.perf_counter()
         model.trainE(problem.X, problem.means, start, problem.weights)
