@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 OLDEST_PYTHON ?= $(PYTHON)
 
-.PHONY: demo test oldest coverage lint types format docs dist bench guard clean
+.PHONY: demo test oldest coverage lint types format docs dist bench counts guard clean
 
 demo: $(VENV)/.demo  ## fit Old Faithful with emix and scikit-learn, and draw it
 	$(BIN)/python -m emix
@@ -41,6 +41,9 @@ dist: $(VENV)/.dev  ## build wheel and sdist, install each in an environment of 
 
 bench: $(VENV)/.test  ## time emix against its peers
 	$(BIN)/python benchmarks/run.py
+
+counts: $(VENV)/.test  ## store the counts that the tests compare with
+	PYTHONPATH=benchmarks $(BIN)/python tests/test_counts.py
 
 guard: $(VENV)/.test  ## time the working tree against a commit: make guard BASE=commit
 	$(BIN)/python benchmarks/guard.py $(BASE)

@@ -44,7 +44,7 @@ def passes(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
     peers = [peer for peer in peers if cell.structure in peer.structures]
     fitted = {peer.name: peer.fit(problem, COMPARED_PASSES) for peer in peers}
     reference = fitted.get(SklearnPeer.name, fitted[peers[-1].name])
-    rounds = interleave({peer.name: _pass_timer(peer, problem) for peer in peers}, n_rounds)
+    rounds = interleave({peer.name: pass_timer(peer, problem) for peer in peers}, n_rounds)
     return {
         "cell": cell.name,
         "size": {"n": cell.n, "d": cell.d, "k": cell.k},
@@ -146,8 +146,8 @@ def threads(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
         if not peer.in_process:
             continue
         limited = {
-            "one": _pass_timer(peer, problem, n_threads=1),
-            "all": _pass_timer(peer, problem),
+            "one": pass_timer(peer, problem, n_threads=1),
+            "all": pass_timer(peer, problem),
         }
         rounds = interleave(limited, n_rounds)
         seconds[peer.name] = {name: summary(values) for name, values in rounds.items()}
@@ -155,7 +155,7 @@ def threads(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
     return {"cell": cell.name, "n_cores": n_cores(), "seconds": seconds, "speedup": speedup}
 
 
-def _pass_timer(peer: Peer, problem: Problem, n_threads: int | None = None) -> Callable[[], float]:
+def pass_timer(peer: Peer, problem: Problem, n_threads: int | None = None) -> Callable[[], float]:
     """A task that returns seconds per pass, with the thread pools limited or as they are."""
 
     def limit():

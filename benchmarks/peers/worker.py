@@ -44,6 +44,10 @@ class WorkerPeer(Peer):
     def command(self) -> list[str | Path]:
         """What starts the worker; an OSError or RuntimeError if it cannot be started."""
 
+    def environment(self) -> dict[str, str] | None:
+        """Variables of the worker's environment; None for those of this process."""
+        return None
+
     def available(self) -> str | None:
         try:
             self.version()
@@ -82,6 +86,7 @@ class WorkerPeer(Peer):
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            env=self.environment(),
         )
         self._version = " ".join(self._answer())
 
