@@ -7,8 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ._em.covariance import (
     DIAG,
@@ -20,7 +19,13 @@ from ._em.covariance import (
     Structure,
 )
 from ._scoring import Scorer
-from ._validation import check_integer, check_option, check_sample_weight
+from ._validation import (
+    check_integer,
+    check_option,
+    check_rows,
+    check_sample_weight,
+    check_seed,
+)
 
 STRUCTURES: dict[str, Structure] = {
     "full": FULL,
@@ -59,7 +64,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         return Scorer(self._structure(), self.weights_, self.means_, self.precisions_cholesky_)
 
     def _validated(self, X: ArrayLike) -> np.ndarray:
-        return validate_data(self, X, reset=False, dtype=FLOATS)
+        return check_rows(self, X, reset=False, dtype=FLOATS)
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Log-density of every row under the mixture.
@@ -160,7 +165,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
             raise ValueError(
                 f"Invalid value for 'n_samples': {n_samples}. Ask for at least one sample."
             ) from None
-        rng = check_random_state(self.random_state if random_state is None else random_state)
+        rng = check_seed(self.random_state if random_state is None else random_state)
         structure = self._structure()
         weights = np.asarray(self.weights_, dtype=np.float64)
         y = np.repeat(np.arange(weights.size), rng.multinomial(n_samples, weights / weights.sum()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -12,8 +13,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
 
 from ._base import FLOATS, BaseNormalMixture
 from ._callbacks import CallbackSupportMixin, FitTasks, with_callbacks
@@ -40,7 +39,9 @@ from ._validation import (
     check_option,
     check_precisions_init,
     check_real,
+    check_rows,
     check_sample_weight,
+    check_seed,
     check_verbose,
     check_weights_init,
 )
@@ -124,9 +125,9 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
     def _fit(self, X, sample_weight):
         """Validate, build, solve, publish; returns the validated X."""
         checked = copy.copy(self)  # takes what validation writes until the fit has succeeded
-        X = validate_data(checked, X, dtype=FLOATS, ensure_min_samples=2)
+        X = check_rows(checked, X, dtype=FLOATS, ensure_min_samples=2)
         weight = check_sample_weight(sample_weight, X.shape[0])
-        rng = check_random_state(self.random_state)
+        rng = check_seed(self.random_state)
         settings = self._settings(X, weight, rng)
         tasks = FitTasks(
             self, X, {"sample_weight": sample_weight}, settings.n_init, settings.max_iter
@@ -163,7 +164,8 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         if n_samples < n_components:
             raise ValueError(
                 "Expected n_samples >= n_components "
-                f"but got n_components = {n_components}, n_samples = {n_samples}"
+                f"but got n_components = {n_components}, n_samples = {n_samples}; decrease "
+                "n_components"
             )
         structure = self._structure()
         check_verbose(self.verbose)
@@ -250,9 +252,13 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
                 stacklevel=4,
             )
         if not result.converged and settings.max_iter > 0 and "callback" not in result.status:
+            left = f"an estimated {result.remaining:.2g}"
+            left = left if math.isfinite(result.remaining) else "an amount not known yet"
             warnings.warn(
                 "Best performing initialization did not converge. Try different init "
-                "parameters, or increase max_iter, tol, or check for degenerate data.",
+                "parameters, or increase max_iter, tol, or check for degenerate data. After "
+                f"{result.n_iter} iterations {left} of mean log-likelihood is left to gain; "
+                f"tol={settings.tol:g}.",
                 ConvergenceWarning,
                 stacklevel=4,
             )

@@ -8,6 +8,8 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
 
 from ._em.covariance import Dense, Structure
 
@@ -42,6 +44,29 @@ def check_option(name: str, value: Any, options: Iterable[str]) -> str:
         listed = ", ".join(repr(option) for option in options)
         raise ValueError(f"{name} must be one of {listed}; got {value!r}")
     return value
+
+
+def check_rows(estimator: Any, X: Any, **options: Any) -> np.ndarray:
+    """``validate_data``, where text among the numbers is X's own error."""
+    try:
+        return validate_data(estimator, X, **options)
+    except ValueError as error:
+        if "could not convert string" not in str(error):
+            raise
+        raise ValueError(
+            f"X must hold numbers only: {error}. Leave columns of text out, or encode them, for "
+            "instance with sklearn.preprocessing.OneHotEncoder"
+        ) from None
+
+
+def check_seed(value: Any) -> np.random.RandomState:
+    try:
+        return check_random_state(value)
+    except (ValueError, TypeError):
+        raise ValueError(
+            "random_state must be None, an integer from 0 to 2**32 - 1 or a RandomState instance, "
+            f"got {value!r}"
+        ) from None
 
 
 PARAMETERS = ("weights", "means", "covariances")
@@ -98,12 +123,14 @@ def _as_float(name: str, value: Any, dtype: type) -> np.ndarray:
     raise ValueError(f"{name} must be an array of real numbers: Complex data not supported")
 
 
-def _initial(parameter: str, short: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+def _initial(
+    parameter: str, short: str, value: Any, shape: tuple[int, ...], axes: str
+) -> np.ndarray:
     array = _as_float(parameter, value, np.float64)
     if array.shape != shape:
         raise ValueError(
             f"{parameter}: The parameter '{short}' should have the shape of {shape}, "
-            f"but got {array.shape}"
+            f"but got {array.shape}; its shape is {axes}"
         )
     if not np.isfinite(array).all():
         raise ValueError(f"{parameter} contains NaN or infinity")
@@ -111,7 +138,7 @@ def _initial(parameter: str, short: str, value: Any, shape: tuple[int, ...]) -> 
 
 
 def check_weights_init(value: Any, n_components: int) -> np.ndarray:
-    weights = _initial("weights_init", "weights", value, (n_components,))
+    weights = _initial("weights_init", "weights", value, (n_components,), "(n_components,)")
     if (weights < 0.0).any() or (weights > 1.0).any():
         raise ValueError(
             "weights_init: The parameter 'weights' should be in the range [0, 1], but got "
@@ -121,13 +148,14 @@ def check_weights_init(value: Any, n_components: int) -> np.ndarray:
     if abs(weights.sum() - 1.0) > tolerance:
         raise ValueError(
             "weights_init: The parameter 'weights' should be normalized, but got "
-            f"sum(weights) = {weights.sum():.5f}"
+            f"sum(weights) = {weights.sum():.5f}; divide them by their sum"
         )
     return weights / weights.sum()
 
 
 def check_means_init(value: Any, n_components: int, n_features: int) -> np.ndarray:
-    return _initial("means_init", "means", value, (n_components, n_features))
+    shape = (n_components, n_features)
+    return _initial("means_init", "means", value, shape, "(n_components, n_features)")
 
 
 def check_precisions_init(
@@ -135,7 +163,9 @@ def check_precisions_init(
 ) -> np.ndarray:
     """Precisions in the structure's shape: symmetric positive definite, or positive."""
     shape = structure.shape(n_components, n_features)
-    precisions = _initial("precisions_init", f"{name} precision", value, shape)
+    precisions = _initial(
+        "precisions_init", f"{name} precision", value, shape, "that of covariances_"
+    )
     if not isinstance(structure.form, Dense):
         if (precisions <= 0.0).any():
             raise ValueError(f"precisions_init: '{name} precision' should be positive")
@@ -143,7 +173,8 @@ def check_precisions_init(
     symmetric = np.allclose(precisions, precisions.swapaxes(-1, -2))
     if not symmetric or (np.linalg.eigvalsh(precisions) <= 0.0).any():
         raise ValueError(
-            f"precisions_init: '{name} precision' should be symmetric, positive-definite"
+            f"precisions_init: '{name} precision' should be symmetric, positive-definite: inverses "
+            "of covariance matrices"
         )
     return precisions
 
@@ -155,7 +186,7 @@ def check_assignment(value: Any, n_samples: int, n_components: int) -> np.ndarra
         if array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= n_components:
             raise ValueError(
                 "init_params: labels must be integers from 0 to n_components - 1 = "
-                f"{n_components - 1}"
+                f"{n_components - 1}, got {array.dtype} from {array.min()} to {array.max()}"
             )
         missing = np.setdiff1d(np.arange(n_components), array)
         if missing.size:

@@ -1,4 +1,4 @@
-"""Pictures of mixtures and of their fits; needs matplotlib (``pip install emix[plot]``)."""
+"""Pictures of mixtures and of their fits; needs matplotlib, the extra ``plot``."""
 
 from __future__ import annotations
 
@@ -30,9 +30,21 @@ def _axes(ax):
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            "Drawing needs matplotlib; install it with `pip install emix[plot]`"
+            "Drawing needs matplotlib: `pip install matplotlib`, or install emix with its extra "
+            "`plot`"
         ) from error
     return plt.subplots(layout="constrained")[1]
+
+
+def _check_fitted(estimator: Any, *attributes: str) -> None:
+    """It is fitted, and of the kind that can be drawn."""
+    check_is_fitted(estimator)
+    missing = [name for name in attributes if not hasattr(estimator, name)]
+    if missing:
+        raise TypeError(
+            f"this display draws fitted mixtures of emix; {type(estimator).__name__} has no "
+            f"{missing[0]}"
+        )
 
 
 def _covariance_matrices(estimator) -> np.ndarray:
@@ -146,7 +158,7 @@ class MixtureDisplay:
         display : MixtureDisplay
             The display, drawn.
         """
-        check_is_fitted(estimator)
+        _check_fitted(estimator, "weights_", "means_", "covariances_", "covariance_type")
         d = estimator.means_.shape[1]
         chosen = list(range(min(d, 2))) if features is None else np.ravel(features).tolist()
         if not 1 <= len(chosen) <= 2 or len(set(chosen)) < len(chosen):
@@ -317,7 +329,7 @@ class ConvergenceDisplay:
         display : ConvergenceDisplay
             The display, drawn.
         """
-        check_is_fitted(estimator)
+        _check_fitted(estimator, "history_")
         name = type(estimator).__name__ if name is None else name
         return cls(history=estimator.history_, name=name).plot(ax=ax, **options)
 

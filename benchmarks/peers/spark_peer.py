@@ -16,7 +16,7 @@ from .base import Fitted, Peer
 class SparkPeer(Peer):
     """`pyspark.mllib.clustering.GaussianMixture` on a local master with all cores.
 
-    The rows stay cached between fits, as vectors of Spark; making them does not count.
+    The rows are handed to Java once a problem; `GaussianMixture.train` would do it every time.
     """
 
     name = "spark"
@@ -41,20 +41,25 @@ class SparkPeer(Peer):
         return pyspark.__version__
 
     def fit(self, problem: Problem, n_passes: int) -> Fitted:
-        from pyspark.mllib.clustering import GaussianMixture
+        from pyspark.mllib.clustering import GaussianMixtureModel
+        from pyspark.mllib.common import callMLlibFunc
 
         if problem is not self._problem:
             self._load(problem)
+        start = _start(problem)
+        tolerance, seed = 0.0, 0
         began = time.perf_counter()
-        model = GaussianMixture.train(
+        model = callMLlibFunc(
+            "trainGaussianMixtureModel",
             self._rows,
             problem.cell.k,
-            convergenceTol=0.0,
-            maxIterations=n_passes,
-            seed=0,
-            initialModel=_Start(problem),
+            tolerance,
+            n_passes,
+            seed,
+            *start,
         )
         seconds = time.perf_counter() - began
+        model = GaussianMixtureModel(model)
         gaussians = model.gaussians
         return Fitted(
             seconds,
@@ -70,6 +75,7 @@ class SparkPeer(Peer):
             self._context = None
 
     def _load(self, problem: Problem) -> None:
+        from pyspark.mllib.common import _to_java_object_rdd
         from pyspark.mllib.linalg import Vectors
 
         if self._context is None:
@@ -77,24 +83,20 @@ class SparkPeer(Peer):
         if self._rows is not None:
             self._rows.unpersist()
         vectors = map(Vectors.dense, problem.X)
-        self._rows = self._context.parallelize(vectors, numSlices=os.cpu_count()).cache()
+        rows = self._context.parallelize(vectors, numSlices=os.cpu_count())
+        self._rows = _to_java_object_rdd(rows).cache()
         self._rows.count()
         self._problem = problem
 
 
-class _Start:
-    """What `initialModel` is asked for."""
+def _start(problem: Problem) -> tuple[list, list, list]:
+    """Weights, means and covariances."""
+    from pyspark.mllib.linalg import DenseMatrix, Vectors
 
-    def __init__(self, problem: Problem):
-        from pyspark.mllib.linalg import DenseMatrix, Vectors
-        from pyspark.mllib.stat.distribution import MultivariateGaussian
-
-        d = problem.cell.d
-        self.k, self.weights = problem.cell.k, problem.weights.tolist()
-        self.gaussians = [
-            MultivariateGaussian(Vectors.dense(mean), DenseMatrix(d, d, covariance.ravel()))
-            for mean, covariance in zip(problem.means, problem.covariances, strict=True)
-        ]
+    d = problem.cell.d
+    means = [Vectors.dense(mean) for mean in problem.means]
+    covariances = [DenseMatrix(d, d, covariance.ravel()) for covariance in problem.covariances]
+    return problem.weights.tolist(), means, covariances
 
 
 def _context():
