@@ -13,12 +13,15 @@ from collections.abc import Callable
 
 import numpy as np
 
+from emix import GaussianMixture
 from emix._em.blocks import block_rows, spans
 from emix._em.mixture import Mixture
+from emix._fitting import Starts, make_model
+from problems import Problem
 
 
 class Tally:
-    """Calls, elements and floating-point operations of products, by the name of the operation."""
+    """Calls, elements and processor time by the name of the operation, and flops of products."""
 
     def __init__(self):
         self.calls: dict[str, int] = defaultdict(int)
@@ -47,23 +50,38 @@ class Counted(np.ndarray):
         if out is not None:
             options["out"] = tuple(map(_plain, out))
         name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
-        began = time.perf_counter()
+        began = time.thread_time()
         result = getattr(ufunc, method)(*plain, **options)
-        Counted.tally.add(name, plain, result, time.perf_counter() - began)
+        Counted.tally.add(name, plain, result, time.thread_time() - began)
         return result.view(Counted) if isinstance(result, np.ndarray) else result
 
     def __array_function__(self, function, types, arguments, options):
         plain = tuple(map(_plain, arguments))
         options = {name: _plain(value) for name, value in options.items()}
-        began = time.perf_counter()
+        began = time.thread_time()
         result = function(*plain, **options)
         arrays = tuple(array for array in plain if isinstance(array, np.ndarray))
-        Counted.tally.add(function.__name__, arrays, result, time.perf_counter() - began)
+        Counted.tally.add(function.__name__, arrays, result, time.thread_time() - began)
         return result.view(Counted) if isinstance(result, np.ndarray) else result
 
 
 def _plain(value):
     return value.view(np.ndarray) if isinstance(value, Counted) else value
+
+
+def model_and_start(problem: Problem) -> tuple[Mixture, tuple]:
+    """What a fit of the problem climbs on, with one thread, and its first parameters."""
+    rng = np.random.RandomState(0)
+    estimator = GaussianMixture(
+        problem.cell.k,
+        covariance_type=problem.cell.structure,
+        weights_init=problem.weights,
+        means_init=problem.means,
+        precisions_init=problem.precisions,
+    )
+    settings = estimator._settings(problem.X, None, rng)
+    model = make_model(problem.X, None, settings, map)
+    return model, Starts(model, settings, rng)._override(None)
 
 
 def counted(model: Mixture) -> Mixture:

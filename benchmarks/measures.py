@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -15,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from counting import counted, model_and_start, tally_of
 from limits import n_cores
 from peers import EmixPeer, Fitted, Peer, SklearnPeer
 from problems import Cell, Problem, make, mean_log_likelihood
@@ -65,6 +67,31 @@ def passes(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
 def scaling(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
     """Seconds per pass, as `passes`, of a cell that differs from others in one size."""
     return passes(cell, peers, n_rounds)
+
+
+def where(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
+    """What a pass of emix spends its processor time on, on one thread; the fastest round."""
+    problem = make(cell)
+    model, params = model_and_start(problem)
+    told = counted(model_and_start(problem)[0])
+    with threadpool_limits(1):
+        plain = [_processor_time(lambda: model.e_step(params)) for _ in range(n_rounds + 1)]
+        told.e_step(params)
+        tallies = [tally_of(lambda: told.e_step(params)) for _ in range(n_rounds)]
+    tally = min(tallies, key=lambda tally: sum(tally.seconds.values()))
+    return {
+        "cell": cell.name,
+        "kernel": type(model.kernel(params)).__name__,
+        "seconds": min(plain[1:]),
+        "by_operation": dict(tally.seconds),
+        "gflops_of_products": 1e-9 * tally.flops / tally.seconds["matmul"],
+    }
+
+
+def _processor_time(task: Callable[[], object]) -> float:
+    began = time.thread_time()
+    task()
+    return time.thread_time() - began
 
 
 def maximum(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:

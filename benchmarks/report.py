@@ -116,6 +116,34 @@ def _rates_row(row: dict, subject: str, limits: dict) -> list[str]:
     return [row["cell"], *cells, f"{least / seconds:.0%}"]
 
 
+# Operations on blocks by what they are for.
+PURPOSES = {
+    "products": ("matmul",),
+    "exp, log": ("exp", "log", "reciprocal", "multiply.reduce"),
+    "multiply": ("multiply", "einsum"),
+    "subtract": ("subtract",),
+    "sums": ("add", "add.reduce"),
+}
+
+
+def where(rows: Rows, peers: Sequence[str], limits: dict | None) -> str:
+    """Shares of the processor time that is spent inside NumPy."""
+    header = ["cell", "kernel", "ms, one thread", *PURPOSES, "others", "GFLOP/s of products"]
+    return table(header, map(_where_row, rows))
+
+
+def _where_row(row: dict) -> list[str]:
+    seconds, total = row["by_operation"], sum(row["by_operation"].values())
+    shares = [sum(seconds.get(name, 0.0) for name in names) / total for names in PURPOSES.values()]
+    return [
+        row["cell"],
+        row["kernel"],
+        number(1e3 * row["seconds"]),
+        *(f"{share:.0%}" for share in (*shares, max(0.0, 1.0 - sum(shares)))),
+        number(row["gflops_of_products"]),
+    ]
+
+
 def maximum(rows: Rows, peers: Sequence[str], limits: dict | None) -> str:
     """Seconds to the maximum, and the geometric mean and minimum of the ratios."""
     subject, others = peers[0], peers[1:]

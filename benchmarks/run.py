@@ -43,6 +43,9 @@ MEASUREMENTS = {
         measures.scaling,
         report.scaling,
     ),
+    "where": Measurement(
+        "Where the time of a pass goes", problems.PASS_CELLS, measures.where, report.where
+    ),
     "maximum": Measurement(
         "Seconds to within 1e-6 of the maximum",
         problems.MAXIMUM_CELLS,
