@@ -17,10 +17,11 @@ def test_the_page_holds_the_tables_of_the_results():
     from publish import PAGE, filled
 
     page = PAGE.read_text(encoding="utf-8")
-    assert RESULTS
-    assert filled(page, [json.loads(path.read_text()) for path in RESULTS]) == page
+    runs = [json.loads(path.read_text()) for path in RESULTS]
+    assert runs
+    assert filled(page, runs) == page
     first = page.index("| full-")
-    assert filled(page[:first] + page[first + 6 :], [json.loads(RESULTS[0].read_text())]) == page
+    assert filled(page[:first] + page[first + 6 :], runs) == page
 
 
 def test_cells_have_names_of_their_own():
