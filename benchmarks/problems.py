@@ -102,13 +102,13 @@ MAXIMUM_CELLS = (
     Cell("full", 50_000, 2, 2, 0.6, seed=1),
 )
 
-# One size at a time, from n = 50000, d = 5, K = 5.
+# One size at a time, from n = 20000, d = 5, K = 5.
 SCALING_CELLS = {
     "n": tuple(
-        Cell("full", n, 5, 5, quick=n <= 50_000) for n in (500, 5000, 50_000, 500_000, 5_000_000)
+        Cell("full", n, 5, 5, quick=n <= 20_000) for n in (200, 2000, 20_000, 200_000, 2_000_000)
     ),
-    "d": tuple(Cell("full", 50_000, d, 5, quick=d <= 20) for d in (1, 2, 5, 10, 20, 50, 100)),
-    "k": tuple(Cell("full", 50_000, 5, k, quick=k <= 20) for k in (2, 5, 10, 20, 50, 100)),
+    "d": tuple(Cell("full", 20_000, d, 5, quick=d <= 20) for d in (1, 2, 5, 10, 20, 50, 100)),
+    "k": tuple(Cell("full", 20_000, 5, k, quick=k <= 20) for k in (2, 5, 10, 20, 50, 100)),
 }
 
 FIT_CELLS = (
