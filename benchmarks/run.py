@@ -74,19 +74,20 @@ def main() -> None:
     sections = [] if rates is None else [_section("Limits of this machine", report.limits(rates))]
     print(*sections, sep="\n", flush=True)
     try:
+        about = _about(peers, args)
         for name, (title, cells, measure, show) in MEASUREMENTS.items():
             cells = _chosen(cells, args.cells) if name in args.what else []
-            rows = [_measured(name, measure, cell, peers, args.rounds) for cell in cells]
-            if rows:
-                results[name] = rows
+            for cell in cells:
+                row = _measured(name, measure, cell, peers, args.rounds)
+                results.setdefault(name, []).append(row)
+                if args.json:  # after every row: a run that is stopped keeps what it has
+                    args.json.write_text(json.dumps({**about, "results": results}, indent=1) + "\n")
+            if rows := results.get(name):
                 sections.append(_section(title, show(rows, [peer.name for peer in peers], rates)))
                 print(sections[-1], flush=True)
-        about = _about(peers, args)
     finally:
         for peer in peers:
             peer.close()
-    if args.json:
-        args.json.write_text(json.dumps({**about, "results": results}, indent=1) + "\n")
     if args.markdown:
         args.markdown.write_text("\n".join([machine_line(about), "", *sections]))
 
