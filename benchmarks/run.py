@@ -75,13 +75,13 @@ def main() -> None:
     print(*sections, sep="\n", flush=True)
     try:
         about = _about(peers, args)
+        _save(args.json, about, results)
         for name, (title, cells, measure, show) in MEASUREMENTS.items():
             cells = _chosen(cells, args.cells) if name in args.what else []
             for cell in cells:
                 row = _measured(name, measure, cell, peers, args.rounds)
                 results.setdefault(name, []).append(row)
-                if args.json:  # after every row: a run that is stopped keeps what it has
-                    args.json.write_text(json.dumps({**about, "results": results}, indent=1) + "\n")
+                _save(args.json, about, results)
             if rows := results.get(name):
                 sections.append(_section(title, show(rows, [peer.name for peer in peers], rates)))
                 print(sections[-1], flush=True)
@@ -90,6 +90,12 @@ def main() -> None:
             peer.close()
     if args.markdown:
         args.markdown.write_text("\n".join([machine_line(about), "", *sections]))
+
+
+def _save(path: Path | None, about: dict, results: dict) -> None:
+    """Called after every row: a run that is stopped keeps what it has."""
+    if path is not None:
+        path.write_text(json.dumps({**about, "results": results}, indent=1) + "\n")
 
 
 def _arguments() -> argparse.Namespace:
