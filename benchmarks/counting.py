@@ -66,6 +66,8 @@ class Counted(np.ndarray):
 
 
 def _plain(value):
+    if isinstance(value, list | tuple):
+        return type(value)(map(_plain, value))
     return value.view(np.ndarray) if isinstance(value, Counted) else value
 
 
