@@ -118,8 +118,8 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         labels : ndarray of shape (n_samples,)
             Component indices, those that ``fit(X).predict(X)`` gives.
         """
-        rows = self._fit(X, sample_weight)
-        return self._scorer().labels(rows)
+        X = self._fit(X, sample_weight)
+        return self._scorer().labels(X)
 
     @with_callbacks
     def _fit(self, X, sample_weight):

@@ -124,7 +124,11 @@ def _as_float(name: str, value: Any, dtype: type) -> np.ndarray:
 
 
 def _initial(
-    parameter: str, short: str, value: Any, shape: tuple[int, ...], axes: str
+    parameter: str,
+    short: str,
+    value: Any,
+    shape: tuple[int, ...],
+    axes: str = "that of covariances_",
 ) -> np.ndarray:
     array = _as_float(parameter, value, np.float64)
     if array.shape != shape:
@@ -163,9 +167,7 @@ def check_precisions_init(
 ) -> np.ndarray:
     """Precisions in the structure's shape: symmetric positive definite, or positive."""
     shape = structure.shape(n_components, n_features)
-    precisions = _initial(
-        "precisions_init", f"{name} precision", value, shape, "that of covariances_"
-    )
+    precisions = _initial("precisions_init", f"{name} precision", value, shape)
     if not isinstance(structure.form, Dense):
         if (precisions <= 0.0).any():
             raise ValueError(f"precisions_init: '{name} precision' should be positive")
@@ -173,8 +175,7 @@ def check_precisions_init(
     symmetric = np.allclose(precisions, precisions.swapaxes(-1, -2))
     if not symmetric or (np.linalg.eigvalsh(precisions) <= 0.0).any():
         raise ValueError(
-            f"precisions_init: '{name} precision' should be symmetric, positive-definite: inverses "
-            "of covariance matrices"
+            f"precisions_init: '{name} precision' should be symmetric, positive-definite"
         )
     return precisions
 

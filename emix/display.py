@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import STRUCTURES
+from ._base import STRUCTURES, BaseNormalMixture
 from ._em.covariance import FULL
 from ._scoring import Scorer
 
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
 __all__ = ["ConvergenceDisplay", "MixtureDisplay"]
 
 _GRID = 200
+
+
+def _check_fitted(estimator: Any, *attributes: str) -> None:
+    """It is fitted, and of the kind that can be drawn."""
+    check_is_fitted(estimator)
+    missing = [name for name in attributes if not hasattr(estimator, name)]
+    if missing and not isinstance(estimator, BaseNormalMixture):
+        raise TypeError(
+            f"this display draws fitted mixtures of emix; {type(estimator).__name__} has no "
+            f"{missing[0]}"
+        )
 
 
 def _axes(ax):
@@ -34,17 +45,6 @@ def _axes(ax):
             "`plot`"
         ) from error
     return plt.subplots(layout="constrained")[1]
-
-
-def _check_fitted(estimator: Any, *attributes: str) -> None:
-    """It is fitted, and of the kind that can be drawn."""
-    check_is_fitted(estimator)
-    missing = [name for name in attributes if not hasattr(estimator, name)]
-    if missing:
-        raise TypeError(
-            f"this display draws fitted mixtures of emix; {type(estimator).__name__} has no "
-            f"{missing[0]}"
-        )
 
 
 def _covariance_matrices(estimator) -> np.ndarray:

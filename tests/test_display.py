@@ -21,6 +21,16 @@ def axes():
     return Figure().subplots()
 
 
+@pytest.mark.parametrize("display", [MixtureDisplay, ConvergenceDisplay])
+def test_other_estimators_are_refused(display):
+    from sklearn.cluster import KMeans
+
+    X = np.arange(20.0).reshape(10, 2)
+    data = (X,) if display is MixtureDisplay else ()
+    with pytest.raises(TypeError, match="KMeans has no"):
+        display.from_estimator(KMeans(2, n_init=1).fit(X), *data)
+
+
 @pytest.mark.parametrize("covariance_type", TYPES)
 def test_ellipses_lie_at_the_mahalanobis_distance(covariance_type):
     mixture = GaussianMixture(2, covariance_type=covariance_type, random_state=0).fit(X)
@@ -89,13 +99,3 @@ def test_distance_to_the_best_falls():
     distance = display.ax_.lines[0].get_ydata()
     assert (np.diff(distance) <= 0.0).all()
     assert display.ax_.get_yscale() == "log"
-
-
-@pytest.mark.parametrize("display", [MixtureDisplay, ConvergenceDisplay])
-def test_other_estimators_are_refused(display):
-    from sklearn.cluster import KMeans
-
-    X = np.arange(20.0).reshape(10, 2)
-    data = (X,) if display is MixtureDisplay else ()
-    with pytest.raises(TypeError, match="KMeans has no"):
-        display.from_estimator(KMeans(2, n_init=1).fit(X), *data)
