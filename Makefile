@@ -1,8 +1,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+OLDEST_PYTHON ?= $(PYTHON)
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test oldest coverage lint types format docs dist bench counts guard clean
 
 demo: $(VENV)/.demo  ## fit Old Faithful with emix and scikit-learn, and draw it
 	$(BIN)/python -m emix
@@ -10,16 +11,42 @@ demo: $(VENV)/.demo  ## fit Old Faithful with emix and scikit-learn, and draw it
 test: $(VENV)/.test  ## run all tests, docstrings and documents included
 	$(BIN)/python -m pytest
 
+oldest: .oldest/.test  ## run all tests with the oldest supported dependencies
+	.oldest/bin/python -m pytest
+
+coverage: $(VENV)/.dev  ## fail if the tests of the package (not those of scikit-learn) cover too little
+	$(BIN)/python -m pytest --cov --cov-report=term tests \
+		--ignore=tests/test_checks.py --ignore=tests/test_sklearn_suite.py
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(VENV)/.docs  ## build the site; warnings are errors
+	$(BIN)/python -m sphinx -E -W --keep-going -b html docs docs/_build/html
+
+dist: $(VENV)/.dev  ## build wheel and sdist, install each in an environment of its own, try it
+	rm -rf dist
+	$(BIN)/python -m build --quiet
+	sh .ci/try_distribution.sh $(PYTHON) dist/*.whl
+	sh .ci/try_distribution.sh $(PYTHON) dist/*.tar.gz
+
 bench: $(VENV)/.test  ## time emix against its peers
 	$(BIN)/python benchmarks/run.py
+
+counts: $(VENV)/.test  ## store the counts that the tests compare with
+	PYTHONPATH=benchmarks $(BIN)/python tests/test_counts.py
+
+guard: $(VENV)/.test  ## time the working tree against a commit: make guard BASE=commit
+	$(BIN)/python benchmarks/guard.py $(BASE)
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -36,5 +63,14 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	touch $@
 
+$(VENV)/.docs: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	touch $@
+
+.oldest/.test: pyproject.toml .ci/oldest.txt
+	$(OLDEST_PYTHON) -m venv .oldest
+	.oldest/bin/python -m pip install --quiet --constraint .ci/oldest.txt --editable ".[test]"
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) .oldest build dist docs/_build docs/auto_gallery docs/reference *.egg-info

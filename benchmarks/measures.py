@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -15,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from counting import counted, model_and_start, tally_of
 from emix import TwoNormalMixture
 from limits import n_cores
 from peers import VARIATIONAL, EmixPeer, Fitted, Peer, SklearnPeer
@@ -54,15 +56,21 @@ def passes(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
     peers = [peer for peer in peers if cell.structure in peer.structures]
     fitted = {peer.name: peer.fit(problem, COMPARED_PASSES) for peer in peers}
     reference = fitted.get(SklearnPeer.name, fitted[peers[-1].name])
-    rounds = interleave({peer.name: _pass_timer(peer, problem) for peer in peers}, n_rounds)
+    rounds = interleave({peer.name: pass_timer(peer, problem) for peer in peers}, n_rounds)
     return {
         "cell": cell.name,
+        "size": {"n": cell.n, "d": cell.d, "k": cell.k},
         "flops": cell.flops(),
         "exponentials": cell.exponentials(),
+        "bytes": cell.bytes(),
         "seconds": {name: summary(seconds) for name, seconds in rounds.items()},
         "faster_than": ratios(rounds, peers[0].name),
         "compared_passes": {name: fit.n_passes for name, fit in fitted.items()},
-        "difference": {name: _difference(fit, reference) for name, fit in fitted.items()},
+        "difference": {
+            peer.name: _difference(fitted[peer.name], reference)
+            for peer in peers
+            if not peer.own_start
+        },
     }
 
 
@@ -70,6 +78,36 @@ def variational(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
     """The same of the Bayesian mixtures."""
     peers = [VARIATIONAL[peer.name]() for peer in peers if peer.name in VARIATIONAL]
     return passes(cell, peers, n_rounds)
+
+
+def scaling(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
+    """Seconds per pass, as `passes`, of a cell that differs from others in one size."""
+    return passes(cell, peers, n_rounds)
+
+
+def where(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
+    """What a pass of emix spends its processor time on, on one thread; the fastest round."""
+    problem = make(cell)
+    model, params = model_and_start(problem)
+    told = counted(model_and_start(problem)[0])
+    with threadpool_limits(1):
+        plain = [_processor_time(lambda: model.e_step(params)) for _ in range(n_rounds + 1)]
+        told.e_step(params)
+        tallies = [tally_of(lambda: told.e_step(params)) for _ in range(n_rounds)]
+    tally = min(tallies, key=lambda tally: sum(tally.seconds.values()))
+    return {
+        "cell": cell.name,
+        "kernel": type(model.kernel(params)).__name__,
+        "seconds": min(plain[1:]),
+        "by_operation": dict(tally.seconds),
+        "gflops_of_products": 1e-9 * tally.flops / tally.seconds["matmul"],
+    }
+
+
+def _processor_time(task: Callable[[], object]) -> float:
+    began = time.thread_time()
+    task()
+    return time.thread_time() - began
 
 
 def maximum(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
@@ -184,8 +222,8 @@ def threads(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
         if not peer.in_process:
             continue
         limited = {
-            "one": _pass_timer(peer, problem, n_threads=1),
-            "all": _pass_timer(peer, problem),
+            "one": pass_timer(peer, problem, n_threads=1),
+            "all": pass_timer(peer, problem),
         }
         rounds = interleave(limited, n_rounds)
         seconds[peer.name] = {name: summary(values) for name, values in rounds.items()}
@@ -193,7 +231,7 @@ def threads(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
     return {"cell": cell.name, "n_cores": n_cores(), "seconds": seconds, "speedup": speedup}
 
 
-def _pass_timer(peer: Peer, problem: Problem, n_threads: int | None = None) -> Callable[[], float]:
+def pass_timer(peer: Peer, problem: Problem, n_threads: int | None = None) -> Callable[[], float]:
     """A task that returns seconds per pass, with the thread pools limited or as they are."""
 
     def limit():
@@ -234,6 +272,8 @@ def _fits_to_maximum(
     """The fit to be timed of each peer that gets within CLOSE of the best."""
     fits = {}
     for peer in peers:
+        if peer.own_start:
+            continue
         if isinstance(peer, EmixPeer):
             tol = _tolerance(peer, problem, best)
             if tol is not None:

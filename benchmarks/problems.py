@@ -46,6 +46,10 @@ class Cell:
         n_features = quadratic.get(self.structure, 0) + self.d + 1
         return 2 * 2 * self.n * n_features * self.k
 
+    def bytes(self) -> int:
+        """Bytes of X, which a pass reads once."""
+        return 8 * self.n * self.d
+
     def exponentials(self) -> int:
         """Exponentials of one pass: one for each row and component, none for `kmeans`."""
         return 0 if self.structure == "kmeans" else self.n * self.k
@@ -128,6 +132,15 @@ MAXIMUM_CELLS = (
     Cell("full", 50_000, 1, 2, 0.75, seed=2),
     Cell("full", 50_000, 2, 2, 0.6, seed=1),
 )
+
+# One size at a time, from n = 20000, d = 5, K = 5.
+SCALING_CELLS = {
+    "n": tuple(
+        Cell("full", n, 5, 5, quick=n <= 20_000) for n in (200, 2000, 20_000, 200_000, 2_000_000)
+    ),
+    "d": tuple(Cell("full", 20_000, d, 5, quick=d <= 20) for d in (1, 2, 5, 10, 20, 50, 100)),
+    "k": tuple(Cell("full", 20_000, 5, k, quick=k <= 20) for k in (2, 5, 10, 20, 50, 100)),
+}
 
 FIT_CELLS = (
     Cell("full", 1000, 2, 3, 6.0, quick=True),

@@ -8,7 +8,13 @@ from measures import OWN_STOP
 from timing import geometric_mean
 
 Rows = Sequence[dict]
-LABELS = {"sklearn": "scikit-learn", "onedal": "oneDAL"}
+LABELS = {
+    "sklearn": "scikit-learn",
+    "onedal": "oneDAL",
+    "armadillo": "Armadillo",
+    "opencv": "OpenCV",
+    "spark": "Spark",
+}
 
 
 def label(peer: str) -> str:
@@ -42,34 +48,99 @@ def spread(values: dict | None) -> str:
 
 
 def passes(rows: Rows, peers: Sequence[str], limits: dict | None) -> str:
-    """Milliseconds per pass, ratios, agreement; the subject's rates against the machine's."""
-    subject, others = peers[0], peers[1:]
-    header = [
-        "cell",
-        *(f"{label(peer)}, ms" for peer in peers),
-        *(f"{subject} x {label(peer)}" for peer in others),
-        *(f"diff {label(peer)}" for peer in peers if peer != "sklearn"),
-        "GFLOP/s",
-        "of dgemm",
-        "Gexp/s",
-        "of np.exp",
+    """Milliseconds per pass, ratios, agreement; then the subject's rates, where limits are."""
+    parts = [
+        _times(rows, peers),
+        f"How many times faster {peers[0]} is than",
+        _ratios(rows, peers[1:]),
+        "Largest difference of a parameter from scikit-learn's after five passes, relative to the "
+        "largest entry of its array:",
+        _differences(rows, peers),
     ]
-    return table(header, (_passes_row(row, subject, others, peers, limits) for row in rows))
+    if limits:
+        parts += [f"What {peers[0]} achieves, beside the machine:", rates(rows, peers[0], limits)]
+    return "\n\n".join(parts)
 
 
-def _passes_row(row: dict, subject: str, others, peers, limits: dict | None) -> list[str]:
-    seconds = {name: values["median"] for name, values in row["seconds"].items()}
-    gflops = 1e-9 * row["flops"] / seconds[subject] if subject in seconds else None
-    gexp = 1e-9 * row["exponentials"] / seconds[subject] if subject in seconds else None
+def scaling(rows: Rows, peers: Sequence[str], limits: dict | None) -> str:
+    """Milliseconds per pass."""
+    return _times(rows, peers)
+
+
+def _times(rows: Rows, peers: Sequence[str]) -> str:
+    header = ["cell", *(f"{label(peer)}, ms" for peer in peers)]
+    body = (
+        [row["cell"], *(number(_scaled(_median(row["seconds"].get(p)), 1e3)) for p in peers)]
+        for row in rows
+    )
+    return table(header, body)
+
+
+def _ratios(rows: Rows, others: Sequence[str]) -> str:
+    body = (
+        [row["cell"], *(spread(row["faster_than"].get(peer)) for peer in others)] for row in rows
+    )
+    return table(["cell", *map(label, others)], body)
+
+
+def _differences(rows: Rows, peers: Sequence[str]) -> str:
+    shown = [peer for peer in peers if peer != "sklearn"]
+    shown = [peer for peer in shown if any(peer in row["difference"] for row in rows)]
+    body = (
+        [row["cell"], *(_difference(row["difference"].get(peer)) for peer in shown)] for row in rows
+    )
+    return table(["cell", *map(label, shown)], body)
+
+
+def rates(rows: Rows, subject: str, limits: dict) -> str:
+    """What a pass of the subject achieves, beside what the machine does in the same run."""
+    header = ["cell", "GFLOP/s", "of dgemm", "Gexp/s", "of np.exp", "GB/s", "of copy", "of limit"]
+    timed = (row for row in rows if subject in row["seconds"])
+    return table(header, (_rates_row(row, subject, limits) for row in timed))
+
+
+def _rates_row(row: dict, subject: str, limits: dict) -> list[str]:
+    seconds = row["seconds"][subject]["median"]
+    done = (1e-9 * row["flops"], 1e-9 * row["exponentials"], 1e-9 * row["bytes"])
+    able = (
+        limits["dgemm_gflops"],
+        limits["n_cores"] / limits["exp_ns"],
+        limits["copy_gbytes"],
+    )
+    needed = [work / rate for work, rate in zip(done, able, strict=True)]
+    cells = []
+    for work, time in zip(done, needed, strict=True):
+        cells += [number(work / seconds), f"{time / seconds:.0%}"]
+    # cores multiply or exponentiate, and the memory delivers meanwhile
+    least = max(needed[0] + needed[1], needed[2])
+    return [row["cell"], *cells, f"{least / seconds:.0%}"]
+
+
+# Operations on blocks by what they are for.
+PURPOSES = {
+    "products": ("matmul",),
+    "exp, log": ("exp", "log", "reciprocal", "multiply.reduce"),
+    "multiply": ("multiply", "einsum"),
+    "subtract": ("subtract",),
+    "sums": ("add", "add.reduce"),
+}
+
+
+def where(rows: Rows, peers: Sequence[str], limits: dict | None) -> str:
+    """Shares of the processor time that is spent inside NumPy."""
+    header = ["cell", "kernel", "ms, one thread", *PURPOSES, "others", "GFLOP/s of products"]
+    return table(header, map(_where_row, rows))
+
+
+def _where_row(row: dict) -> list[str]:
+    seconds, total = row["by_operation"], sum(row["by_operation"].values())
+    shares = [sum(seconds.get(name, 0.0) for name in names) / total for names in PURPOSES.values()]
     return [
         row["cell"],
-        *(number(_scaled(seconds.get(peer), 1e3)) for peer in peers),
-        *(spread(row["faster_than"].get(peer)) for peer in others),
-        *(_difference(row["difference"].get(peer)) for peer in peers if peer != "sklearn"),
-        number(gflops),
-        _share(gflops, limits and limits["dgemm_gflops"]),
-        number(gexp),
-        _share(gexp, limits and limits["n_cores"] / limits["exp_ns"]),
+        row["kernel"],
+        number(1e3 * row["seconds"]),
+        *(f"{share:.0%}" for share in (*shares, max(0.0, 1.0 - sum(shares)))),
+        number(row["gflops_of_products"]),
     ]
 
 
@@ -215,7 +286,3 @@ def _count(value: int | None) -> str:
 
 def _difference(value: float | None) -> str:
     return "-" if value is None else f"{value:.1e}"
-
-
-def _share(value: float | None, of: float | None) -> str:
-    return "-" if value is None or not of else f"{value / of:.0%}"

@@ -20,7 +20,7 @@ import limits
 import measures
 import problems
 import report
-from peers import PEERS, Peer
+from peers import DEFAULT, PEERS, Peer
 from problems import Cell
 
 
@@ -42,6 +42,15 @@ MEASUREMENTS = {
         problems.VARIATIONAL_CELLS,
         measures.variational,
         report.passes,
+    ),
+    "scaling": Measurement(
+        "How a pass grows",
+        tuple(dict.fromkeys(sum(problems.SCALING_CELLS.values(), ()))),
+        measures.scaling,
+        report.scaling,
+    ),
+    "where": Measurement(
+        "Where the time of a pass goes", problems.PASS_CELLS, measures.where, report.where
     ),
     "maximum": Measurement(
         "Seconds to within 1e-6 of the maximum",
@@ -77,21 +86,28 @@ def main() -> None:
     sections = [] if rates is None else [_section("Limits of this machine", report.limits(rates))]
     print(*sections, sep="\n", flush=True)
     try:
+        about = _about(peers, args)
+        _save(args.json, about, results)
         for name, (title, cells, measure, show) in MEASUREMENTS.items():
             cells = _chosen(cells, args.cells) if name in args.what else []
-            rows = [_measured(name, measure, cell, peers, args.rounds) for cell in cells]
-            if rows:
-                results[name] = rows
+            for cell in cells:
+                row = _measured(name, measure, cell, peers, args.rounds)
+                results.setdefault(name, []).append(row)
+                _save(args.json, about, results)
+            if rows := results.get(name):
                 sections.append(_section(title, show(rows, [peer.name for peer in peers], rates)))
                 print(sections[-1], flush=True)
-        about = _about(peers, args)
     finally:
         for peer in peers:
             peer.close()
-    if args.json:
-        args.json.write_text(json.dumps({**about, "results": results}, indent=1) + "\n")
     if args.markdown:
-        args.markdown.write_text("\n".join([_machine_line(about), "", *sections]))
+        args.markdown.write_text("\n".join([machine_line(about), "", *sections]))
+
+
+def _save(path: Path | None, about: dict, results: dict) -> None:
+    """Called after every row: a run that is stopped keeps what it has."""
+    if path is not None:
+        path.write_text(json.dumps({**about, "results": results}, indent=1) + "\n")
 
 
 def _arguments() -> argparse.Namespace:
@@ -108,10 +124,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there")
     parser.add_argument(
         "--peers",
-        type=_names(PEERS),
-        default=list(PEERS),
+        type=_peer_names,
+        default=list(DEFAULT),
         metavar="A,B,...",
-        help=f"ratios are those of the first one (default: {','.join(PEERS)})",
+        help=f"all, or some of {','.join(PEERS)}; ratios are those of the first one "
+        f"(default: {','.join(DEFAULT)})",
     )
     parser.add_argument(
         "--what",
@@ -141,6 +158,10 @@ def _names(known) -> Callable[[str], list[str]]:
         return chosen
 
     return names
+
+
+def _peer_names(text: str) -> list[str]:
+    return list(PEERS) if text == "all" else _names(PEERS)(text)
 
 
 def _available(names: Sequence[str]) -> list[Peer]:
@@ -198,6 +219,7 @@ def _about(peers: Sequence[Peer], args: argparse.Namespace) -> dict:
             "scikit-learn": sklearn.__version__,
             **{peer.name: peer.version() for peer in peers},
         },
+        "peers": [peer.name for peer in peers],
         "cells": args.cells,
         "rounds": args.rounds,
     }
@@ -213,9 +235,11 @@ def _cpu() -> str:
     return next(names, platform.processor())
 
 
-def _machine_line(about: dict) -> str:
+def machine_line(about: dict) -> str:
+    """Date, machine and versions, in a line."""
     machine = about["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    labelled = {report.label(name): version for name, version in about["versions"].items()}
+    versions = ", ".join(f"{name} {version}" for name, version in labelled.items())
     return f"{about['date'][:10]}, {machine['n_cores']} cores of {machine['cpu']}; {versions}."
 
 

@@ -111,7 +111,9 @@ def _draw(mixture, X, names, path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        print("No picture: matplotlib is missing; install it with `pip install emix[plot]`.")
+        print(
+            "No picture: it needs matplotlib, the extra `plot` of emix (`pip install matplotlib`)."
+        )
         return
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2)

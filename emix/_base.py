@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ._em.covariance import (
     DIAG,
@@ -19,7 +19,13 @@ from ._em.covariance import (
     Structure,
 )
 from ._scoring import Scorer
-from ._validation import check_integer, check_option, check_sample_weight
+from ._validation import (
+    check_integer,
+    check_option,
+    check_rows,
+    check_sample_weight,
+    check_seed,
+)
 
 STRUCTURES: dict[str, Structure] = {
     "full": FULL,
@@ -40,6 +46,16 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
     also be put together by setting them.
     """
 
+    weights_: np.ndarray
+    means_: np.ndarray
+    covariances_: np.ndarray
+    precisions_: np.ndarray
+    precisions_cholesky_: np.ndarray
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    covariance_type: str
+    random_state: int | np.random.RandomState | None
+
     def _structure(self) -> Structure:
         return STRUCTURES[check_option("covariance_type", self.covariance_type, STRUCTURES)]
 
@@ -55,14 +71,14 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         """What evaluates p(z | x)."""
         return self._scorer()
 
-    def _validated(self, X, *, reset=False, **requirements) -> np.ndarray:
-        return validate_data(self, X, reset=reset, dtype=FLOATS, **requirements)
+    def _validated(self, X: ArrayLike, *, reset: bool = False, **requirements) -> np.ndarray:
+        return check_rows(self, X, reset=reset, dtype=FLOATS, **requirements)
 
     def _parameters(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Weights (K,), means (K, d) and factors of the precisions in the structure's shape."""
         return self.weights_, self.means_, self.precisions_cholesky_
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Log-density of every row under the mixture.
 
         Parameters
@@ -78,7 +94,9 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         scorer, X = self._density(), self._validated(X)
         return scorer.log_prob(X).astype(X.dtype, copy=False)
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Mean log-density of the rows, the figure that model selection maximises.
 
         Parameters
@@ -101,7 +119,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         weight = check_sample_weight(sample_weight, X.shape[0])
         return float(np.average(scorer.log_prob(X), weights=weight))
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Most probable component of every row.
 
         Parameters
@@ -116,7 +134,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         """
         return self._allocation().labels(self._validated(X))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Responsibilities: the probability of every component given the row.
 
         Parameters
@@ -131,7 +149,9 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         """
         return self._allocation().responsibilities(self._validated(X))
 
-    def sample(self, n_samples=1, random_state=None):
+    def sample(
+        self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Draw from the fitted mixture.
 
         Parameters
@@ -157,7 +177,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
             raise ValueError(
                 f"Invalid value for 'n_samples': {n_samples}. Ask for at least one sample."
             ) from None
-        rng = check_random_state(self.random_state if random_state is None else random_state)
+        rng = check_seed(self.random_state if random_state is None else random_state)
         structure = self._structure()
         weights, means, factors = (
             np.asarray(value, dtype=np.float64) for value in self._parameters()
@@ -182,7 +202,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
     def _n_parameters(self) -> int:
         return sum(self._parameter_counts().values())
 
-    def aic(self, X):
+    def aic(self, X: ArrayLike) -> float:
         """Akaike information criterion, -2 log L + 2 p; the lower the better.
 
         Parameters
@@ -197,7 +217,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         log_prob = self._scorer().log_prob(self._validated(X))
         return float(-2.0 * log_prob.sum() + 2.0 * self._n_parameters())
 
-    def bic(self, X):
+    def bic(self, X: ArrayLike) -> float:
         """Bayesian information criterion, -2 log L + p log n; the lower the better.
 
         Parameters
@@ -212,7 +232,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         log_prob = self._scorer().log_prob(self._validated(X))
         return float(-2.0 * log_prob.sum() + self._n_parameters() * math.log(log_prob.size))
 
-    def icl(self, X):
+    def icl(self, X: ArrayLike) -> float:
         """Integrated completed likelihood, -2 log L_c + p log n; the lower the better.
 
         L_c is the likelihood of the rows together with their most probable components, so

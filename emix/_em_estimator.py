@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 import warnings
 from collections.abc import Callable
 from functools import partial
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 
 from ._base import BaseNormalMixture
 from ._callbacks import CallbackSupportMixin, FitTasks, with_callbacks
@@ -40,6 +42,7 @@ from ._validation import (
     check_precisions_init,
     check_real,
     check_sample_weight,
+    check_seed,
     check_verbose,
     check_weights_init,
 )
@@ -51,7 +54,16 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
     Their constructors have the parameters that ``_settings`` reads.
     """
 
-    def fit(self, X, y=None, sample_weight=None):
+    converged_: bool
+    n_iter_: int
+    stop_reason_: str
+    lower_bound_: float
+    lower_bounds_: list[float]
+    remaining_gain_: float
+    history_: np.ndarray
+    n_collapsed_: int
+
+    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the mixture to the rows of X.
 
         Parameters
@@ -86,7 +98,9 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         self._fit(X, sample_weight)
         return self
 
-    def fit_predict(self, X, y=None, sample_weight=None):
+    def fit_predict(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> np.ndarray:
         """Fit the mixture and return the most probable component of every row.
 
         Parameters
@@ -114,7 +128,7 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         checked = copy.copy(self)  # takes what validation writes until the fit has succeeded
         X = checked._validated(X, reset=True, ensure_min_samples=2)
         weight = check_sample_weight(sample_weight, X.shape[0])
-        rng = check_random_state(self.random_state)
+        rng = check_seed(self.random_state)
         settings = self._regularised(self._settings(X, weight, rng), X, **metadata)
         metadata = {"sample_weight": sample_weight, **metadata}
         tasks = FitTasks(self, X, metadata, settings.n_init, settings.max_iter)
@@ -157,7 +171,8 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         if n_samples < n_components:
             raise ValueError(
                 "Expected n_samples >= n_components "
-                f"but got n_components = {n_components}, n_samples = {n_samples}"
+                f"but got n_components = {n_components}, n_samples = {n_samples}; decrease "
+                "n_components"
             )
         structure = self._structure()
         check_verbose(self.verbose)
@@ -260,9 +275,13 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
                 stacklevel=4,
             )
         if not result.converged and settings.max_iter > 0 and "callback" not in result.status:
+            left = f"an estimated {result.remaining:.2g}"
+            left = left if math.isfinite(result.remaining) else "an amount not known yet"
             warnings.warn(
                 "Best performing initialization did not converge. Try different init "
-                "parameters, or increase max_iter, tol, or check for degenerate data.",
+                "parameters, or increase max_iter, tol, or check for degenerate data. After "
+                f"{result.n_iter} iterations {left} of mean log-likelihood is left to gain; "
+                f"tol={settings.tol:g}.",
                 ConvergenceWarning,
                 stacklevel=4,
             )
@@ -298,7 +317,19 @@ def fit_attributes(structure: Structure, fit: Fit, dtype) -> dict:
         "precisions_": structure.form.precision(fit.factors),
         "precisions_cholesky_": fit.factors,
     }
-    return {name: np.array(value, dtype=dtype) for name, value in arrays.items()}
+    return {name: _as_dtype(value, dtype) for name, value in arrays.items()}
+
+
+def _as_dtype(value: np.ndarray, dtype) -> np.ndarray:
+    """A copy in the dtype of the data."""
+    with np.errstate(over="ignore", under="ignore"):
+        array = np.array(value, dtype=dtype)
+    if not np.isfinite(array).all():
+        raise ValueError(
+            "The variances or precisions of X are outside the range of float32 numbers; convert "
+            "X to float64, or scale it, for instance with sklearn.preprocessing.StandardScaler"
+        )
+    return array
 
 
 class _Watch(Observer):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from ._em.incremental import Incremental
 from ._em.partial import Conditional, Gradient
@@ -20,8 +24,8 @@ from ._validation import (
     check_step,
     check_temperature,
 )
-from .constraints import check_constraints
-from .priors import check_prior
+from .constraints import Allowed, Expectation, Proportions, check_constraints
+from .priors import ConjugatePrior, check_prior
 
 M_STEPS = {"exact": None, "conditional": Conditional, "gradient": Gradient}
 
@@ -261,33 +265,33 @@ callable, default='kmeans'
 
     def __init__(
         self,
-        n_components=1,
+        n_components: int = 1,
         *,
-        covariance_type="full",
-        tol=1e-7,
-        reg_covar=0.0,
-        max_iter=1000,
-        n_init=1,
-        init_params="kmeans",
-        weights_init=None,
-        means_init=None,
-        precisions_init=None,
-        random_state=None,
-        warm_start=False,
-        verbose=0,
-        verbose_interval=10,
-        acceleration=True,
-        frozen=(),
-        temperature=1.0,
-        prior=None,
-        constraints=(),
-        algorithm="batch",
-        batch_size=None,
-        m_step="exact",
-        step_exponent=0.7,
-        step_offset=1.0,
-        step_averaging=False,
-    ):
+        covariance_type: str = "full",
+        tol: float = 1e-7,
+        reg_covar: float = 0.0,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: str | ArrayLike | Callable = "kmeans",
+        weights_init: ArrayLike | None = None,
+        means_init: ArrayLike | None = None,
+        precisions_init: ArrayLike | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        acceleration: bool = True,
+        frozen: tuple[str, ...] = (),
+        temperature: float | Sequence[float] = 1.0,
+        prior: str | ConjugatePrior | None = None,
+        constraints: Sequence[Allowed | Proportions | Expectation] = (),
+        algorithm: str = "batch",
+        batch_size: int | None = None,
+        m_step: str = "exact",
+        step_exponent: float = 0.7,
+        step_offset: float = 1.0,
+        step_averaging: bool = False,
+    ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
         self.tol = tol

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Set
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
 
 from ._em.covariance import Dense, Structure
 
@@ -25,9 +27,10 @@ def check_real(name: str, value: Any) -> float:
     """A finite number that is not negative."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
-    if not 0.0 <= value < math.inf:
+    number = float(value)
+    if not 0.0 <= number < math.inf:
         raise ValueError(f"{name} must be finite and not negative, got {value}")
-    return float(value)
+    return number
 
 
 def check_probability(name: str, value: Any) -> float:
@@ -62,13 +65,38 @@ def check_option(name: str, value: Any, options: Iterable[str]) -> str:
     return value
 
 
+def check_rows(estimator: Any, X: Any, **options: Any) -> np.ndarray:
+    """``validate_data``, where text among the numbers is X's own error."""
+    try:
+        return validate_data(estimator, X, **options)
+    except ValueError as error:
+        if "could not convert string" not in str(error):
+            raise
+        raise ValueError(
+            f"X must hold numbers only: {error}. Leave columns of text out, or encode them, for "
+            "instance with sklearn.preprocessing.OneHotEncoder"
+        ) from None
+
+
+def check_seed(value: Any) -> np.random.RandomState:
+    try:
+        return check_random_state(value)
+    except (ValueError, TypeError):
+        raise ValueError(
+            "random_state must be None, an integer from 0 to 2**32 - 1 or a RandomState instance, "
+            f"got {value!r}"
+        ) from None
+
+
 PARAMETERS = ("weights", "means", "covariances")
 
 
 def check_frozen(value: Any) -> frozenset[str]:
     """Names of parameters that a fit leaves alone."""
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise TypeError(f"frozen must be a tuple of parameter names, got {value!r}")
+    if not isinstance(value, Sequence | Set) or isinstance(value, str):
+        raise TypeError(
+            f"frozen must be a tuple of parameter names, such as ('means',), got {value!r}"
+        )
     for name in value:
         if name not in PARAMETERS:
             listed = ", ".join(repr(name) for name in PARAMETERS)
@@ -160,12 +188,18 @@ def _as_float(name: str, value: Any, dtype: type) -> np.ndarray:
     raise ValueError(f"{name} must be an array of real numbers: Complex data not supported")
 
 
-def _initial(parameter: str, short: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+def _initial(
+    parameter: str,
+    short: str,
+    value: Any,
+    shape: tuple[int, ...],
+    axes: str = "that of covariances_",
+) -> np.ndarray:
     array = _as_float(parameter, value, np.float64)
     if array.shape != shape:
         raise ValueError(
             f"{parameter}: The parameter '{short}' should have the shape of {shape}, "
-            f"but got {array.shape}"
+            f"but got {array.shape}; its shape is {axes}"
         )
     if not np.isfinite(array).all():
         raise ValueError(f"{parameter} contains NaN or infinity")
@@ -193,7 +227,7 @@ def check_labels(value: Any, n_samples: int, n_components: int) -> np.ndarray:
 
 
 def check_weights_init(value: Any, n_components: int) -> np.ndarray:
-    weights = _initial("weights_init", "weights", value, (n_components,))
+    weights = _initial("weights_init", "weights", value, (n_components,), "(n_components,)")
     if (weights < 0.0).any() or (weights > 1.0).any():
         raise ValueError(
             "weights_init: The parameter 'weights' should be in the range [0, 1], but got "
@@ -203,13 +237,14 @@ def check_weights_init(value: Any, n_components: int) -> np.ndarray:
     if abs(weights.sum() - 1.0) > tolerance:
         raise ValueError(
             "weights_init: The parameter 'weights' should be normalized, but got "
-            f"sum(weights) = {weights.sum():.5f}"
+            f"sum(weights) = {weights.sum():.5f}; divide them by their sum"
         )
     return weights / weights.sum()
 
 
 def check_means_init(value: Any, n_components: int, n_features: int) -> np.ndarray:
-    return _initial("means_init", "means", value, (n_components, n_features))
+    shape = (n_components, n_features)
+    return _initial("means_init", "means", value, shape, "(n_components, n_features)")
 
 
 def check_precisions_init(
@@ -252,7 +287,7 @@ def check_assignment(value: Any, n_samples: int, n_components: int) -> np.ndarra
         if array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= n_components:
             raise ValueError(
                 "init_params: labels must be integers from 0 to n_components - 1 = "
-                f"{n_components - 1}"
+                f"{n_components - 1}, got {array.dtype} from {array.min()} to {array.max()}"
             )
         missing = np.setdiff1d(np.arange(n_components), array)
         if missing.size:

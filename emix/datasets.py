@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from importlib import resources
+from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
+
+__all__ = ["load_faithful"]
 
 _FAITHFUL = """Old Faithful eruptions
 
@@ -18,7 +21,7 @@ in S. Springer. The same table as ``datasets::faithful`` in R.
 """
 
 
-def load_faithful(*, return_X_y=False, as_frame=False):
+def load_faithful(*, return_X_y: bool = False, as_frame: bool = False) -> Any:
     """Load the eruptions of Old Faithful: 272 rows, two features, no target.
 
     Parameters
@@ -34,17 +37,13 @@ def load_faithful(*, return_X_y=False, as_frame=False):
     data : :class:`~sklearn.utils.Bunch`
         With attributes
 
-        data : ndarray of shape (272, 2), or DataFrame
-            Duration of the eruption and waiting time to the next one, in minutes.
-        target : None
-        feature_names : list of str
-            ``["eruptions", "waiting"]``.
-        frame : DataFrame or None
-            The table, if ``as_frame=True``.
-        DESCR : str
-            Description and source.
-        filename : str
-            Name of the file in the package.
+        - data: ndarray of shape (272, 2), or DataFrame; duration of the eruption and waiting
+          time to the next one, in minutes.
+        - target: None.
+        - feature_names: list of str, ``["eruptions", "waiting"]``.
+        - frame: DataFrame, the table, if ``as_frame=True``; else None.
+        - DESCR: str, description and source.
+        - filename: str, name of the file in the package.
 
     (data, target) : tuple
         If ``return_X_y`` is True.
@@ -81,7 +80,7 @@ def load_faithful(*, return_X_y=False, as_frame=False):
     )
 
 
-def _frame(data, names):
+def _frame(data: np.ndarray, names: list[str]) -> Any:
     try:
         import pandas as pd
     except ImportError as error:

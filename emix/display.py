@@ -1,8 +1,12 @@
-"""Pictures of mixtures and of their fits; needs matplotlib (``pip install emix[plot]``)."""
+"""Pictures of mixtures and of their fits; needs matplotlib, the extra ``plot``."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import STRUCTURES, BaseNormalMixture
@@ -10,10 +14,25 @@ from ._em.covariance import FULL
 from ._kmeans_limit import kmeans_limit
 from ._scoring import Scorer
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
 __all__ = ["ConvergenceDisplay", "KMeansLimitDisplay", "MixtureDisplay"]
 
 _GRID = 200
 _LEAST = 1e-14
+
+
+def _check_fitted(estimator: Any, *attributes: str) -> None:
+    """It is fitted, and of the kind that can be drawn."""
+    check_is_fitted(estimator)
+    missing = [name for name in attributes if not hasattr(estimator, name)]
+    if missing and not isinstance(estimator, BaseNormalMixture):
+        raise TypeError(
+            f"this display draws fitted mixtures of emix; {type(estimator).__name__} has no "
+            f"{missing[0]}"
+        )
 
 
 def _axes(ax):
@@ -24,7 +43,8 @@ def _axes(ax):
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            "Drawing needs matplotlib; install it with `pip install emix[plot]`"
+            "Drawing needs matplotlib: `pip install matplotlib`, or install emix with its extra "
+            "`plot`"
         ) from error
     return plt.subplots(layout="constrained")[1]
 
@@ -99,13 +119,33 @@ class MixtureDisplay:
     4
     """
 
-    def __init__(self, *, rows, labels, weights, means, covariances, names):
+    ax_: Axes
+    figure_: Figure | SubFigure
+
+    def __init__(
+        self,
+        *,
+        rows: np.ndarray,
+        labels: np.ndarray,
+        weights: np.ndarray,
+        means: np.ndarray,
+        covariances: np.ndarray,
+        names: Sequence[str],
+    ) -> None:
         self.rows, self.labels = rows, labels
         self.weights, self.means, self.covariances = weights, means, covariances
         self.names = names
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, features=None, ax=None, **options):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        *,
+        features: int | Sequence[int] | None = None,
+        ax: Axes | None = None,
+        **options: Any,
+    ) -> Self:
         """Draw a fitted estimator with the rows of X.
 
         Parameters
@@ -131,7 +171,7 @@ class MixtureDisplay:
         display : MixtureDisplay
             The display, drawn.
         """
-        check_is_fitted(estimator)
+        _check_fitted(estimator, "weights_", "means_", "covariances_", "covariance_type")
         weights, means, covariances = _normals(estimator)
         d = means.shape[1]
         chosen = list(range(min(d, 2))) if features is None else np.ravel(features).tolist()
@@ -152,7 +192,14 @@ class MixtureDisplay:
         )
         return display.plot(ax=ax, **options)
 
-    def plot(self, ax=None, *, deviations=(1.0, 2.0), contours=False, bins="auto"):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        deviations: Sequence[float] = (1.0, 2.0),
+        contours: bool = False,
+        bins: int | str = "auto",
+    ) -> Self:
         """Draw the display.
 
         Parameters
@@ -181,7 +228,7 @@ class MixtureDisplay:
             self._plot_two(deviations, contours)
         return self
 
-    def density(self, points):
+    def density(self, points: np.ndarray) -> np.ndarray:
         """Density of the features shown at points (m, 1) or (m, 2)."""
         factors = FULL.form.factorise(self.covariances, 0.0).factor
         return np.exp(Scorer(FULL, self.weights, self.means, factors).log_prob(points))
@@ -266,11 +313,16 @@ class ConvergenceDisplay:
     'sweep over the data'
     """
 
-    def __init__(self, *, history, name="fit"):
+    ax_: Axes
+    figure_: Figure | SubFigure
+
+    def __init__(self, *, history: np.ndarray, name: str = "fit") -> None:
         self.history, self.name = history, name
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None, ax=None, **options):
+    def from_estimator(
+        cls, estimator: Any, *, name: str | None = None, ax: Axes | None = None, **options: Any
+    ) -> Self:
         """Draw the ascent of a fitted estimator.
 
         Parameters
@@ -292,11 +344,11 @@ class ConvergenceDisplay:
         display : ConvergenceDisplay
             The display, drawn.
         """
-        check_is_fitted(estimator)
+        _check_fitted(estimator, "history_")
         name = type(estimator).__name__ if name is None else name
         return cls(history=estimator.history_, name=name).plot(ax=ax, **options)
 
-    def plot(self, ax=None, *, distance=False, gap=True):
+    def plot(self, ax: Axes | None = None, *, distance: bool = False, gap: bool = True) -> Self:
         """Draw the display.
 
         Parameters

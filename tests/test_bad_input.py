@@ -504,3 +504,37 @@ def test_initial_values_may_be_lists_and_integers():
     whole = fitted(X, 2, means_init=[[0, 0], [1, 1]], random_state=0)
     floats = fitted(X, 2, means_init=[[0.0, 0.0], [1.0, 1.0]], random_state=0)
     assert_array_equal(whole.means_, floats.means_)
+
+
+def test_text_in_X_is_named():
+    with pytest.raises(ValueError, match=r"X must hold numbers only: .*'red'.*[Ee]ncode"):
+        GaussianMixture(2).fit(np.array([[1.0, "red"], [2.0, "blue"]], dtype=object))
+
+
+@pytest.mark.parametrize("value", ["seed", -1, np.random.default_rng(0)])
+def test_unusable_seeds_are_refused_by_name(value):
+    with pytest.raises(ValueError, match="random_state"):
+        GaussianMixture(2, random_state=value).fit(GOOD)
+    mixture = fitted(GOOD, 2, random_state=0)
+    with pytest.raises(ValueError, match="random_state"):
+        mixture.sample(2, random_state=value)
+
+
+def test_variances_out_of_range_of_float32_are_an_error_that_says_so():
+    X = (np.random.RandomState(0).normal(size=(60, 2)) * 1e25).astype(np.float32)
+    mixture = GaussianMixture(1)
+    with pytest.raises(ValueError, match=r"float32.*float64"):
+        mixture.fit(X)
+    assert public_state(mixture) == {}
+    assert np.isfinite(mixture.fit(X.astype(np.float64)).covariances_).all()
+
+
+def test_the_warning_tells_what_is_left_to_gain():
+    X = clusters(1, 400, 2, 3, 0.7)
+    with pytest.warns(ConvergenceWarning, match=r"After 5 iterations an estimated \S+ of mean"):
+        GaussianMixture(3, max_iter=5, random_state=0).fit(X)
+    # from means that hardly differ the gains grow at first
+    X = clusters(1, 400, 2, 3)
+    together = X.mean(axis=0) + [[0.0, 0.0], [0.2, 0.0]]
+    with pytest.warns(ConvergenceWarning, match="not known yet"):
+        GaussianMixture(2, max_iter=3, means_init=together, acceleration=False).fit(X)

@@ -22,6 +22,16 @@ def axes():
     return Figure().subplots()
 
 
+@pytest.mark.parametrize("display", [MixtureDisplay, ConvergenceDisplay])
+def test_other_estimators_are_refused(display):
+    from sklearn.cluster import KMeans
+
+    X = np.arange(20.0).reshape(10, 2)
+    data = (X,) if display is MixtureDisplay else ()
+    with pytest.raises(TypeError, match="KMeans has no"):
+        display.from_estimator(KMeans(2, n_init=1).fit(X), *data)
+
+
 @pytest.mark.parametrize("covariance_type", TYPES)
 def test_ellipses_lie_at_the_mahalanobis_distance(covariance_type):
     mixture = GaussianMixture(2, covariance_type=covariance_type, random_state=0).fit(X)
@@ -140,8 +150,8 @@ def test_several_fits_share_axes_and_the_marks_of_the_legend():
     for name, mixture in zip("ab", fits, strict=True):
         ConvergenceDisplay.from_estimator(mixture, ax=ax, name=name)
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert sum("log-likelihood" in label for label in labels) == 2
+    assert sum("objective" in label for label in labels) == 2
     assert labels.count("extrapolated") == 1
-    lines = [line for line in ax.lines if "log-likelihood" in str(line.get_label())]
+    lines = [line for line in ax.lines if "objective" in str(line.get_label())]
     for line, mixture in zip(lines, fits, strict=True):
         assert_allclose(line.get_ydata()[1:], mixture.lower_bounds_)

@@ -34,6 +34,7 @@ class Peer(ABC):
     name: str
     structures: frozenset[str] = frozenset({"full", "tied", "diag", "spherical", "kmeans"})
     in_process: bool = True  # obeys threadpoolctl's limits around the call
+    own_start: bool = False  # passes are timed from a start of its own, and results not compared
 
     @abstractmethod
     def available(self) -> str | None:

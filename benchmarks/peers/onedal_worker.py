@@ -1,10 +1,5 @@
-"""Runs inside oneDAL's environment: reads a request a line from stdin, answers a line each.
+"""Runs inside oneDAL's environment, as `worker.py` says."""
 
-`{"load": folder, "structure": name}` reads the arrays of a problem, `{"fit": n_passes}` runs EM,
-timed here, and writes the parameters to `fitted.npz` in the folder.
-"""
-
-import json
 import os
 import sys
 import time
@@ -14,24 +9,22 @@ from pathlib import Path
 import daal4py
 import numpy as np
 
-ARRAYS = ("X", "weights", "means", "covariances")
 STORAGE = {"full": "full", "diag": "diagonal"}
 
 
-def load(folder, structure):
+def load(folder, structure, n, d, k):
     """Arrays of a problem, in oneDAL's shapes."""
-    X, weights, means, covariances = (np.load(Path(folder, f"{name}.npy")) for name in ARRAYS)
-    n_features = X.shape[1]
+    n, d, k = int(n), int(d), int(k)
+
+    def read(name, *shape):
+        return np.fromfile(Path(folder, name)).reshape(shape)
+
+    shape = (k, d, d) if structure == "full" else (k, d)
+    covariances = [np.ascontiguousarray(c.reshape(-1, d)) for c in read("covariances", *shape)]
     return {
         "folder": folder,
         "storage": STORAGE[structure],
-        "shape": covariances.shape,
-        "args": (
-            X,
-            weights.reshape(1, -1),
-            means,
-            [np.ascontiguousarray(c.reshape(-1, n_features)) for c in covariances],
-        ),
+        "args": (read("X", n, d), read("weights", 1, k), read("means", k, d), covariances),
     }
 
 
@@ -47,32 +40,28 @@ def fit(problem, n_passes):
     start = time.perf_counter()
     result = algorithm.compute(*problem["args"])
     seconds = time.perf_counter() - start
-    np.savez(
-        Path(problem["folder"], "fitted.npz"),
-        weights=np.ravel(result.weights),
-        means=result.means,
-        covariances=np.reshape(result.covariances, problem["shape"]),
-    )
-    return {"seconds": seconds, "n_passes": int(result.nIterations[0, 0])}
+    for name in ("weights", "means", "covariances"):
+        array = np.ascontiguousarray(getattr(result, name), dtype=np.float64)
+        array.tofile(Path(problem["folder"], f"{name}.out"))
+    return f"{seconds} {int(result.nIterations[0, 0])}"
 
 
 def main():
     """Serve until stdin ends; what libraries print goes to stderr."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    print(json.dumps({"version": version("daal4py")}), file=answers)
+    print("ready", version("daal4py"), file=answers)
     problem = None
     for line in sys.stdin:
-        request = json.loads(line)
+        request, *words = line.split()
         try:
-            if "load" in request:
-                problem = load(request["load"], request["structure"])
-                answer = {}
+            if request == "load":
+                problem = load(*words)
+                print("ok", file=answers)
             else:
-                answer = fit(problem, request["fit"])
+                print("ok", fit(problem, int(words[0])), file=answers)
         except Exception as error:
-            answer = {"error": repr(error)}
-        print(json.dumps(answer), file=answers)
+            print("error", repr(error), file=answers)
 
 
 if __name__ == "__main__":

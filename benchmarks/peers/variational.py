@@ -8,7 +8,7 @@ import numpy as np
 
 from problems import Problem
 
-from .base import Fitted, seconds_of
+from .base import Fitted, seconds_of_fit
 from .emix_peer import EmixPeer
 from .sklearn_peer import SklearnPeer
 
@@ -18,7 +18,7 @@ _MODEL = {"weight_concentration_prior_type": "dirichlet_distribution", "reg_cova
 
 
 def _fitted(model, X: np.ndarray) -> Fitted:
-    seconds = seconds_of(model, X)
+    seconds = seconds_of_fit(model, X)
     order = np.argsort(-model.weights_)
     parts = (getattr(model, name)[order] for name in ("weights_", "means_", "covariances_"))
     return Fitted(seconds, *parts, int(model.n_iter_))

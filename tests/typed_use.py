@@ -1,0 +1,37 @@
+"""What a user writes, for the type checker: the hints of the public interface hold."""
+
+from typing import assert_type
+
+import numpy as np
+
+from emix import GaussianMixture
+from emix.datasets import load_faithful
+from emix.display import ConvergenceDisplay, MixtureDisplay
+
+
+def use() -> None:
+    X = load_faithful().data
+    mixture = GaussianMixture(2, init_params=[0, 1] * 136, means_init=[[2.0, 55.0], [4.5, 80.0]])
+    assert_type(mixture.fit(X), GaussianMixture)
+    assert_type(mixture.fit(X.tolist(), sample_weight=[1.0] * len(X)), GaussianMixture)
+    assert_type(mixture.fit_predict(X), np.ndarray)
+    assert_type(mixture.predict(X), np.ndarray)
+    assert_type(mixture.predict_proba(X), np.ndarray)
+    assert_type(mixture.score_samples(X), np.ndarray)
+    assert_type(mixture.score(X), float)
+    assert_type(mixture.bic(X), float)
+    assert_type(mixture.sample(3, random_state=0), tuple[np.ndarray, np.ndarray])
+    assert_type(mixture.means_, np.ndarray)
+    assert_type(mixture.history_, np.ndarray)
+    assert_type(mixture.stop_reason_, str)
+    assert_type(MixtureDisplay.from_estimator(mixture, X, features=[0, 1]), MixtureDisplay)
+    assert_type(ConvergenceDisplay.from_estimator(mixture).plot(), ConvergenceDisplay)
+
+
+def misuse() -> None:
+    """Every line is wrong; an ignore that is not needed is an error itself."""
+    GaussianMixture(n_components="two")  # type: ignore[arg-type]
+    GaussianMixture(2, "full")  # type: ignore[call-arg]
+    GaussianMixture(2, components=3)  # type: ignore[call-arg]
+    GaussianMixture(2).fit()  # type: ignore[call-arg]
+    GaussianMixture(2).sample("three")  # type: ignore[arg-type]
