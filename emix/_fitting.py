@@ -258,9 +258,12 @@ class Starts:
 
     def __init__(self, model: Mixture, settings: Settings, rng: np.random.RandomState):
         self._model, self._settings, self._rng = model, settings, rng
-        self._given = None
+        # means that every start begins with: given ones, or those of labelled rows
+        self._means = None
         if settings.given.means is not None:
-            self._given = (settings.given.means - model.rows.shift) / model.rows.scale
+            self._means = (settings.given.means - model.rows.shift) / model.rows.scale
+        elif model.constraint is not None:
+            self._means = model.constraint.means(model.rows)
         self.n_collapsed = 0
 
     def climbs(self, until: Callable[[], bool]) -> Iterator[Ascent]:
@@ -274,17 +277,17 @@ class Starts:
             model = self._model
             rows, complete = start.sample_rows(model.rows, settings.n_components, self._rng)
             sample = model.over(rows, same_moments=complete)
-            # given means are used as they are: the climb begins there, on all rows
-            whole = complete or self._given is not None
+            # such means are used as they are: the climb begins there, on all rows
+            whole = complete or self._means is not None
             yield from self._promising(sample, model if whole else sample)
-            # from given means every draw is the same
-            for _ in range(_RETRIES if self._given is None and settings.max_iter else 0):
+            # from them every draw is the same
+            for _ in range(_RETRIES if self._means is None and settings.max_iter else 0):
                 if until():
                     return
                 yield self._climb(self._model, self._draw(sample))
 
     def _climb(self, model: Mixture, params: Params) -> Ascent:
-        if model.constraint is not None and self._given is None:
+        if model.constraint is not None and self._means is None:
             params = model.constraint.aligned(model, params)
         return Ascent(model, params, accelerate=self._settings.accelerate)
 
@@ -299,7 +302,8 @@ class Starts:
         settings, model = self._settings, self._model
         if settings.max_iter == 0:
             ground = model
-        drawn = [self._draw(sample) for _ in range(settings.n_init)]
+        count = settings.n_init if self._means is None else 1
+        drawn = [self._draw(sample) for _ in range(count)]
         climbs = [self._climb(ground, params) for params in drawn]
         if len(climbs) > 1 or ground is sample:
             climbs = self._selected(ground, climbs)
@@ -322,8 +326,8 @@ class Starts:
 
     def _draw(self, sample: Mixture) -> Params:
         settings, likelihood = self._settings, sample.likelihood
-        if self._given is not None:
-            drawn = start.from_means(likelihood, self._given)
+        if self._means is not None:
+            drawn = start.from_means(likelihood, self._means)
         else:
             drawn = STARTS[settings.assign](likelihood, settings.n_components, self._rng)
         return sample.begin(settings.given.override(likelihood, drawn))

@@ -22,10 +22,13 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment, minimize
 
+from .blocks import Rows
 from .gaussian import Kernel, Params
 
 # Bounds may be missed by this much before they are called contradictory.
 _FEASIBLE = 1e-6
+# Labelled rows of a component that its first mean is taken from.
+_ENOUGH = 4096
 _SOLVER = {"maxiter": 500, "ftol": 0.0, "gtol": 1e-9, "maxcor": 30, "maxls": 50}
 
 
@@ -122,6 +125,21 @@ class Constraint:
                 sums[1:] += np.einsum("rkm,km->r", *_alike(features, _resp(buffers, weight)))
 
         return model.mean(kernel, add, size)
+
+    def means(self, rows: Rows) -> np.ndarray | None:
+        """Means (K, d) of rows that can only be of one component, of the first of them where
+        there are many; None unless every component has some."""
+        if self.allowed is None:
+            return None
+        labelled = self.allowed.sum(axis=1) == 1
+        means = []
+        for mask in self.allowed.T:
+            own = np.flatnonzero(mask & labelled)[:_ENOUGH]
+            weight = np.ones(own.size) if rows.weight is None else rows.weight[own]
+            if not weight.sum() > 0.0:
+                return None
+            means.append(np.average((rows.X[own] - rows.shift) / rows.scale, 0, weight))
+        return np.array(means)
 
     def aligned(self, model: Any, params: Params) -> Params:
         """The components in the order that agrees best with what is allowed: a start knows
