@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,7 @@ from ._em.ascent import Ascent
 from ._em.blocks import Mapper, Rows
 from ._em.gaussian import LOG_2PI, Params
 from ._em.intervals import Moments, gain_of, plain, promising
-from ._em.two_normals import NewtonAscent, TwoNormals
+from ._em.two_normals import NewtonAscent, TwoNormals, pair
 from ._fitting import Fit, Observer, Run, Settings, climb_all, in_data_units, judge, make_model
 
 # Climbs are told apart after so many passes, or when this little is left to gain.
@@ -105,7 +106,7 @@ def _rank(model: TwoNormals, run: Run):
 
 def by_mean(params: Params) -> Params:
     """Components in the order of their means."""
-    order = np.lexsort([np.broadcast_to(params.covariances.ravel(), 2), params.means[:, 0]])
+    order = np.lexsort([pair(params.covariances), params.means[:, 0]])
     if order[0] == 0:
         return params
     pooled = params.covariances.ndim == 1
@@ -124,19 +125,17 @@ def ordered(fit: Fit) -> Fit:
     return replace(fit, weights=weights, means=means, covariances=covariances, factors=factors)
 
 
-def _deviations(params: Params) -> np.ndarray:
-    return np.sqrt(np.broadcast_to(params.covariances.ravel(), 2))
-
-
 def is_spurious(model: TwoNormals, params: Params, objective: float) -> bool:
     """Whether a narrow component does not pay for its place.
 
     With standard deviations s < S / 10, it is spurious if the log-likelihood exceeds that of one
     normal by no more than 2 log(S / s).
     """
-    narrow, wide = np.sort(_deviations(params))
+    narrow, wide = sorted(pair(params.covariances))
+    if wide <= _NARROW**2 * narrow:
+        return False
     gain = (objective - one_normal(model)) * model.rows.total_weight
-    return bool(wide > _NARROW * narrow and gain <= 2.0 * np.log(wide / narrow))
+    return gain <= math.log(wide / narrow)
 
 
 def _is_spurious(model: TwoNormals, run: Run) -> bool:
@@ -153,18 +152,31 @@ def distinct(found: list, at: Callable) -> list:
     objective."""
     kept, places = [], []
     for item in sorted(found, key=lambda item: -at(item).objective):
-        place = by_mean(at(item).params)
+        place = _place(at(item).params)
         if not any(_same(place, other) for other in places):
             kept.append(item)
             places.append(place)
     return kept
 
 
-def _same(a: Params, b: Params) -> bool:
-    deviations = np.stack([_deviations(a), _deviations(b)])
-    moved = np.abs(a.means - b.means)[:, 0] / deviations.min(axis=0)
-    grown = np.abs(np.log(deviations[0] / deviations[1]))
-    return max(moved.max(), grown.max(), np.abs(a.weights - b.weights).max()) < _SAME
+def _place(params: Params) -> list[tuple[float, float, float]]:
+    """Mean, variance and weight of both components, in the order of their means."""
+    return sorted(
+        zip(pair(params.means), pair(params.covariances), pair(params.weights), strict=True)
+    )
+
+
+def _same(a: list, b: list) -> bool:
+    return all(map(_is_near, a, b))
+
+
+def _is_near(a: tuple[float, float, float], b: tuple[float, float, float]) -> bool:
+    (mean, variance, weight), (other_mean, other_variance, other_weight) = a, b
+    return (
+        abs(mean - other_mean) < _SAME * math.sqrt(min(variance, other_variance))
+        and abs(math.log(variance / other_variance)) < 2.0 * _SAME
+        and abs(weight - other_weight) < _SAME
+    )
 
 
 def _sorted_sample(rows: Rows) -> tuple[Rows, bool]:

@@ -286,7 +286,7 @@ class TwoNormalMixture(EMEstimator):
             for found, spurious in fit.maxima
         ]
         deviations = _asymptotic_deviations(fit.information)
-        weight = fit.weights[1]
+        slope = float(fit.weights.prod()) or 1.0  # of a weight by its logit; 0 * inf is no error
         scales = np.sqrt(np.broadcast_to(fit.covariances.ravel(), 2))
         return {
             "log_likelihood_": fit.log_likelihood,
@@ -294,7 +294,7 @@ class TwoNormalMixture(EMEstimator):
             "information_": fit.information,
             "local_maxima_": np.array(maxima, dtype=MAXIMA),
             "standard_errors_": Bunch(
-                weight=float(weight * (1.0 - weight) * deviations[0]),
+                weight=float(slope * deviations[0]),
                 means=deviations[1:3],
                 scales=scales * deviations[3:],
             ),
@@ -311,7 +311,7 @@ class TwoNormalMixture(EMEstimator):
         """Probability that a row comes from the second component, given its value.
 
         The second column of :meth:`predict_proba`; the responsibilities of Hastie, Tibshirani
-        & Friedman [5]_, eq. 8.42.
+        & Friedman [5]_, algorithm 8.1.
 
         Parameters
         ----------

@@ -52,7 +52,7 @@ ax.legend()
 # %%
 # In other units the density changes by the unit alone. scikit-learn adds ``reg_covar=1e-6`` to
 # every variance whatever the unit, so that small units are blurred.
-units = np.logspace(-5, 2, 15)
+units = np.logspace(-5, 2, 8)
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 for name, Estimator in (("emix", GaussianMixture), ("scikit-learn", ScikitLearn)):
     scores = [

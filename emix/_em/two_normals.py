@@ -60,7 +60,7 @@ class Newton(NamedTuple):
     curvature: float
 
 
-def _pair(array: np.ndarray) -> list[float]:
+def pair(array: np.ndarray) -> list[float]:
     """Two numbers, also of a shared one."""
     values = array.ravel().tolist()
     return values if len(values) == 2 else values * 2
@@ -70,7 +70,7 @@ class TwoNormals(Mixture):
     """Two components, one feature, structures DIAG and TIED_DIAG, no noise."""
 
     def e_step(self, params: Params) -> Sums:
-        rows, factors = self.rows, np.array(_pair(params.factors))
+        rows, factors = self.rows, np.array(pair(params.factors))
         const = np.log(np.maximum(params.weights, _DEAD)) + np.log(factors) - 0.5 * LOG_2PI
         normals = params.means, factors[:, None], const[:, None]
 
@@ -90,7 +90,7 @@ class TwoNormals(Mixture):
             moments[:2, 0].tolist(),
             first.tolist(),
             second.tolist(),
-            _pair(params.means),
+            pair(params.means),
             moments[2:],
         )
 
@@ -119,7 +119,7 @@ class TwoNormals(Mixture):
     def gradient(self, sums: Sums, params: Params) -> np.ndarray:
         """Of F in (logit of the second weight, means, log deviations), per unit of weight; by
         Fisher's identity that of ``expected``."""
-        precision = [factor**2 for factor in _pair(params.factors)]
+        precision = [factor**2 for factor in pair(params.factors)]
         parts = [sums.count[1] - params.weights[1]]
         parts += [precision[k] * sums.first[k] for k in (0, 1)]
         parts += [precision[k] * sums.second[k] - sums.count[k] for k in (0, 1)]
@@ -132,7 +132,7 @@ class TwoNormals(Mixture):
         latter is the variance of s_z, s_k the gradient of log pi_k N(x | k), which for two
         components is the mean of resp_1 resp_2 (s_2 - s_1)(s_2 - s_1)ᵀ.
         """
-        factors = _pair(params.factors)
+        factors = pair(params.factors)
         gap = np.zeros((5, 5))  # s_2 - s_1 from (1, u_1, u_2, u_1², u_2²)
         gap[[0, 3], 0], gap[4, 0] = 1.0, -1.0
         gap[1, 1], gap[2, 2], gap[3, 3], gap[4, 4] = -factors[0], factors[1], -1.0, 1.0
@@ -150,7 +150,7 @@ class TwoNormals(Mixture):
         """Newton's step, in units in which the information of labelled rows is about one: its
         curvatures are 1 - the rates of EM. Where one is not positive its size is used, so that
         the step goes uphill; steps are shortened if they are longer than the radius."""
-        count, factors = np.array(sums.count), np.array(_pair(params.factors))
+        count, factors = np.array(sums.count), np.array(pair(params.factors))
         unit = np.sqrt([params.weights.prod(), *factors**2 * count, *2.0 * count])
         if self.structure.pooled:
             unit = np.append(unit[:3], np.hypot(*unit[3:]))
@@ -208,7 +208,7 @@ def _accumulate(z, weight, means, factors, const, total):
 
 def _terms(sums: Sums, params: Params) -> list[float]:
     """What ``expected`` adds up: sum of resp log pi_k N(x | k) = count const - E(y - a)² / 2."""
-    weights, means, factors = _pair(params.weights), _pair(params.means), _pair(params.factors)
+    weights, means, factors = pair(params.weights), pair(params.means), pair(params.factors)
     terms = []
     for k in (0, 1):
         count, first, second = sums.count[k], sums.first[k], sums.second[k]
