@@ -346,6 +346,12 @@ default='dirichlet_process'
     def _previous(self, d) -> Given:
         """The last posterior, to go on from."""
         given = super()._previous(d)
+        if type(self._weighting()) is not type(self._fitted_weighting()[0]):
+            raise ValueError(
+                "warm_start=True goes on from the previous fit, but "
+                "weight_concentration_prior_type changed since; set warm_start=False or clone the "
+                "estimator"
+            )
         parts = (self._concentration(), self._mean_precision(), self._degrees())
         return _GivenPosterior(given.weights, given.means, given.factors, *parts)
 
