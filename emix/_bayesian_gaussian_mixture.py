@@ -311,7 +311,9 @@ default='dirichlet_process'
     def _mean_prior(self, rows) -> np.ndarray:
         if self.mean_prior is None:
             return np.zeros(rows.d)
-        mean = (check_mean_prior(self.mean_prior, rows.d) - rows.shift) / rows.scale
+        mean = check_mean_prior(self.mean_prior, rows.d) - rows.shift
+        with np.errstate(over="ignore"):
+            mean = mean / rows.scale
         if np.abs(mean).max() > _FARTHEST_MEAN:
             raise ValueError(
                 f"mean_prior is more than {_FARTHEST_MEAN:g} standard deviations of X from its mean"
@@ -338,7 +340,15 @@ default='dirichlet_process'
         covariance = check_covariance_prior(
             self.covariance_prior, self.covariance_type, structure, rows.d
         )
-        return _factorised(structure.form, covariance, rows.d, 1.0 / rows.scale)
+        with np.errstate(over="ignore", under="ignore"):
+            prior = _factorised(structure.form, covariance, rows.d, 1.0 / rows.scale)
+        variances = structure.form.variances(prior[0], rows.d)
+        if not (variances.min() >= 1e-100 and variances.max() <= 1e100):
+            raise ValueError(
+                "covariance_prior is more than 1e100 times smaller or larger than the variances "
+                "of X"
+            )
+        return prior
 
     def _given(self, structure, d) -> Given:
         return Given()
@@ -346,6 +356,12 @@ default='dirichlet_process'
     def _previous(self, d) -> Given:
         """The last posterior, to go on from."""
         given = super()._previous(d)
+        if type(self._weighting()) is not type(self._fitted_weighting()[0]):
+            raise ValueError(
+                "warm_start=True goes on from the previous fit, but "
+                "weight_concentration_prior_type changed since; set warm_start=False or clone the "
+                "estimator"
+            )
         parts = (self._concentration(), self._mean_precision(), self._degrees())
         return _GivenPosterior(given.weights, given.means, given.factors, *parts)
 

@@ -147,7 +147,7 @@ def test_which_results_are_those_of_scikit_learn_as_it_is(covariance_type, prior
 def test_what_the_bound_of_scikit_learn_lacks(covariance_type, prior_type):
     """A constant for 'full' and 'tied', all rows together and before the E-step; more than that
     for the others."""
-    ours, theirs = both(X, covariance_type, prior_type, 20, exact=False)
+    ours, theirs = both(X, covariance_type, prior_type, 10, exact=False)
     if not hasattr(theirs, "lower_bounds_"):
         pytest.skip("scikit-learn tells all bounds since 1.7")
     bounds = np.array([np.squeeze(bound) for bound in theirs.lower_bounds_])
@@ -228,7 +228,7 @@ def test_the_density_is_the_mean_over_the_posterior(covariance_type, prior_type)
     points = np.array([[0.0, 0.0], [2.0, -1.0], X[0], [6.0, 5.0]])
     rng = np.random.RandomState(0)
     model = _Model(structure, prior)
-    weights, means, precisions, _ = draw_parameters(model, posterior, 3000, rng)
+    weights, means, precisions, _ = draw_parameters(model, posterior, 1500, rng)
     density = np.exp(drawn_log_joint(points, weights, means, precisions)).sum(axis=2)
     rest = 1.0 - weights.sum(axis=1)
     if prior_type == "dirichlet_process":
@@ -243,13 +243,13 @@ def test_the_density_is_the_mean_over_the_posterior(covariance_type, prior_type)
                 degrees=np.full(2, prior.degrees),
                 covariances=np.stack([prior.covariance] * 2),
             )
-        _, means, precisions, _ = draw_parameters(model, new, 3000, rng)
+        _, means, precisions, _ = draw_parameters(model, new, 1500, rng)
         joint = drawn_log_joint(points, np.ones_like(weights), means, precisions)
         density = density + rest[:, None] * np.exp(joint[:, :, 0])
     else:
         assert_allclose(rest, 0.0, atol=1e-12)
     error = density.std(axis=0) / np.sqrt(len(density))
-    assert (error < 0.1 * density.mean(axis=0)).all()
+    assert (error < 0.15 * density.mean(axis=0)).all()
     assert (
         np.abs(np.exp(mixture.score_samples(points)) - density.mean(axis=0)) < 4.5 * error
     ).all()
@@ -257,7 +257,7 @@ def test_the_density_is_the_mean_over_the_posterior(covariance_type, prior_type)
 
 def integral(score_samples, d, centre, scale):
     """Of exp(score_samples) over R^d, d = 1 or 2: the trapezoidal rule in sinh(t)."""
-    t = np.linspace(-16.0, 16.0, 16001 if d == 1 else 601)
+    t = np.linspace(-16.0, 16.0, 16001 if d == 1 else 451)
     line = np.sinh(t)
     measure = np.cosh(t) * (t[1] - t[0])
     if d == 1:
@@ -416,6 +416,10 @@ def test_warm_start_goes_on_with_the_whole_posterior(covariance_type, prior_type
     mixture.set_params(n_components=3)
     with pytest.raises(ValueError, match="warm_start=True goes on from the previous fit"):
         mixture.fit(X)
+    other = PRIOR_TYPES[1 - PRIOR_TYPES.index(prior_type)]
+    mixture.set_params(n_components=4, weight_concentration_prior_type=other)
+    with pytest.raises(ValueError, match="weight_concentration_prior_type changed"):
+        mixture.fit(X)
 
 
 def test_the_bound_after_the_fit_is_that_of_the_attributes(covariance_type, prior_type):
@@ -546,6 +550,7 @@ BAD = [
     ("mean_precision_prior", [1.0], TypeError, "must be a number"),
     ("mean_precision_prior", 1e13, ValueError, "between 1e-100 and 1e\\+12"),
     ("mean_prior", [0.0, 1e8], ValueError, "standard deviations of X from its mean"),
+    ("mean_prior", [1e308, 0.0], ValueError, "standard deviations of X from its mean"),
     ("degrees_of_freedom_prior", 1e10, ValueError, "between 1e-100 and 1e\\+09"),
     ("mean_prior", [1.0], ValueError, "should have the shape of"),
     ("mean_prior", [np.inf, 0.0], ValueError, "NaN or infinity"),
@@ -553,6 +558,8 @@ BAD = [
     ("degrees_of_freedom_prior", 1.0, ValueError, "should be greater than 1, but got 1.000"),
     ("degrees_of_freedom_prior", np.inf, ValueError, "finite and not negative"),
     ("covariance_prior", 1.0, ValueError, "should have the shape of"),
+    ("covariance_prior", 1e200 * np.eye(2), ValueError, "1e100 times smaller or larger"),
+    ("covariance_prior", 1e-300 * np.eye(2), ValueError, "1e100 times smaller or larger"),
     ("covariance_prior", [[1.0, 2.0], [2.0, 1.0]], ValueError, "positive-definite"),
     ("covariance_prior", [[1.0, 0.5], [0.0, 1.0]], ValueError, "symmetric"),
     ("covariance_prior", [[np.nan, 0.0], [0.0, 1.0]], ValueError, "NaN or infinity"),
