@@ -17,7 +17,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp, softmax
 
 from emix._em.covariance import FULL
-from emix._em.gaussian import Panels, Params, Products, Residuals
+from emix._em.gaussian import Panels, Params, Products, Residuals, _runs
 from emix._em.posterior import hard, log_evidence, soft
 
 SIZES = [(1, 1), (1, 3), (2, 1), (2, 4), (7, 3), (30, 2), (61, 3)]
@@ -99,6 +99,35 @@ def test_kernels_of_full_covariances_lead_to_the_same_m_step(other, d):
     )
     for name in ("weights", "means", "covariances"):
         assert_allclose(getattr(one, name), getattr(two, name), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("covariance_type", ["diag", "tied"])
+def test_long_blocks_are_multiplied_in_runs(covariance_type):
+    n, d, n_components = 7000, 10, 15
+    model, params, X = problem(covariance_type, d, n_components, n=n)
+    kernel = with_kernel(model, "products").kernel(params)
+    runs = _runs(kernel.size, n)
+    assert len(runs) > 1
+    assert np.concatenate([np.arange(n)[run] for run in runs]).tolist() == list(range(n))
+    log_joint = kernel_log_joint(model, kernel)
+    assert_allclose(log_joint, reference(model, params, X), rtol=1e-11, atol=1e-10)
+    resp = softmax(log_joint, axis=1)
+    sums = np.zeros(kernel.size)
+    buffers = kernel.buffers(n)
+    model.rows.read(0, n, buffers.z)
+    kernel.prepare(buffers)
+    buffers.resp[...] = resp.T
+    kernel.accumulate(buffers, np.ones(n), sums)
+    expected = direct_statistics(model.structure, X, np.zeros((n_components, d)), resp)
+    found = kernel.stats(0.0, sums)
+    assert_allclose(found.weight, expected[0], rtol=1e-12)
+    assert_allclose(found.first, expected[1], rtol=1e-10, atol=1e-9)
+
+
+def test_runs_that_would_be_short_are_not_made():
+    assert _runs(50 * 66, 2000) == (slice(0, 2000),)
+    assert _runs(110, 9000) == (slice(0, 9000),)
+    assert len(_runs(110, 10000)) == 2
 
 
 def test_residuals_are_chosen_where_moments_about_one_origin_cancel(covariance_type):

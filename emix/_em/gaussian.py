@@ -18,6 +18,8 @@ for origins o_k of their choosing:
 
 from __future__ import annotations
 
+from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +34,21 @@ LOG_2PI = float(np.log(2.0 * np.pi))
 # Moments about one origin lose about tr(P_k) |mu_k|² of the 1e16 that a float64 resolves.
 # Beyond this, residuals about each mean are used: errors of log_joint stay below 1e-9.
 MOMENT_LIMIT = 1e6
+
+# OpenBLAS does not copy the factors of a product of up to so many multiplications; for
+# matrices with few rows, copies take half of the time. Runs of columns shorter than this do
+# not repay their calls.
+_UNCOPIED, _SHORTEST = 1_000_000, 1024
+
+
+@lru_cache(maxsize=256)
+def _runs(per_column: int, m: int) -> tuple[slice, ...]:
+    """The columns of a block in runs whose products take few enough multiplications."""
+    columns = _UNCOPIED // per_column
+    if not _SHORTEST <= columns < m:
+        return (slice(0, m),)
+    count = -(-m // columns)
+    return tuple(slice(a, b) for a, b in pairwise(m * i // count for i in range(count + 1)))
 
 
 class Params(NamedTuple):
@@ -155,7 +172,10 @@ class Products:
             self.structure.form.fill_products(buffers.z, buffers.features[: self.layout.p])
 
     def log_joint(self, buffers: Buffers) -> np.ndarray:
-        return np.matmul(self.coefficients, buffers.features, out=buffers.log_joint)
+        features, out = buffers.features, buffers.log_joint
+        for run in _runs(self.size, out.shape[1]):
+            np.matmul(self.coefficients, features[:, run], out=out[:, run])
+        return out
 
     def common(self, buffers: Buffers) -> np.ndarray | float:
         """What log_joint leaves out for all components alike, (m,)."""
@@ -170,7 +190,8 @@ class Products:
             features = np.multiply(features, scale, out=buffers.scratch)
         else:
             resp = np.multiply(resp, scale, out=buffers.scratch)
-        sums += (resp @ features.T).ravel()
+        for run in _runs(self.size, resp.shape[1]):
+            sums += (resp[:, run] @ features[:, run].T).ravel()
 
     def stats(self, value: float, sums: np.ndarray) -> Stats:
         if self.structure.pooled:
