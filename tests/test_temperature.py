@@ -233,7 +233,7 @@ def success_rate(rows, temperature, n_seeds=30):
 
 def test_annealing_escapes_from_poor_starts():
     rows = ring()
-    schedule = (*np.geomspace(10.0, 1.0, 8)[:-1], 1.0)
+    schedule = (*np.geomspace(25.0, 1.0, 8)[:-1], 1.0)
     assert success_rate(rows, 1.0) < 0.7
     assert success_rate(rows, schedule) > 0.95
 
