@@ -135,6 +135,10 @@ class Buffers(NamedTuple):
     norm: np.ndarray
 
 
+def _scaled(resp: np.ndarray, scale: np.ndarray | None) -> np.ndarray:
+    return resp if scale is None else np.multiply(resp, scale, out=resp)
+
+
 class Products:
     """log_joint = eta @ T(z), statistics = resp @ T(z)ᵀ, about the origin of the units.
 
@@ -183,12 +187,12 @@ class Products:
             return 0.0
         return -0.5 * self.structure.form.squared_distance(self.factors, buffers.z)
 
-    def accumulate(self, buffers: Buffers, scale: np.ndarray, sums: np.ndarray) -> None:
-        """Adds (resp * scale) @ Tᵀ; the scale goes on the smaller factor."""
+    def accumulate(self, buffers: Buffers, scale: np.ndarray | None, sums: np.ndarray) -> None:
+        """Adds (resp * scale) @ Tᵀ; the scale, if any, goes on the smaller factor."""
         resp, features = buffers.resp, buffers.features
-        if len(features) < len(resp):
+        if scale is not None and len(features) < len(resp):
             features = np.multiply(features, scale, out=buffers.scratch)
-        else:
+        elif scale is not None:
             resp = np.multiply(resp, scale, out=buffers.scratch)
         for run in _runs(self.size, resp.shape[1]):
             sums += (resp[:, run] @ features[:, run].T).ravel()
@@ -262,9 +266,9 @@ class Panels:
     def common(self, buffers: Buffers) -> float:
         return 0.0
 
-    def accumulate(self, buffers: Buffers, scale: np.ndarray, sums: np.ndarray) -> None:
+    def accumulate(self, buffers: Buffers, scale: np.ndarray | None, sums: np.ndarray) -> None:
         n_components, features = self.n_components, buffers.features
-        resp = np.multiply(buffers.resp, scale, out=buffers.resp)
+        resp = _scaled(buffers.resp, scale)
         sums[:n_components] += resp.sum(axis=1)
         at = n_components
         for a, b in self.panels:
@@ -329,10 +333,10 @@ class Residuals:
     def common(self, buffers: Buffers) -> float:
         return 0.0
 
-    def accumulate(self, buffers: Buffers, scale: np.ndarray, sums: np.ndarray) -> None:
+    def accumulate(self, buffers: Buffers, scale: np.ndarray | None, sums: np.ndarray) -> None:
         form = self.structure.form
         weight, first, second = self._parts(sums)
-        resp = np.multiply(buffers.resp, scale, out=buffers.resp)
+        resp = _scaled(buffers.resp, scale)
         weight += resp.sum(axis=1)
         for k, mean in enumerate(self.params.means):
             y = np.subtract(buffers.z, mean[:, None], out=buffers.scratch)

@@ -159,10 +159,12 @@ class Mixture:
                 for start, stop in share:
                     buffers = self._loaded(kernel, start, stop)
                     sums[0] += responsibilities(buffers, start, stop)
-                    weight = rows.weights(start, stop)
+                    weight, scale = rows.weights(start, stop), buffers.norm
                     if weight is not None:
-                        buffers.norm[...] *= weight
-                    kernel.accumulate(buffers, buffers.norm, sums[1:])
+                        scale *= weight
+                    elif self.finite:
+                        scale = None  # one-hot responsibilities are normalised
+                    kernel.accumulate(buffers, scale, sums[1:])
             return sums
 
         sums = rows.reduce(work, block_rows(kernel.bytes_per_row), kernel.size)
