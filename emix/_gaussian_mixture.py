@@ -229,6 +229,7 @@ callable, default='kmeans'
     See Also
     --------
     sklearn.mixture.GaussianMixture : The estimator whose interface this one keeps.
+    HardGaussianMixture : Assigns every row wholly; K-means is one case.
 
     References
     ----------

@@ -28,6 +28,7 @@ _TABLE = np.dtype(
         ("n_iter", "i8"),
     ]
 )
+_KMEANS = {"covariance_type": "tied_spherical", "frozen": ("weights",)}
 # Variances of the path by default, in units of the variance within the clusters of K-means.
 _FALL = np.geomspace(1.0, 1e-8, 17)
 
@@ -171,42 +172,44 @@ def kmeans_limit(
     X = check_array(X, dtype=FLOATS, ensure_min_samples=2)
     weight = check_sample_weight(sample_weight, X.shape[0])
     falling = None if variances is None else check_variances(variances)
-    shared = {"covariance_type": "tied_spherical", "max_iter": max_iter}
     if means_init is None:
         start = HardGaussianMixture(
-            n_components,
-            init_params=init_params,
-            random_state=random_state,
-            frozen=("weights",),
-            **{**shared, "max_iter": 0},
+            n_components, init_params=init_params, random_state=random_state, max_iter=0, **_KMEANS
         )
         means_init = start.fit(X, sample_weight=weight).means_
     kmeans = HardGaussianMixture(
-        n_components, means_init=means_init, frozen=("weights",), **shared
+        n_components, means_init=means_init, max_iter=max_iter, **_KMEANS
     ).fit(X, sample_weight=weight)
     total = float(len(X) if weight is None else weight.sum())
     if falling is None:
         falling = _default_variances(kmeans.inertia_ / (total * X.shape[1]))
-    rows, path, means = [], [], means_init
-    for variance in falling:
-        mixture = GaussianMixture(
-            n_components,
-            means_init=means,
-            precisions_init=1.0 / variance,
-            frozen=("weights", "covariances"),
-            tol=tol,
-            **shared,
-        ).fit(X, sample_weight=weight)
-        means = mixture.means_
-        rows.append(_row(X, weight, total, variance, mixture, kmeans))
-        path.append(means)
+    path = list(_followed(X, weight, means_init, falling, tol=tol, max_iter=max_iter))
+    rows = [
+        _row(X, weight, total, variance, mixture, kmeans)
+        for variance, mixture in zip(falling, path, strict=True)
+    ]
     return KMeansLimit(
         np.array(rows, dtype=_TABLE),
-        np.array(path),
+        np.array([mixture.means_ for mixture in path]),
         kmeans.means_,
         kmeans.labels_,
         kmeans.inertia_,
     )
+
+
+def _followed(X, weight, means, variances, **options):
+    """Mixtures of these shared variances, each fitted from the means of the last."""
+    for variance in variances:
+        mixture = GaussianMixture(
+            len(means),
+            covariance_type="tied_spherical",
+            frozen=("weights", "covariances"),
+            means_init=means,
+            precisions_init=1.0 / variance,
+            **options,
+        )
+        yield mixture.fit(X, sample_weight=weight)
+        means = mixture.means_
 
 
 def _default_variances(within: float) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 from common import FITTED, assert_same_state, clusters, fitted, public_state
 from numpy.testing import assert_array_equal
 
-from emix import GaussianMixture, TwoNormalMixture
+from emix import GaussianMixture, HardGaussianMixture, TwoNormalMixture
 
 callback = pytest.importorskip("sklearn.callback")
 
@@ -184,3 +184,30 @@ def test_two_normals_tell_of_every_climb():
         assert estimator.means_.shape == (2,)
         assert estimator.means_[0] <= estimator.means_[1]
         assert np.isfinite(estimator.score(X[:, :1]))
+
+
+def test_states_on_the_way_through_temperatures_and_a_stop_before_the_last():
+    schedule = (3.0, 2.0, 1.0)
+    whole, recorder = recorded(temperature=schedule)
+    whole.fit(X)
+    states = [state for state, _, _ in recorder.estimators]
+    assert [state.n_iter_ for state in states] == list(range(1, whole.n_iter_ + 1))
+    assert states[-1].history_["temperature"].tolist() == whole.history_["temperature"].tolist()
+    second = next(i for i, state in enumerate(states) if state.history_["temperature"][-1] == 2.0)
+    stopped, _ = recorded(lambda count: count == second + 1, temperature=schedule)
+    stopped.fit(X)
+    assert stopped.stop_reason_ == "stopped by a callback"
+    assert stopped.n_iter_ == second + 1
+    assert set(stopped.history_["temperature"]) == {3.0, 2.0}
+    assert_array_equal(stopped.means_, states[second].means_)
+
+
+def test_hard_assignments_can_be_watched_and_stopped():
+    recorder = Recorder(lambda count: count == 2)
+    hard = HardGaussianMixture(3, init_params="random", random_state=0)
+    hard.set_callbacks(recorder)
+    hard.fit(X)
+    assert hard.n_iter_ == 2
+    assert_array_equal(hard.labels_, hard.predict(X))
+    state = recorder.estimators[-1][0]
+    assert_array_equal(state.predict(X), hard.labels_)

@@ -155,6 +155,10 @@ def allocate(kernel: Kernel, m: int, pool: np.ndarray | None = None) -> Buffers:
     return Buffers(*kernel.features(m), log_joint, resp, scratch, work[0], norm[0])
 
 
+def _scaled(resp: np.ndarray, scale: np.ndarray | None) -> np.ndarray:
+    return resp if scale is None else np.multiply(resp, scale, out=resp)
+
+
 class Products:
     """log_joint = eta @ T(z), statistics = resp @ T(z)ᵀ, about the origin of the units.
 
@@ -189,12 +193,12 @@ class Products:
             return 0.0
         return -0.5 * self.structure.form.squared_distance(self.factors, buffers.z)
 
-    def accumulate(self, buffers: Buffers, scale: np.ndarray, sums: np.ndarray) -> None:
-        """Adds (resp * scale) @ Tᵀ; the scale goes on the smaller factor."""
+    def accumulate(self, buffers: Buffers, scale: np.ndarray | None, sums: np.ndarray) -> None:
+        """Adds (resp * scale) @ Tᵀ; the scale, if any, goes on the smaller factor."""
         resp, features = buffers.resp, buffers.features
-        if len(features) < len(resp):
+        if scale is not None and len(features) < len(resp):
             features = np.multiply(features, scale, out=buffers.scratch)
-        else:
+        elif scale is not None:
             resp = np.multiply(resp, scale, out=buffers.scratch)
         sums += inner(resp, features).ravel()
 
@@ -255,9 +259,9 @@ class Panels:
     def common(self, buffers: Buffers) -> float:
         return 0.0
 
-    def accumulate(self, buffers: Buffers, scale: np.ndarray, sums: np.ndarray) -> None:
+    def accumulate(self, buffers: Buffers, scale: np.ndarray | None, sums: np.ndarray) -> None:
         n_components, features = self.n_components, buffers.features
-        resp = np.multiply(buffers.resp, scale, out=buffers.resp)
+        resp = _scaled(buffers.resp, scale)
         sums[:n_components] += resp.sum(axis=1)
         at = n_components
         for a, b in self.panels:
@@ -318,10 +322,10 @@ class Residuals:
     def common(self, buffers: Buffers) -> float:
         return 0.0
 
-    def accumulate(self, buffers: Buffers, scale: np.ndarray, sums: np.ndarray) -> None:
+    def accumulate(self, buffers: Buffers, scale: np.ndarray | None, sums: np.ndarray) -> None:
         form = self.structure.form
         weight, first, second = self._parts(sums)
-        resp = np.multiply(buffers.resp, scale, out=buffers.resp)
+        resp = _scaled(buffers.resp, scale)
         weight += resp.sum(axis=1)
         for k, mean in enumerate(self.params.means):
             y = np.subtract(buffers.z, mean[:, None], out=buffers.scratch)

@@ -199,10 +199,12 @@ class Mixture:
     def _statistics(self, kernel: Kernel, responsibilities: Callable) -> Stats:
         def add(buffers, start, stop, sums):
             sums[0] += responsibilities(buffers, start, stop)
-            weight = self.rows.weights(start, stop)
+            weight, scale = self.rows.weights(start, stop), buffers.norm
             if weight is not None:
-                buffers.norm[...] *= weight
-            kernel.accumulate(buffers, buffers.norm, sums[1:])
+                scale *= weight
+            elif self.finite:
+                scale = None  # one-hot responsibilities are normalised
+            kernel.accumulate(buffers, scale, sums[1:])
 
         sums = self.mean(kernel, add, 1 + kernel.size)
         return kernel.stats(float(sums[0]), sums[1:])
