@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ._em.covariance import Dense
@@ -242,26 +245,26 @@ default='dirichlet_process'
 
     def __init__(
         self,
-        n_components=1,
+        n_components: int = 1,
         *,
-        covariance_type="full",
-        tol=1e-7,
-        reg_covar=0.0,
-        max_iter=1000,
-        n_init=1,
-        init_params="kmeans",
-        weight_concentration_prior_type="dirichlet_process",
-        weight_concentration_prior=None,
-        mean_precision_prior=None,
-        mean_prior=None,
-        degrees_of_freedom_prior=None,
-        covariance_prior=None,
-        random_state=None,
-        warm_start=False,
-        verbose=0,
-        verbose_interval=10,
-        acceleration=True,
-    ):
+        covariance_type: str = "full",
+        tol: float = 1e-7,
+        reg_covar: float = 0.0,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: str | ArrayLike | Callable = "kmeans",
+        weight_concentration_prior_type: str = "dirichlet_process",
+        weight_concentration_prior: float | None = None,
+        mean_precision_prior: float | None = None,
+        mean_prior: ArrayLike | None = None,
+        degrees_of_freedom_prior: float | None = None,
+        covariance_prior: ArrayLike | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        acceleration: bool = True,
+    ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
         self.tol = tol
@@ -370,7 +373,8 @@ default='dirichlet_process'
 
     def _described(self, settings: Settings, fit: Fit, dtype) -> dict:
         """The fitted attributes, with components in falling order."""
-        posterior, prior, rows = fit.run.result.params, fit.model.prior, fit.model.rows
+        model: Any = fit.model
+        posterior, prior, rows = fit.run.result.params, model.prior, model.rows
         order, structure = posterior.order, settings.structure
 
         def ordered(stack):
@@ -458,7 +462,7 @@ default='dirichlet_process'
             np.append(self._degrees(), self.degrees_of_freedom_prior_),
         )
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Log-density of every row under the posterior predictive distribution.
 
         The density of a new row, with the parameters integrated over their posterior: a
@@ -479,7 +483,7 @@ default='dirichlet_process'
         """
         return super().score_samples(X)
 
-    def score_samples_plugin(self, X):
+    def score_samples_plugin(self, X: ArrayLike) -> np.ndarray:
         """Log-density of every row under the normal mixture of the expected parameters.
 
         That is ``weights_``, ``means_`` and ``covariances_``, as if they were known. It is the
@@ -498,7 +502,7 @@ default='dirichlet_process'
         scorer, X = self._scorer(), self._validated(X)
         return scorer.log_prob(X).astype(X.dtype, copy=False)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Responsibilities q(z) of every row, as the fit has them.
 
         Parameters
@@ -535,7 +539,9 @@ class _GivenPosterior(Given):
     mean_precision: np.ndarray | None = None
     degrees: np.ndarray | None = None
 
-    def override(self, model: VariationalMixture, base) -> Posterior:
+    def override(  # type: ignore[override]
+        self, model: VariationalMixture, base
+    ) -> Posterior:
         params = super().override(model, base)
         return model.posterior(
             self.concentration,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike
 from ._em.incremental import Incremental
 from ._em.partial import Conditional, Gradient
 from ._em_estimator import EMEstimator, fit_attributes
-from ._fitting import Phase, is_parallel
+from ._fitting import Fit, Phase, Settings, is_parallel
 from ._streaming import advance, begin_stream, published, stream_model
 from ._threads import thread_budget
 from ._validation import (
@@ -319,7 +320,13 @@ callable, default='kmeans'
         self.step_offset = step_offset
         self.step_averaging = step_averaging
 
-    def fit(self, X, y=None, sample_weight=None, labels=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: object = None,
+        sample_weight: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+    ) -> Self:
         """Fit the mixture to the rows of X.
 
         Parameters
@@ -358,7 +365,13 @@ callable, default='kmeans'
         self._fit(X, sample_weight, labels=labels)
         return self
 
-    def fit_predict(self, X, y=None, sample_weight=None, labels=None):
+    def fit_predict(
+        self,
+        X: ArrayLike,
+        y: object = None,
+        sample_weight: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+    ) -> np.ndarray:
         """Fit the mixture and return the most probable component of every row.
 
         Parameters
@@ -383,7 +396,9 @@ callable, default='kmeans'
         X = self._fit(X, sample_weight, labels=labels)
         return self._scorer().labels(X)
 
-    def _regularised(self, settings, X, labels=None):
+    def _regularised(
+        self, settings: Settings, X: np.ndarray, labels: ArrayLike | None = None
+    ) -> Settings:
         n_samples, n_components = len(X), settings.n_components
         if labels is not None:
             labels = check_labels(labels, n_samples, n_components)
@@ -395,7 +410,7 @@ callable, default='kmeans'
             raise ValueError("constraints and labels need algorithm='batch'")
         return replace(settings, prior=prior, constraint=constraint)
 
-    def _phases(self, n_samples):
+    def _phases(self, n_samples: int) -> tuple[Phase, ...]:
         variant = M_STEPS[check_option("m_step", self.m_step, M_STEPS)]
         phases = tuple(Phase(each, variant) for each in check_temperature(self.temperature))
         algorithm = check_option("algorithm", self.algorithm, ("batch", "incremental"))
@@ -408,17 +423,21 @@ callable, default='kmeans'
         # batch EM has the last word: it alone knows F at the parameters that it returns
         return (*phases[:-1], Phase(last, partial(Incremental, n_blocks=n_blocks)), phases[-1])
 
-    def _n_blocks(self, n_samples):
+    def _n_blocks(self, n_samples: int) -> int:
         if self.batch_size is None:
             return max(1, min(_BLOCKS, n_samples // _LEAST_ROWS))
         return -(-n_samples // check_integer("batch_size", self.batch_size, 1))
 
-    def _attributes(self, settings, fit, X, weight):
+    def _attributes(
+        self, settings: Settings, fit: Fit, X: np.ndarray, weight: np.ndarray | None
+    ) -> dict:
         attributes = super()._attributes(settings, fit, X, weight)
         total = float(len(X) if weight is None else weight.sum())
         return {**attributes, "_stream": begin_stream(fit, total)}
 
-    def partial_fit(self, X, y=None, sample_weight=None):
+    def partial_fit(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Go on from what was fitted with a further batch of rows: online EM [6]_.
 
         The first call is a fit. Each later one makes one E-step over its rows, takes their

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.metrics import euclidean_distances
 from sklearn.utils.validation import check_is_fitted
@@ -191,23 +194,23 @@ callable, default='kmeans'
 
     def __init__(
         self,
-        n_components=2,
+        n_components: int = 2,
         *,
-        covariance_type="full",
-        tol=0.0,
-        reg_covar=0.0,
-        max_iter=1000,
-        n_init=1,
-        init_params="kmeans",
-        weights_init=None,
-        means_init=None,
-        precisions_init=None,
-        random_state=None,
-        warm_start=False,
-        verbose=0,
-        verbose_interval=10,
-        frozen=(),
-    ):
+        covariance_type: str = "full",
+        tol: float = 0.0,
+        reg_covar: float = 0.0,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: str | ArrayLike | Callable = "kmeans",
+        weights_init: ArrayLike | None = None,
+        means_init: ArrayLike | None = None,
+        precisions_init: ArrayLike | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        frozen: tuple[str, ...] = (),
+    ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
         self.tol = tol
@@ -225,11 +228,13 @@ callable, default='kmeans'
         self.frozen = frozen
 
     @property
-    def cluster_centers_(self):
+    def cluster_centers_(self) -> np.ndarray:
         check_is_fitted(self)
         return self.means_
 
-    def fit_predict(self, X, y=None, sample_weight=None):
+    def fit_predict(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> np.ndarray:
         """Fit the mixture and return the component of every row.
 
         Parameters
@@ -250,7 +255,7 @@ callable, default='kmeans'
         """
         return self.fit(X, sample_weight=sample_weight).labels_
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Euclidean distances to the means.
 
         Parameters

@@ -6,6 +6,7 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import expit, logit, ndtr, ndtri
 from sklearn.exceptions import ConvergenceWarning
@@ -199,14 +200,14 @@ class TwoNormalMixture(EMEstimator):
     def __init__(
         self,
         *,
-        equal_variance=False,
-        tol=1e-9,
-        max_iter=1000,
-        acceleration=True,
-        random_state=None,
-        verbose=0,
-        verbose_interval=10,
-    ):
+        equal_variance: bool = False,
+        tol: float = 1e-9,
+        max_iter: int = 1000,
+        acceleration: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+    ) -> None:
         self.equal_variance = equal_variance
         self.tol = tol
         self.max_iter = max_iter
@@ -300,14 +301,14 @@ class TwoNormalMixture(EMEstimator):
             ),
         }
 
-    def _warn(self, settings: Settings, fit: TwoNormalFit) -> None:
+    def _warn(self, settings: Settings, fit: TwoNormalFit) -> None:  # type: ignore[override]
         super()._warn(settings, fit)
         if fit.warning:
             warnings.warn(fit.warning, ConvergenceWarning, stacklevel=4)
 
     # --- the distribution -------------------------------------------------------------------
 
-    def responsibilities(self, X):
+    def responsibilities(self, X: ArrayLike) -> np.ndarray:
         """Probability that a row comes from the second component, given its value.
 
         The second column of :meth:`predict_proba`; the responsibilities of Hastie, Tibshirani
@@ -324,7 +325,7 @@ class TwoNormalMixture(EMEstimator):
         """
         return self.predict_proba(X)[:, 1]
 
-    def pdf(self, x):
+    def pdf(self, x: ArrayLike) -> np.ndarray:
         """Density at points.
 
         Parameters
@@ -339,7 +340,7 @@ class TwoNormalMixture(EMEstimator):
         scorer, x = self._scorer(), _points("x", x)
         return np.exp(scorer.log_prob(x.reshape(-1, 1))).reshape(x.shape)
 
-    def cdf(self, x):
+    def cdf(self, x: ArrayLike) -> np.ndarray:
         """Probability of values up to x.
 
         Parameters
@@ -355,7 +356,7 @@ class TwoNormalMixture(EMEstimator):
         x = _points("x", x)
         return self._tail(x, 1.0)
 
-    def ppf(self, q):
+    def ppf(self, q: ArrayLike) -> np.ndarray:
         """Quantiles, the inverse of :meth:`cdf`.
 
         Parameters
@@ -406,7 +407,7 @@ class TwoNormalMixture(EMEstimator):
 
     # --- inference --------------------------------------------------------------------------
 
-    def confidence_intervals(self, level=0.95):
+    def confidence_intervals(self, level: float = 0.95) -> Bunch:
         """Wald intervals from the observed information.
 
         Symmetric about the estimates of the means, of the logit of the weight, and of the
@@ -444,7 +445,15 @@ class TwoNormalMixture(EMEstimator):
             scales=self.scales_[:, None] * np.exp(ends[3:]),
         )
 
-    def bootstrap_test(self, X, *, n_resamples=999, n_jobs=None, random_state=None, verbose=0):
+    def bootstrap_test(
+        self,
+        X: ArrayLike,
+        *,
+        n_resamples: int = 999,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> BootstrapTest:
         """Parametric bootstrap likelihood-ratio test of one normal against two.
 
         The statistic is twice the gain in log-likelihood of two normals over one. Its usual

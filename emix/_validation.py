@@ -111,7 +111,7 @@ _TEMPERATURES = (1e-9, 1e6)
 def check_temperature(value: Any) -> tuple[float, ...]:
     """A positive number, or a decreasing sequence of numbers that ends at 1."""
     if isinstance(value, Real):
-        temperatures = (check_real("temperature", value),)
+        temperatures: tuple[float, ...] = (check_real("temperature", value),)
     elif isinstance(value, Iterable) and not isinstance(value, str):
         temperatures = tuple(check_real("temperature", entry) for entry in value)
         falling = all(a > b for a, b in pairwise(temperatures))
