@@ -11,8 +11,8 @@ demo: $(VENV)/.demo  ## fit Old Faithful with emix and scikit-learn, and draw it
 test: $(VENV)/.test  ## run all tests, docstrings and documents included
 	$(BIN)/python -m pytest
 
-oldest: .oldest/.test  ## run all tests with the oldest supported dependencies
-	.oldest/bin/python -m pytest
+oldest: .oldest/.test  ## run the tests with the oldest supported dependencies
+	.oldest/bin/python -m pytest tests emix
 
 coverage: $(VENV)/.dev  ## fail if the tests of the package (not those of scikit-learn) cover too little
 	$(BIN)/python -m pytest --cov --cov-report=term tests \

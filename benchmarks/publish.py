@@ -19,6 +19,11 @@ from run import MEASUREMENTS, machine_line
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 FIGURE = PAGE.with_name("figures") / "scaling.svg"
 BEGIN, END = "<!-- begin: {} -->", "<!-- end: {} -->"
+PICTURE = (
+    "![Milliseconds per pass against rows, features and components, on logarithmic scales]"
+    "(figures/scaling.svg)"
+)
+_FEW = 3  # more peers are shown in tables of their own
 LETTERS = {"n": "rows n", "d": "features d", "k": "components K"}
 
 
@@ -53,15 +58,23 @@ def filled(page: str, runs: list[dict]) -> str:
 
 
 def sections(run: dict) -> dict[str, str]:
-    """The tables of a run. Runs of all peers have a place of their own."""
+    """The tables of a run; those of a run of many peers have one place of their own."""
     results, peers = run["results"], run["peers"]
     limits = results.get("limits")
     texts = {} if limits is None else {"limits": report.limits(limits)}
     for name, measurement in MEASUREMENTS.items():
         if name in results:
             texts[name] = measurement.show(results[name], peers, limits)
-    suffix = "" if len(peers) <= 3 else " of all peers"
-    return {name + suffix: text for name, text in texts.items()}
+    return texts if len(peers) <= _FEW else {"all peers": _together(texts)}
+
+
+def _together(texts: dict[str, str]) -> str:
+    titles = {"limits": "Limits in this run"} | {
+        name: measurement.title for name, measurement in MEASUREMENTS.items()
+    }
+    if "scaling" in texts:
+        texts["scaling"] = f"{PICTURE}\n\n{texts['scaling']}"
+    return "\n\n".join(f"### {titles[name]}\n\n{text}" for name, text in texts.items())
 
 
 def draw(run: dict) -> None:

@@ -5,6 +5,7 @@ import itertools
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn import mixture as theirs
 from sklearn.mixture.tests import test_bayesian_mixture, test_gaussian_mixture, test_mixture
 
@@ -38,6 +39,9 @@ LEFT_OUT = {
         "tests the array API, which emix has not"
     ),
 }
+
+if tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 7):
+    LEFT_OUT["test_regularisation"] = "expects the message of before 1.7, emix has that of since"
 
 LEFT_OUT_BAYESIAN = {
     "test_log_dirichlet_norm": "tests a private function",
@@ -121,8 +125,8 @@ def test_of_scikit_learn(case, monkeypatch):
 
 def test_nearly_all_tests_of_scikit_learn_ran():
     functions = {function.__name__ for _, function, _ in COLLECTED}
-    assert len(functions) >= 35
-    assert len(COLLECTED) >= 65
+    assert len(functions) >= 34
+    assert len(COLLECTED) >= 64
 
 
 def test_every_argument_of_a_test_is_provided():
