@@ -12,13 +12,17 @@ ESTIMATORS = [GaussianMixture(covariance_type=name) for name in TYPES]
 ESTIMATORS += [
     GaussianMixture(n_components=2, covariance_type=name) for name in TYPES if name != "spherical"
 ]
+ESTIMATORS += [
+    GaussianMixture(algorithm="incremental", batch_size=10),
+    GaussianMixture(m_step="conditional"),
+    GaussianMixture(m_step="gradient", prior="fraley-raftery"),
+]
 ESTIMATORS += [BayesianGaussianMixture()]
 ESTIMATORS += [
     BayesianGaussianMixture(2, covariance_type=name, weight_concentration_prior_type=prior_type)
     for name in TYPES
     for prior_type in ("dirichlet_process", "dirichlet_distribution")
 ]
-
 ESTIMATORS += [HardGaussianMixture(covariance_type=name) for name in TYPES]
 ESTIMATORS += [HardGaussianMixture(covariance_type="tied_spherical", frozen=("weights",))]
 
