@@ -240,3 +240,13 @@ def test_features_are_kept_as_long_as_they_are_few():
         second = model.e_step(params)
         assert bool(read) == again
         assert again or np.array_equal(first.vector, second.vector)
+
+
+@pytest.mark.parametrize("share", [1e-12, 1e-18, 1e-304])
+def test_standard_units_of_rows_of_vanishing_weight(share):
+    X = np.array([[0.0], [1.0], [1.0], [1.0]])
+    rows = standard_units(rows_of(X, np.array([share, 1.0, 1.0, 1.0])))
+    assert 0.0 < rows.scale[0] <= 1.0
+    mixture = fitted(X, 1, [share, 1.0, 1.0, 1.0])
+    assert mixture.means_[0, 0] == pytest.approx(1.0)
+    assert np.isfinite(mixture.score(X))

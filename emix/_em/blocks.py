@@ -20,6 +20,9 @@ _FEWEST_ROWS, _MOST_ROWS = TILE, 128 * TILE
 # in order: the bits of the total do not depend on who did what.
 _SHARES, _SHARES_BYTES = 32, 64 * 1024 * 1024
 
+# Variance, in squares of half the range, that rows of the least weight that counts make.
+_LEAST_SHARE = 1e-16
+
 Span = tuple[int, int]
 Mapper = Callable[[Callable, Iterable], Iterator]
 
@@ -132,7 +135,8 @@ def standard_units(rows: Rows) -> Rows:
     half = np.where(constant, np.where(low == 0.0, 1.0, np.abs(low)), half)
     half = np.maximum(half, 1e-290)
     mean, square = _moments(rows.in_units(middle, half))
-    spread = np.where(constant, 1.0, np.sqrt(np.maximum(square - mean * mean, 0.0)))
+    # rows of nearly all the weight may be equal, and the others' share be lost in rounding
+    spread = np.where(constant, 1.0, np.sqrt(np.maximum(square - mean * mean, _LEAST_SHARE)))
     shift = np.where(constant, low, middle + half * mean)
     return rows.in_units(shift, half * spread)
 
