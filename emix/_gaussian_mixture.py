@@ -14,7 +14,7 @@ from ._em.incremental import Incremental
 from ._em.partial import Conditional, Gradient
 from ._em_estimator import EMEstimator, fit_attributes
 from ._fitting import Fit, Phase, Settings, is_parallel
-from ._streaming import advance, begin_stream, published, stream_model
+from ._streaming import advance, begin_stream, check_stream, published, stream_model
 from ._threads import thread_budget
 from ._validation import (
     check_flag,
@@ -463,12 +463,19 @@ callable, default='kmeans'
             The estimator. ``lower_bound_`` is the objective of the batch before its update,
             ``n_iter_`` counts calls after the first; ``history_``, ``converged_`` and what else
             tells of a climb are those of the first.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the rows or a parameter are unusable, or ``n_components`` or ``covariance_type``
+            changed since the first call; the estimator is then as it was before.
         """
         if not hasattr(self, "_stream"):
             return self.fit(X, sample_weight=sample_weight)
         X = self._validated(X)
         weight = check_sample_weight(sample_weight, X.shape[0])
-        structure, n_components = self._structure(), len(self.weights_)
+        structure, n_components = self._structure(), self.n_components
+        check_stream(self._stream, structure, n_components)
         offset, exponent = check_step(self.step_offset, self.step_exponent)
         constraint = check_constraints(self.constraints, None, X, n_components)
         with thread_budget(is_parallel(X, structure, n_components)) as mapper:

@@ -34,6 +34,18 @@ def begin_stream(fit: Fit, total_weight: float) -> Stream:
     return Stream(state, model.rows.shift, model.rows.scale, model.noise, model.prior, model.rule)
 
 
+def check_stream(stream: Stream, structure: Structure, n_components: int) -> None:
+    """Whether it can go on with these parameters of the estimator."""
+    layout = stream.state.stats.layout
+    held = layout.structure
+    same = (type(held.form), held.pooled) == (type(structure.form), structure.pooled)
+    if not same or layout.n_components != n_components:
+        raise ValueError(
+            "partial_fit goes on from what was fitted, but n_components or covariance_type "
+            "changed since; clone the estimator to begin anew"
+        )
+
+
 def stream_model(
     stream: Stream,
     make: Callable[..., Mixture],

@@ -135,6 +135,17 @@ def test_incremental_em_with_one_block_is_batch_em():
     assert_allclose(values[1], values[0], rtol=1e-12)
 
 
+def test_blocks_share_their_memory():
+    """However many there are: the features kept, and the buffers of a thread."""
+    n = 40_000
+    model = model_of(clusters(0, n, D, K), STRUCTURES["full"])
+    climbed = Incremental(model, 400)
+    climbed.e_step(random_params(STRUCTURES["full"], 1, K, D))
+    models = [block.model for block in climbed._blocks]
+    assert len({id(each._local.held) for each in models}) == 1
+    assert sum(each._kept_bytes for each in models) <= model._kept_bytes
+
+
 # --- online ---------------------------------------------------------------------------------
 
 
@@ -221,6 +232,13 @@ def test_a_failed_call_changes_nothing():
     with pytest.raises(ValueError, match="features"):
         mixture.partial_fit(np.zeros((5, D + 1)))
     assert_same_state(before, public_state(mixture))
+
+
+@pytest.mark.parametrize("changed", [{"n_components": 3}, {"covariance_type": "tied"}])
+def test_a_stream_does_not_change_its_model(changed):
+    mixture = online([X[:200]]).set_params(**changed)
+    with pytest.raises(ValueError, match="n_components or covariance_type changed since"):
+        mixture.partial_fit(X[200:])
 
 
 def test_the_first_batch_needs_a_row_per_component():

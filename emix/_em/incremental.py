@@ -73,7 +73,7 @@ def _divided(model: Mixture, n_blocks: int):
         a, b = rows.n * i // n_blocks, rows.n * (i + 1) // n_blocks
         part = Rows(rows.X[a:b], rows.weights(a, b), rows.shift, rows.scale, rows.map)
         if part.total_weight > 0.0:
-            yield model.over(part, same_moments=False), part.total_weight / rows.total_weight
+            yield model.part(part, n_blocks), part.total_weight / rows.total_weight
 
 
 def _visited(block: _Block, params: Params) -> tuple[Stats, float]:

@@ -68,7 +68,7 @@ class Mixture:
         self.rule, self.frozen = rule, frozen
         self.cloud = structure.form.from_variances(noise)
         self._local = threading.local()
-        self._features = _Features(None)
+        self._features, self._kept_bytes = _Features(None), _KEPT_BYTES
         self._natural: tuple[Params | None, Natural | None] = (None, None)
         self._origin: np.ndarray | None = None
 
@@ -132,6 +132,12 @@ class Mixture:
         other.prior = self.prior
         if same_moments:
             other.total, other._floor, other.n_null = self.total, self._floor, self.n_null
+        return other
+
+    def part(self, rows: Rows, n_parts: int) -> Mixture:
+        """This model over one of so many parts of its rows, all of which share its memory."""
+        other = self.over(rows, same_moments=False)
+        other._local, other._kept_bytes = self._local, self._kept_bytes // n_parts
         return other
 
     def freezing(self, name: str) -> Mixture:
@@ -222,7 +228,7 @@ class Mixture:
                     add(self._loaded(kernel, start, stop), start, stop, sums)
             return sums
 
-        self._features = self._features.serving(kernel, rows.n)
+        self._features = self._features.serving(kernel, rows.n, self._kept_bytes)
         return rows.reduce(work, block_rows(bytes_per_row(kernel)), size) / rows.total_weight
 
     def _loaded(self, kernel: Kernel, start: int, stop: int) -> Buffers:
@@ -346,9 +352,9 @@ class _Features:
         self.kind = kind
         self.blocks: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
 
-    def serving(self, kernel: Kernel, n: int) -> _Features:
-        """Those for this kernel, if all rows of theirs fit."""
-        kind = type(kernel) if 8 * kernel.n_features * n <= _KEPT_BYTES else None
+    def serving(self, kernel: Kernel, n: int, n_bytes: int) -> _Features:
+        """Those for this kernel, if those of all rows fit."""
+        kind = type(kernel) if 8 * kernel.n_features * n <= n_bytes else None
         return self if kind is self.kind else _Features(kind)
 
 
