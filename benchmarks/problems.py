@@ -112,6 +112,8 @@ PASS_CELLS = (
     Cell("kmeans", 100_000, 10, 10, 0.7, quick=True),
 )
 
+MIXTURE_CELLS = tuple(cell for cell in PASS_CELLS if cell.structure != "kmeans")
+
 VARIATIONAL_CELLS = (
     Cell("full", 100_000, 10, 20, quick=True),
     Cell("full", 50_000, 50, 10),

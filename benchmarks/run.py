@@ -50,7 +50,7 @@ MEASUREMENTS = {
         report.scaling,
     ),
     "where": Measurement(
-        "Where the time of a pass goes", problems.PASS_CELLS, measures.where, report.where
+        "Where the time of a pass goes", problems.MIXTURE_CELLS, measures.where, report.where
     ),
     "maximum": Measurement(
         "Seconds to within 1e-6 of the maximum",
