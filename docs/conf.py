@@ -5,7 +5,9 @@ import re
 from pathlib import Path
 
 import emix
+import emix.constraints
 import emix.display
+import emix.priors
 
 HERE = Path(__file__).parent
 
@@ -84,7 +86,7 @@ def _public(module):
 def _reference() -> str:
     """The page that lists all public names; autosummary writes a page for each."""
     parts = ["API reference\n=============\n"]
-    for module in (emix, emix.display, emix.datasets):
+    for module in (emix, emix.priors, emix.constraints, emix.display, emix.datasets):
         title = f"``{module.__name__}``"
         names = "\n".join(f"   {module.__name__}.{name}" for name in _public(module))
         summary = inspect.getdoc(module).partition("\n")[0]

@@ -131,8 +131,10 @@ callable, default='kmeans'
         the result the maximum a posteriori; 'fraley-raftery' is one with default values.
 
     constraints : tuple of Allowed, Proportions or Expectation, default=()
-        Constraints on responsibilities (:mod:`emix.constraints`). The objective is then F at
-        the best responsibilities that satisfy them, a lower bound of the log-likelihood.
+        Constraints on responsibilities: :class:`emix.constraints.Allowed`,
+        :class:`emix.constraints.Proportions`, :class:`emix.constraints.Expectation`. The
+        objective is then F at the best responsibilities that satisfy them, a lower bound of
+        the log-likelihood.
         ``predict_proba`` gives the posterior of the parameters, without constraints.
 
     algorithm : {'batch', 'incremental'}, default='batch'
@@ -146,12 +148,12 @@ callable, default='kmeans'
 
     m_step : {'exact', 'conditional', 'gradient'}, default='exact'
         'conditional' maximises over weights and means, then over weights and covariances,
-        each after an E-step of its own (multicycle ECM [5]_); 'gradient' only steps along the
+        each after an E-step of its own (multicycle ECM [6]_); 'gradient' only steps along the
         gradient, as a family without a closed form would have to. Both find the same maxima,
         and neither is accelerated.
 
     step_exponent : float, default=0.7
-        Exponent of the step size of :meth:`partial_fit`, greater than 0.5 and at most 1: the
+        Exponent of the step size of :meth:`partial_fit` [7]_, greater than 0.5 and at most 1: the
         smaller, the sooner old rows are forgotten.
 
     step_offset : float, default=1.0
@@ -244,9 +246,9 @@ callable, default='kmeans'
        normal mixture distributions. Annals of Statistics 13, 795-800.
     .. [5] N. Ueda, R. Nakano (1998). Deterministic annealing EM algorithm. Neural Networks 11,
        271-282.
-    .. [5] X.-L. Meng, D. B. Rubin (1993). Maximum likelihood estimation via the ECM algorithm.
+    .. [6] X.-L. Meng, D. B. Rubin (1993). Maximum likelihood estimation via the ECM algorithm.
        Biometrika 80, 267-278.
-    .. [6] O. Cappé, E. Moulines (2009). On-line expectation-maximization algorithm for latent
+    .. [7] O. Cappé, E. Moulines (2009). On-line expectation-maximization algorithm for latent
        data models. J. Royal Statistical Society B 71, 593-613.
 
     Examples
@@ -438,10 +440,10 @@ callable, default='kmeans'
     def partial_fit(
         self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
     ) -> Self:
-        """Go on from what was fitted with a further batch of rows: online EM [6]_.
+        """Go on from what was fitted with a further batch of rows.
 
-        The first call is a fit. Each later one makes one E-step over its rows, takes their
-        expected statistics into the running mean with step size
+        Online EM (Cappé & Moulines 2009). The first call is a fit. Each later one makes one
+        E-step over its rows, takes their expected statistics into the running mean with step size
         ``(step_offset + t) ** -step_exponent``, where t counts batches of this weight among
         all rows seen, and makes an M-step. Nothing is kept of the rows, nor of their number.
 

@@ -52,8 +52,8 @@ class KMeansLimit:
           K-means, matched one to one;
         - ``free_energy``: F, the log-likelihood of all rows;
         - ``scaled_free_energy``: 2 s² F;
-        - ``soft_inertia``: -2 s² sum_i log sum_k exp(-|x_i - mean_k|² / (2 s²)), which is
-          -2 s² (F + n log K + (n d / 2) log(2 pi s²));
+        - ``soft_inertia``: ``-2 s² sum_i log sum_k exp(-|x_i - mean_k|² / (2 s²))``, which is
+          ``-2 s² (F + n log K + (n d / 2) log(2 pi s²))``;
         - ``inertia``: sum of squared distances of the rows to the nearest mean, more than
           ``soft_inertia``; ``-scaled_free_energy`` and ``soft_inertia`` tend to it;
         - ``n_iter``: iterations of EM.

@@ -312,7 +312,7 @@ class TwoNormalMixture(EMEstimator):
         """Probability that a row comes from the second component, given its value.
 
         The second column of :meth:`predict_proba`; the responsibilities of Hastie, Tibshirani
-        & Friedman [5]_, algorithm 8.1.
+        & Friedman (2009), algorithm 8.1.
 
         Parameters
         ----------

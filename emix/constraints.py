@@ -21,6 +21,8 @@ import numpy as np
 from ._em.constraint import Constraint
 from ._validation import check_array_of
 
+__all__ = ["Allowed", "Expectation", "Proportions"]
+
 
 class _Bounds(NamedTuple):
     """lower <= mean of E_q[f] <= upper, f(start, stop) of shape (r, K, m) or (r, K, 1)."""

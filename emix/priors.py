@@ -14,6 +14,8 @@ from ._em.mixture import Mixture
 from ._em.prior import Prior
 from ._validation import check_array_of, check_real
 
+__all__ = ["ConjugatePrior"]
+
 _LOG_2PI = math.log(2.0 * math.pi)
 
 
