@@ -40,7 +40,6 @@ class MlpackPeer(Peer):
             diagonal_covariance=problem.cell.structure == "diag",
             kmeans_max_iterations=1,
             max_iterations=n_passes + 1,  # it counts from one
-            no_force_positive=True,
             tolerance=0.0,
             trials=1,
         )
