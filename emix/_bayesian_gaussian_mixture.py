@@ -198,10 +198,12 @@ default='dirichlet_process'
         too few to tell.
 
     history_ : structured ndarray of shape (n_iter_ + 1,)
-        One row per sweep over the data, the first at the start. ``log_likelihood`` is the
+        One row per sweep over the data, the first at the start. ``objective`` is the
         bound after the sweep, ``free_energy`` the bound with the responsibilities of the sweep
-        before, ``gap`` their difference. ``remaining`` is the estimated remaining gain,
-        ``extrapolated`` and ``accepted`` tell about acceleration.
+        before, ``gap`` their difference. ``log_prior`` is minus the divergence of the
+        parameters' posterior from their prior, per sample, and ``log_likelihood`` the rest of
+        the bound; ``entropy`` is that of the responsibilities. ``remaining`` is the estimated
+        remaining gain, ``extrapolated`` and ``accepted`` tell about acceleration.
 
     n_collapsed_ : int
         Starts that were dropped because a component shrank to a point, which needs an

@@ -199,7 +199,8 @@ callable, default='kmeans'
 
     lower_bound_ : float
         The objective at the parameters returned, per sample: ``score(X)`` of the training
-        data if ``reg_covar`` is 0, and a lower bound of it otherwise,
+        data, plus the log-prior per sample if there is a ``prior``, less a divergence if
+        there are ``constraints``. If ``reg_covar`` is not 0, it has a lower bound of the score,
         mean log sum_k w_k exp(E_e log N(x + e | k)). At a temperature T other than 1 it is
         mean T log sum_k (w_k N(x | k))^(1 / T), which is greater than ``score(X)`` for T > 1
         and smaller for T < 1.
@@ -213,12 +214,14 @@ callable, default='kmeans'
 
     history_ : structured ndarray of shape (n_iter_ + 1,)
         One row per sweep over the data, the first at the start (with several temperatures,
-        the first of each at its start: one row more for each). ``log_likelihood`` is the
-        objective at the parameters tried, ``free_energy`` is F there with the responsibilities
-        of the sweep before, ``gap`` is the Kullback-Leibler divergence between them, which the
-        E-step closed; all per sample. ``remaining`` is the estimated remaining gain,
-        ``extrapolated`` and ``accepted`` tell about acceleration, ``temperature`` is that of
-        the climb.
+        the first of each at its start, and so with incremental EM: one row more for each).
+        ``free_energy`` is F at the parameters tried with the responsibilities of the sweep
+        before, ``objective`` is F after the E-step, with responsibilities of this ``entropy``.
+        ``log_likelihood`` and ``log_prior`` are the log-densities of data and parameters, and
+        ``gap`` is what ``free_energy`` lacks to their sum; all per sample. ``remaining`` is the
+        estimated remaining gain, ``extrapolated`` and ``accepted`` tell about acceleration,
+        ``temperature`` is that of the climb; where it is not 1, ``log_likelihood`` is the
+        objective without the prior.
 
     n_collapsed_ : int
         Starts that were dropped because a component shrank to a point.

@@ -136,8 +136,8 @@ callable, default='kmeans'
 
     history_ : structured ndarray
         One row per sweep over the data, the first at the start, as in
-        :class:`GaussianMixture`; its ``temperature`` is 0, and ``log_likelihood`` is the
-        classification log-likelihood per sample.
+        :class:`GaussianMixture`; its ``temperature`` and ``entropy`` are 0, and ``objective``
+        and ``log_likelihood`` are the classification log-likelihood per sample.
 
     n_collapsed_ : int
         Starts that were dropped because a component shrank to a point.
