@@ -254,11 +254,15 @@ def pass_timer(peer: Peer, problem: Problem, n_threads: int | None = None) -> Ca
 
 
 def _plan(peer: Peer, problem: Problem, seconds: float = 0.4) -> Plan:
-    """Enough passes for a timed difference of about `seconds`, enough repeats for twice that."""
+    """Enough passes for a timed difference of about `seconds`, enough repeats for twice that.
+
+    At least ten, the same for all peers where passes are long: those of emix get cheaper as
+    components come apart.
+    """
     peer.fit(problem, 1)
     short, long = peer.fit(problem, 2), peer.fit(problem, 4)
     per_pass = max((long.seconds - short.seconds) / 2, long.seconds / 40)
-    more = min(max(math.ceil(seconds / per_pass), 2), 40)
+    more = min(max(math.ceil(seconds / per_pass), 10), 40)
     return Plan(1, 1 + more, min(max(math.ceil(2 * seconds / (more * per_pass)), 1), 9))
 
 

@@ -27,9 +27,9 @@ Span = tuple[int, int]
 Mapper = Callable[[Callable, Iterable], Iterator]
 
 
-def block_rows(bytes_per_row: int) -> int:
+def block_rows(bytes_per_row: int, block_bytes: int = BLOCK_BYTES) -> int:
     """Rows of a block, whole tiles, from the memory that one row needs."""
-    rows = BLOCK_BYTES // bytes_per_row // TILE * TILE
+    rows = block_bytes // bytes_per_row // TILE * TILE
     return min(max(rows, _FEWEST_ROWS), _MOST_ROWS)
 
 

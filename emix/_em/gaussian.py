@@ -18,11 +18,13 @@ for origins o_k of their choosing:
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
+from .blocks import BLOCK_BYTES, block_rows
 from .covariance import Dense, Structure
 from .stats import Stats, layout_of
 from .tiles import inner, times
@@ -57,6 +59,11 @@ class Components(NamedTuple):
     log_weights: np.ndarray
     means: np.ndarray
     factors: np.ndarray
+
+
+def n_directions(n_components: int, d: int) -> int:
+    """In how many directions ``screen`` looks at rows first: the means lie in K - 1."""
+    return min(n_components - 1, d // 4)
 
 
 class Natural(NamedTuple):
@@ -139,6 +146,10 @@ def bytes_per_row(kernel: Kernel) -> int:
     return 8 * (kernel.n_features + pool_size(kernel, 1))
 
 
+def rows_per_block(kernel: Kernel) -> int:
+    return block_rows(bytes_per_row(kernel), kernel.block_bytes)
+
+
 def pool_size(kernel: Kernel, m: int) -> int:
     """Numbers that ``allocate`` needs besides the features."""
     return (2 * kernel.n_components + kernel.n_scratch + 2) * m
@@ -166,6 +177,8 @@ class Products:
     responsibilities, its sum over rows is known beforehand (``total``, the packed second
     moment of all rows), and T needs no products.
     """
+
+    block_bytes = BLOCK_BYTES
 
     def __init__(self, structure, params, eta, total):
         self.structure, self.factors, self.eta, self.total = structure, params.factors, eta, total
@@ -213,11 +226,16 @@ class Panels:
     """Whitened coordinates of all components, a panel of them at a time.
 
     Rows (i, k) of Uᵀ need only the first i features, so a panel of rows a:b multiplies
-    z[:b]: with six panels 7/12 of the dense product. Statistics the same way round. A row of
-    ones in front of z carries the means and the first moments.
+    z[:b]: with six panels 7/12 of the dense product. Statistics the same way round, unless few
+    responsibilities are not zero. A row of ones in front of z carries the means and the first
+    moments.
     """
 
+    # large, as one component's rows are a small part of a block
+    block_bytes = 2 * BLOCK_BYTES
     _COUNT = 6
+    # for the few rows of a block that concern one component
+    _COUNT_OF_ONE = 3
 
     def __init__(self, structure, params, eta):
         self.structure, self.origin = structure, eta.origin
@@ -227,13 +245,17 @@ class Panels:
         lower = params.factors.transpose(2, 0, 1)  # (i, k, j): U_k[j, i]
         rows[:, :, 1:] = lower
         rows[:, :, 0] = -np.einsum("ikj,kj->ik", lower, params.means)
-        self.rows = rows.reshape(d * n_components, d + 1)
-        peak = eta.const + 0.5 * np.vecdot(params.means, eta.lin)
-        self.const = peak[:, None]
-        self.step = -(-d // self._COUNT)
-        self.panels = [(a, min(a + self.step, d)) for a in range(0, d, self.step)]
-        self.n_features, self.n_scratch = d + 1, self.step * n_components
-        self.size = n_components + sum((b - a) * n_components * (b + 1) for a, b in self.panels)
+        self.rows = np.multiply(rows, math.sqrt(0.5), out=rows)
+        self.const = eta.const + 0.5 * np.vecdot(params.means, eta.lin)
+        size = n_directions(n_components, d)
+        self.n_features = d + 1
+        self.n_scratch = max(
+            n_components * -(-d // self._COUNT), 1 + size * (1 + n_components), 2 * d + 1
+        )
+        self.size = n_components * (d + 1) ** 2
+        # Of all pairs of rows and components, the share up to which those that matter are quicker
+        # done component by component: such a pair takes about 1 + 40 / d times as long.
+        self.few = d / (d + 40.0)
 
     def features(self, m: int) -> tuple[np.ndarray, np.ndarray]:
         features = np.empty((self.d + 1, m))
@@ -243,56 +265,77 @@ class Panels:
     def prepare(self, buffers: Buffers) -> None:
         pass
 
+    def _panels(self, count: int) -> list[tuple[int, int]]:
+        step = -(-self.d // count)
+        return [(a, min(a + step, self.d)) for a in range(0, self.d, step)]
+
     def log_joint(self, buffers: Buffers) -> np.ndarray:
         out, n_components = buffers.log_joint, self.n_components
-        out.fill(0.0)
-        for a, b in self.panels:
+        out[:] = self.const[:, None]
+        for a, b in self._panels(self._COUNT):
             white = buffers.scratch[: (b - a) * n_components]
-            rows = self.rows[a * n_components : b * n_components, : b + 1]
+            rows = self.rows[a:b, :, : b + 1].reshape(len(white), b + 1)
             np.matmul(rows, buffers.features[: b + 1], out=white)
             cube = white.reshape(b - a, *out.shape)
-            out += np.einsum("akm,akm->km", cube, cube, out=buffers.resp)
-        out *= -0.5
-        out += self.const
+            out -= np.einsum("akm,akm->km", cube, cube, out=buffers.resp)
         return out
+
+    def log_joint_of(self, k: int, index: np.ndarray, buffers: Buffers) -> np.ndarray:
+        """log_joint of one component at some rows of the block."""
+        features, white = self.scratch(buffers, index.size, self.d + 1, self.d)
+        np.take(buffers.features, index, axis=1, out=features, mode="clip")
+        for a, b in self._panels(self._COUNT_OF_ONE):
+            np.matmul(self.rows[a:b, k, : b + 1], features[: b + 1], out=white[a:b])
+        return self.const[k] - np.einsum("im,im->m", white, white)
+
+    def scratch(self, buffers: Buffers, m: int, *sizes: int) -> list[np.ndarray]:
+        """Contiguous arrays (size, m)."""
+        edges = np.cumsum([0, *sizes])
+        pool = buffers.scratch.reshape(-1)[: m * edges[-1]].reshape(edges[-1], m)
+        return [pool[a:b] for a, b in pairwise(edges.tolist())]
 
     def common(self, buffers: Buffers) -> float:
         return 0.0
 
     def accumulate(self, buffers: Buffers, scale: np.ndarray | None, sums: np.ndarray) -> None:
-        n_components, features = self.n_components, buffers.features
         resp = _scaled(buffers.resp, scale)
-        sums[:n_components] += resp.sum(axis=1)
-        at = n_components
-        for a, b in self.panels:
-            rows = (b - a) * n_components
-            weighted = buffers.scratch[:rows]
+        products = sums.reshape(self.n_components, self.d + 1, self.d + 1)
+        if np.count_nonzero(resp) > self.few * resp.size:
+            self._accumulate_all(buffers, resp, products)
+        else:
+            self._accumulate_each(buffers, resp, products)
+
+    def _accumulate_all(self, buffers, resp, products):
+        """Adds (z * resp) @ featuresᵀ, of which each panel leaves out what lies right of it."""
+        products[:, 0, 0] += resp.sum(axis=1)
+        for a, b in self._panels(self._COUNT):
+            weighted = buffers.scratch[: (b - a) * self.n_components]
             cube = weighted.reshape(b - a, *resp.shape)
             np.multiply(buffers.z[a:b, None, :], resp, out=cube)
-            size = rows * (b + 1)
-            sums[at : at + size] += (weighted @ features[: b + 1].T).ravel()
-            at += size
+            strip = (weighted @ buffers.features[: b + 1].T).reshape(b - a, -1, b + 1)
+            products[:, a + 1 : b + 1, : b + 1] += strip.swapaxes(0, 1)
+
+    def _accumulate_each(self, buffers, resp, products):
+        """Adds Y Yᵀ, Y the columns of the features times sqrt(resp) where that is not zero."""
+        roots = np.sqrt(resp, out=resp)
+        for product, root in zip(products, roots, strict=True):
+            index = np.flatnonzero(root)
+            (rooted,) = self.scratch(buffers, index.size, self.d + 1)
+            np.take(buffers.features, index, axis=1, out=rooted, mode="clip")
+            rooted *= root[index]
+            product += rooted @ rooted.T
 
     def stats(self, value: float, sums: np.ndarray) -> Stats:
-        n_components, d = self.n_components, self.d
-        first, second = np.empty((n_components, d)), np.empty((n_components, d, d))
-        at = n_components
-        for a, b in self.panels:
-            size = (b - a) * n_components * (b + 1)
-            panel = sums[at : at + size].reshape(b - a, n_components, b + 1)
-            first[:, a:b] = panel[:, :, 0].T
-            strip = panel[:, :, 1:].swapaxes(0, 1)  # (K, b - a, b)
-            second[:, a:b, :a] = strip[:, :, :a]
-            second[:, :a, a:b] = strip[:, :, :a].swapaxes(1, 2)
-            square = strip[:, :, a:]
-            second[:, a:b, a:b] = 0.5 * (square + square.swapaxes(1, 2))
-            at += size
-        weight = sums[:n_components]
-        return Stats.of(self.structure, weight, first, second, self.origin, value)
+        products = np.tril(sums.reshape(self.n_components, self.d + 1, self.d + 1))
+        weight, first, lower = products[:, 0, 0], products[:, 1:, 0], products[:, 1:, 1:]
+        upper = np.triu(lower.swapaxes(1, 2), 1)
+        return Stats.of(self.structure, weight, first, lower + upper, self.origin, value)
 
 
 class Residuals:
     """Moments of z - mu_k about every component's own mean."""
+
+    block_bytes = BLOCK_BYTES
 
     def __init__(self, structure, params, noise):
         self.structure, self.params = structure, params
@@ -366,6 +409,6 @@ def choose(
     if cancels(structure, params):
         return Residuals(structure, params, noise)
     dense = isinstance(structure.form, Dense) and not structure.pooled
-    if dense and d > min(24, 6 + 2 * n_components):
+    if dense and d > min(36, 6 + 2 * n_components):
         return Panels(structure, params, eta)
     return Products(structure, params, eta, total)

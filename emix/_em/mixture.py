@@ -22,17 +22,18 @@ from .gaussian import (
     Params,
     about,
     allocate,
-    bytes_per_row,
     cancels,
     choose,
     expected_log_joint,
     natural,
     pool_size,
     rounding_of_expected,
+    rows_per_block,
 )
-from .posterior import hard, soft
+from .posterior import hard, reach_of, soft
 from .prior import Prior
 from .reseed import reseeded
+from .screen import screened
 from .stats import Stats
 
 # A component with less than this share of the data keeps its last mean and covariance.
@@ -166,8 +167,12 @@ class Mixture:
         kernel = self.kernel(params)
         tilt = None if self.constraint is None else self.constraint.tilt(self, kernel)
 
+        log_joint_of = kernel.log_joint
+        if tilt is None:
+            log_joint_of = screened(kernel, params, reach_of(self.rule), self.rows.n)
+
         def responsibilities(buffers, start, stop):
-            log_joint, weight = kernel.log_joint(buffers), self.rows.weights(start, stop)
+            log_joint, weight = log_joint_of(buffers), self.rows.weights(start, stop)
             if tilt is not None:
                 tilt.add(log_joint, start, stop)
             return self.rule(log_joint, buffers.resp, buffers.work, buffers.norm, weight)
@@ -229,7 +234,7 @@ class Mixture:
             return sums
 
         self._features = self._features.serving(kernel, rows.n, self._kept_bytes)
-        return rows.reduce(work, block_rows(bytes_per_row(kernel)), size) / rows.total_weight
+        return rows.reduce(work, rows_per_block(kernel), size) / rows.total_weight
 
     def _loaded(self, kernel: Kernel, start: int, stop: int) -> Buffers:
         """This thread's buffers for the kernel, holding the rows."""

@@ -19,6 +19,8 @@ import numpy as np
 
 # Logarithms are dear: that of a product of so many evidences takes the place of as many.
 _GROUP = 8
+# exp(-46) is 1e-20, a share that is nothing even in the sum over very many rows.
+_NEGLIGIBLE = 46.0
 _TINY = float(np.finfo(float).tiny)
 
 
@@ -107,6 +109,12 @@ def _keep_first(highest: np.ndarray) -> None:
     first = highest[:, tied].argmax(axis=0)
     highest[:, tied] = False
     highest[first, tied] = True
+
+
+def reach_of(rule: Callable) -> float:
+    """How far, in nats, a component may lie below others at a row until its part is less than
+    any rounding error."""
+    return _NEGLIGIBLE * (rule.temperature if isinstance(rule, Tempered) else 1.0)
 
 
 def at_temperature(temperature: float) -> Callable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .blocks import BLOCK_BYTES
 from .covariance import Structure
 from .gaussian import Buffers, Components
 from .wishart import log_student_norm
@@ -23,6 +24,8 @@ class Students:
 
     (Bishop 2006, eq. 10.81, for general matrices.)
     """
+
+    block_bytes = BLOCK_BYTES
 
     def __init__(self, structure: Structure, components: Components, mean_precision, degrees):
         self.form, self.means = structure.form, components.means

@@ -1,0 +1,107 @@
+"""log_joint in many dimensions, evaluated only where it matters.
+
+Beside the density of the mixture at a row that of most components is nothing. Which ones these
+are shows in the few directions that tell components apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from .gaussian import Buffers, Kernel, Panels, Params, n_directions
+
+# Multiplications of a sweep from which it pays to look for the directions.
+_WORTH = 1e8
+# One in so many of a block's rows tells whether it pays to look at all of them.
+_PART = 8
+
+
+def screened(kernel: Kernel, params: Params, reach: float, n: int) -> Callable:
+    """log_joint(buffers) (K, m) of a kernel for n rows, perhaps -inf where the density under a
+    component is less than exp(-reach) of the mixture's."""
+    n_components, d = params.means.shape
+    is_worth = n_components > 1 and n * n_components * d * d > _WORTH
+    if is_worth and isinstance(kernel, Panels):
+        return Screen(kernel, params, reach).log_joint
+    return kernel.log_joint
+
+
+def _directions(params: Params, size: int) -> np.ndarray:
+    """Orthonormal (d, size): where the linear discriminants W⁻¹ mu_k differ most, W the mean
+    covariance of the components."""
+    within = np.tensordot(params.weights, params.covariances, axes=1)
+    away = params.means - params.means.mean(axis=0)
+    return np.linalg.svd(np.linalg.solve(within, away.T), full_matrices=False)[0][:, :size]
+
+
+class Screen:
+    """The log_joint of panels, -inf where it is negligible.
+
+    With C = U⁻ᵀ U⁻¹ and U⁻¹ S = Q R, Q orthonormal, R⁻ᵀ Sᵀ (z - mu) = Qᵀ Uᵀ (z - mu): in as
+    many coordinates as S has columns a bound from below on the distance |Uᵀ (z - mu)|.
+    """
+
+    def __init__(self, panels: Panels, params: Params, reach: float):
+        self.panels, self.reach = panels, reach
+        self.log_weights = params.log_weights[:, None]
+        basis = _directions(params, n_directions(*params.means.shape))
+        white = [solve_triangular(factor, basis, check_finite=False) for factor in params.factors]
+        roots = math.sqrt(0.5) * np.linalg.inv(np.linalg.qr(np.array(white), mode="r"))
+        self.size = basis.shape[1]
+        rows = np.empty((self.size, len(roots), self.size + 1))
+        rows[:, :, 1:] = roots.transpose(2, 0, 1)
+        rows[:, :, 0] = -np.einsum("kji,kj->ik", roots, params.means @ basis)
+        self.rows, self.basis = rows.reshape(-1, self.size + 1), basis.T.copy()
+
+    def log_joint(self, buffers: Buffers) -> np.ndarray:
+        out = buffers.log_joint
+        if not (self._promises(buffers) and self._evaluate(buffers)):
+            self.panels.log_joint(buffers)
+        out[~self._within_reach(out, out.max(axis=0))] = -np.inf
+        return out
+
+    def _promises(self, buffers: Buffers) -> bool:
+        """Whether few components seem to be within reach, in a part of the block: where they
+        fit, the rest of a row's own squared distance is about its dimension."""
+        bound = self._bound(buffers, buffers.z.shape[1] // _PART)
+        rest = 0.5 * (self.panels.d - self.size)
+        return self._are_few(self._within_reach(bound, bound.max(axis=0) - rest))
+
+    def _evaluate(self, buffers: Buffers) -> bool:
+        """log_joint of the components within reach of each row, -inf of others; not if they turn
+        out not to be few."""
+        out, bound = buffers.log_joint, self._bound(buffers, buffers.z.shape[1])
+        best = bound.argmax(axis=0)
+        out.fill(-np.inf)
+        self._fill(buffers, [best == k for k in range(len(out))])
+        others = self._within_reach(bound, out.max(axis=0)) & np.isneginf(out)
+        if not self._are_few(others):
+            return False
+        self._fill(buffers, others)
+        return True
+
+    def _fill(self, buffers: Buffers, where) -> None:
+        """log_joint where (K, m) is true."""
+        for k, rows in enumerate(map(np.flatnonzero, where)):
+            buffers.log_joint[k, rows] = self.panels.log_joint_of(k, rows, buffers)
+
+    def _bound(self, buffers: Buffers, m: int) -> np.ndarray:
+        """A bound from above on log_joint of the first m rows, (K, m)."""
+        y, white = self.panels.scratch(buffers, m, self.size + 1, len(self.rows))
+        y[0] = 1.0
+        np.matmul(self.basis, buffers.z[:, :m], out=y[1:])
+        np.matmul(self.rows, y, out=white)
+        cube = white.reshape(self.size, -1, m)
+        squares = np.einsum("akm,akm->km", cube, cube)
+        return np.subtract(self.panels.const[:, None], squares, out=squares)
+
+    def _within_reach(self, log_joint: np.ndarray, value: np.ndarray) -> np.ndarray:
+        """Where the density of a component is not negligible beside exp(value)."""
+        return log_joint - self.log_weights >= value - self.reach
+
+    def _are_few(self, pairs: np.ndarray) -> bool:
+        return np.count_nonzero(pairs) <= self.panels.few * pairs.size
