@@ -7,11 +7,8 @@ from numpy.testing import assert_allclose
 from emix._em import tiles
 from emix._em.blocks import TILE
 
-SHAPES = [
-    (p, q, m)
-    for p, q in [(1, 1), (3, 6), (10, 66), (20, 66), (67, 20), (50, 66), (10, 231), (2, 1326)]
-    for m in (1, TILE - 1, TILE, 5 * TILE, 9 * TILE + 7)
-]
+SIZES = [(1, 1), (3, 6), (10, 66), (67, 20), (50, 66), (50, 101), (101, 90), (10, 233), (2, 1326)]
+SHAPES = [(p, q, m) for p, q in SIZES for m in (1, TILE - 1, TILE, 5 * TILE, 9 * TILE + 7)]
 
 
 def arrays(p, q, m):
@@ -41,8 +38,11 @@ def test_views_of_wider_arrays_serve_as_well(p, q, m):
 
 def test_tiles_are_used():
     """The shapes above reach every branch."""
-    small, result = tiles._SMALL_WORK, tiles._SMALL_RESULT
+    small = tiles._SMALL_WORK
     assert any(p * q * m > small >= p * q * TILE and m % TILE for p, q, m in SHAPES)
-    assert any(p * q * TILE > small for p, q, m in SHAPES)
-    assert any(tiles._groups(max(p, q), min(p, q)) > 1 for p, q, m in SHAPES if p * q > result)
-    assert any(tiles._groups(max(p, q), min(p, q)) == 0 for p, q, m in SHAPES)
+    assert any(p * q * TILE > small >= p * q * TILE // 4 for p, q in SIZES)
+    assert any(p * q * TILE // 4 > small for p, q in SIZES)
+    assert any(tiles._groups(p, q) > 1 for p, q in SIZES)
+    assert any(tiles._groups(p, q) == tiles._groups(q, p) == 0 for p, q in SIZES)
+    assert any(p < q and not tiles._other_way_round(p, q) for p, q in SIZES)
+    assert any(p > q and tiles._other_way_round(p, q) for p, q in SIZES)

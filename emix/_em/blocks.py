@@ -20,6 +20,8 @@ _FEWEST_ROWS, _MOST_ROWS = TILE, 128 * TILE
 # in order: the bits of the total do not depend on who did what.
 _SHARES, _SHARES_BYTES = 32, 64 * 1024 * 1024
 
+_MANY_FEATURES = 16
+
 # Variance, in squares of half the range, that rows of the least weight that counts make.
 _LEAST_SHARE = 1e-16
 
@@ -99,10 +101,15 @@ class Rows:
         self.shift, self.scale = shift, scale
         self.map = mapper
         self._shift, self._inverse = shift[:, None], 1.0 / scale[:, None]
+        # values of a feature lie so far apart that memory is read faster row by row, first
+        self._spread_out = self.d >= _MANY_FEATURES and X.flags.c_contiguous
 
     def read(self, start: int, stop: int, out: np.ndarray) -> None:
         """z of rows start:stop into out (d, stop - start)."""
-        np.subtract(self.X[start:stop].T, self._shift, out=out)
+        block = self.X[start:stop]
+        if self._spread_out:
+            block = block.copy()
+        np.subtract(block.T, self._shift, out=out)
         out *= self._inverse
 
     def weights(self, start: int, stop: int) -> np.ndarray | None:

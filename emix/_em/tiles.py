@@ -16,17 +16,18 @@ from .blocks import TILE
 # run over the columns of both factors, up to so many results.
 _SMALL_WORK = 1_000_000
 _SMALL_RESULT = 1100
-# With more columns in the result than this, the common kernels are as fast.
-_NARROW = 32
+# Fewer rows at a time are not worth it.
+_FEWEST = 8
 
 
 def times(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> np.ndarray:
     """a b for a (p, q) and a wide b (q, m), into out (p, m)."""
     m = b.shape[1]
-    if a.size * m <= _SMALL_WORK or a.size * TILE > _SMALL_WORK:
+    tile = next((t for t in (TILE, TILE // 2, TILE // 4) if a.size * t <= _SMALL_WORK), m)
+    if a.size * m <= _SMALL_WORK or tile >= m:
         return np.matmul(a, b, out=out)
-    whole = m // TILE * TILE
-    np.matmul(a, _tiled(b, whole), out=_tiled(out, whole))
+    whole = m // tile * tile
+    np.matmul(a, _tiled(b, whole, tile), out=_tiled(out, whole, tile))
     if whole < m:
         np.matmul(a, b[:, whole:], out=out[:, whole:])
     return out
@@ -35,32 +36,37 @@ def times(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> np.ndarray:
 def inner(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a bᵀ, (p, q), for wide a (p, m) and b (q, m)."""
     (p, m), q = a.shape, len(b)
-    if p < q:
+    if _other_way_round(p, q):
         return inner(b, a).T
     groups = _groups(p, q)
     if not groups or p * q * m <= _SMALL_WORK:
         return a @ b.T
     whole = m // TILE * TILE
-    rows = _tiled(a, whole).reshape(-1, groups, p // groups, TILE)
-    parts = np.matmul(rows, _tiled(b, whole).swapaxes(1, 2)[:, None])
+    rows = _tiled(a, whole, TILE).reshape(-1, groups, p // groups, TILE)
+    parts = np.matmul(rows, _tiled(b, whole, TILE).swapaxes(1, 2)[:, None])
     result = np.add.reduce(parts, axis=0).reshape(p, q)
     if whole < m:
         result += a[:, whole:] @ b[:, whole:].T
     return result
 
 
-def _tiled(a: np.ndarray, whole: int) -> np.ndarray:
-    """(tiles, p, columns): a view of the first ``whole`` columns."""
-    tiles = a[:, :whole].reshape(len(a), -1, TILE)
-    return tiles.swapaxes(0, 1)
+def _tiled(a: np.ndarray, whole: int, tile: int) -> np.ndarray:
+    """(tiles, p, tile): a view of the first ``whole`` columns."""
+    return a[:, :whole].reshape(len(a), -1, tile).swapaxes(0, 1)
 
 
 @lru_cache(maxsize=256)
 def _groups(p: int, q: int) -> int:
-    """Into how many equal groups of at least eight rows the p are split so that p q results
-    are few in each; 0 if they cannot be."""
-    if q > _NARROW:
-        return 0
+    """Into how many equal groups the p rows are split so that p q results are few in each; 0 if
+    they cannot be."""
     least = -(-p * q // _SMALL_RESULT)
-    found = (g for g in range(least, p // 8 + 1) if p % g == 0)
+    found = (g for g in range(least, p // _FEWEST + 1) if p % g == 0)
     return 1 if least == 1 else next(found, 0)
+
+
+@lru_cache(maxsize=256)
+def _other_way_round(p: int, q: int) -> bool:
+    """Whether the q rows are to be split: the more of the two, if they can be."""
+    if bool(_groups(p, q)) != bool(_groups(q, p)):
+        return not _groups(p, q)
+    return p < q
