@@ -14,8 +14,8 @@ from collections.abc import Callable
 import numpy as np
 
 from emix import GaussianMixture
-from emix._em.blocks import spans
-from emix._em.gaussian import Buffers, bytes_per_row, rows_per_block
+from emix._em.blocks import block_rows, spans
+from emix._em.gaussian import Buffers, bytes_per_row
 from emix._em.mixture import Mixture
 from emix._fitting import make_model
 from problems import Problem
@@ -123,7 +123,7 @@ def count_pass(model: Mixture, params) -> dict:
     model = counted(model)
     model.e_step(params)
     tally = tally_of(lambda: model.e_step(params))
-    n_blocks = len(spans(model.rows.n, rows_per_block(kernel)))
+    n_blocks = len(spans(model.rows.n, block_rows(bytes_per_row(kernel))))
     return {
         "kernel": type(kernel).__name__,
         "blocks": n_blocks,

@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ._em.blocks import Rows
+from ._em.blocks import Rows, block_rows
 from ._em.covariance import Isotropic, Structure
 from ._em.gaussian import (
     Components,
     Kernel,
     allocate,
+    bytes_per_row,
     choose,
     log_of_weights,
     natural,
-    rows_per_block,
 )
 from ._em.posterior import log_evidence
 from ._em.student import Students
@@ -85,7 +85,7 @@ class Scorer:
 
         with thread_budget(is_parallel(X, self._structure, n_components)) as mapper:
             rows = Rows(X, None, self._shift, self._scale, mapper)
-            rows.reduce(work, rows_per_block(kernel))
+            rows.reduce(work, block_rows(bytes_per_row(kernel)))
 
     def log_prob(self, X: np.ndarray) -> np.ndarray:
         """log p(x), (n,) float64."""

@@ -162,6 +162,16 @@ def test_rows_of_one_block_in_parts_have_the_same_statistics(always):
     assert_allclose(whole, sum(parts) / N, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("separation", [0.0, 0.6, 5.0])
+def test_scratch_for_a_part_of_the_rows_is_enough(always, monkeypatch, separation):
+    X, params = problem(separation)
+    expected = model_of(X, FULL).e_step(params)
+    monkeypatch.setattr(Panels, "chunk", 97)
+    found = model_of(X, FULL).e_step(params)
+    assert_allclose(found.value, expected.value, rtol=1e-13)
+    assert_allclose(found.vector, expected.vector, rtol=1e-12, atol=1e-14)
+
+
 def test_small_problems_are_not_screened():
     X, params = problem(5.0)
     kernel, _ = panels_of(X, params)

@@ -15,7 +15,7 @@ BLOCK_BYTES = 4 * 1024 * 1024
 # Matrix products take blocks in tiles of so many rows. Not a power of two: arrays of whole tiles
 # would have their rows at multiples of a page, where they contend for the same cache sets.
 TILE = 488
-_FEWEST_ROWS, _MOST_ROWS = TILE, 128 * TILE
+_FEWEST_ROWS, MOST_ROWS = TILE, 128 * TILE
 # Partial sums are formed per share of the grid, whatever the number of threads, and added
 # in order: the bits of the total do not depend on who did what.
 _SHARES, _SHARES_BYTES = 32, 64 * 1024 * 1024
@@ -29,10 +29,10 @@ Span = tuple[int, int]
 Mapper = Callable[[Callable, Iterable], Iterator]
 
 
-def block_rows(bytes_per_row: int, block_bytes: int = BLOCK_BYTES) -> int:
+def block_rows(bytes_per_row: int) -> int:
     """Rows of a block, whole tiles, from the memory that one row needs."""
-    rows = block_bytes // bytes_per_row // TILE * TILE
-    return min(max(rows, _FEWEST_ROWS), _MOST_ROWS)
+    rows = BLOCK_BYTES // bytes_per_row // TILE * TILE
+    return min(max(rows, _FEWEST_ROWS), MOST_ROWS)
 
 
 def spans(n: int, rows: int) -> list[Span]:

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .blocks import BLOCK_BYTES, block_rows
+from .blocks import MOST_ROWS, TILE
 from .covariance import Dense, Structure
 from .stats import Stats, layout_of
 from .tiles import inner, times
@@ -142,27 +142,36 @@ class Buffers(NamedTuple):
     norm: np.ndarray
 
 
+class BlockKernel:
+    """What kernels have in common; scratch has room for ``chunk`` rows of a block."""
+
+    chunk = MOST_ROWS
+
+    def prepare(self, buffers: Buffers) -> None:
+        """Fill the features that are not z."""
+
+    def common(self, buffers: Buffers) -> np.ndarray | float:
+        """What log_joint leaves out for all components alike, (m,)."""
+        return 0.0
+
+
 def bytes_per_row(kernel: Kernel) -> int:
-    return 8 * (kernel.n_features + pool_size(kernel, 1))
-
-
-def rows_per_block(kernel: Kernel) -> int:
-    return block_rows(bytes_per_row(kernel), kernel.block_bytes)
+    return 8 * kernel.n_features + 8 * pool_size(kernel, MOST_ROWS) // MOST_ROWS
 
 
 def pool_size(kernel: Kernel, m: int) -> int:
     """Numbers that ``allocate`` needs besides the features."""
-    return (2 * kernel.n_components + kernel.n_scratch + 2) * m
+    return 2 * (kernel.n_components + 1) * m + kernel.n_scratch * min(m, kernel.chunk)
 
 
 def allocate(kernel: Kernel, m: int, pool: np.ndarray | None = None) -> Buffers:
     """Buffers for m rows, out of the pool; all are contiguous, or NumPy's functions would take
     twice as long."""
     pool = np.empty(pool_size(kernel, m)) if pool is None else pool
-    edges = np.cumsum([0, kernel.n_components, kernel.n_components, kernel.n_scratch, 1, 1]) * m
-    log_joint, resp, scratch, work, norm = (
-        pool[a:b].reshape(-1, m) for a, b in pairwise(edges.tolist())
-    )
+    edges = np.cumsum([0, kernel.n_components, kernel.n_components, 1, 1]) * m
+    log_joint, resp, work, norm = (pool[a:b].reshape(-1, m) for a, b in pairwise(edges.tolist()))
+    columns = min(m, kernel.chunk)
+    scratch = pool[edges[-1] :][: kernel.n_scratch * columns].reshape(-1, columns)
     return Buffers(*kernel.features(m), log_joint, resp, scratch, work[0], norm[0])
 
 
@@ -170,15 +179,13 @@ def _scaled(resp: np.ndarray, scale: np.ndarray | None) -> np.ndarray:
     return resp if scale is None else np.multiply(resp, scale, out=resp)
 
 
-class Products:
+class Products(BlockKernel):
     """log_joint = eta @ T(z), statistics = resp @ T(z)ᵀ, about the origin of the units.
 
     A pooled structure's quadratic term is common to all components: it does not move
     responsibilities, its sum over rows is known beforehand (``total``, the packed second
     moment of all rows), and T needs no products.
     """
-
-    block_bytes = BLOCK_BYTES
 
     def __init__(self, structure, params, eta, total):
         self.structure, self.factors, self.eta, self.total = structure, params.factors, eta, total
@@ -201,7 +208,6 @@ class Products:
         return times(self.coefficients, buffers.features, out=buffers.log_joint)
 
     def common(self, buffers: Buffers) -> np.ndarray | float:
-        """What log_joint leaves out for all components alike, (m,)."""
         if not self.structure.pooled:
             return 0.0
         return -0.5 * self.structure.form.squared_distance(self.factors, buffers.z)
@@ -222,7 +228,7 @@ class Products:
         return Stats(self.layout, sums, self.eta.origin, value)
 
 
-class Panels:
+class Panels(BlockKernel):
     """Whitened coordinates of all components, a panel of them at a time.
 
     Rows (i, k) of Uᵀ need only the first i features, so a panel of rows a:b multiplies
@@ -231,10 +237,10 @@ class Panels:
     moments.
     """
 
-    # large, as one component's rows are a small part of a block
-    block_bytes = 2 * BLOCK_BYTES
+    # One component's rows are a small part of a block: blocks are large, and scratch is not.
+    chunk = 2 * TILE
     _COUNT = 6
-    # for the few rows of a block that concern one component
+    # of panels, for the few rows of a block that concern one component
     _COUNT_OF_ONE = 3
 
     def __init__(self, structure, params, eta):
@@ -247,12 +253,9 @@ class Panels:
         rows[:, :, 0] = -np.einsum("ikj,kj->ik", lower, params.means)
         self.rows = np.multiply(rows, math.sqrt(0.5), out=rows)
         self.const = eta.const + 0.5 * np.vecdot(params.means, eta.lin)
-        size = n_directions(n_components, d)
-        self.n_features = d + 1
-        self.n_scratch = max(
-            n_components * -(-d // self._COUNT), 1 + size * (1 + n_components), 2 * d + 1
-        )
-        self.size = n_components * (d + 1) ** 2
+        self.n_features, self.size = d + 1, n_components * (d + 1) ** 2
+        of_screen = 1 + n_directions(n_components, d) * (1 + n_components)
+        self.n_scratch = max(n_components * -(-d // self._COUNT), of_screen, 2 * d + 1)
         # Of all pairs of rows and components, the share up to which those that matter are quicker
         # done component by component: such a pair takes about 1 + 40 / d times as long.
         self.few = d / (d + 40.0)
@@ -262,40 +265,42 @@ class Panels:
         features[0] = 1.0
         return features, features[1:]
 
-    def prepare(self, buffers: Buffers) -> None:
-        pass
-
     def _panels(self, count: int) -> list[tuple[int, int]]:
-        step = -(-self.d // count)
-        return [(a, min(a + step, self.d)) for a in range(0, self.d, step)]
+        return _steps(self.d, -(-self.d // count))
+
+    def chunks(self, m: int) -> list[tuple[int, int]]:
+        """Runs of m rows that scratch has room for."""
+        return _steps(m, self.chunk)
 
     def log_joint(self, buffers: Buffers) -> np.ndarray:
         out, n_components = buffers.log_joint, self.n_components
         out[:] = self.const[:, None]
-        for a, b in self._panels(self._COUNT):
-            white = buffers.scratch[: (b - a) * n_components]
-            rows = self.rows[a:b, :, : b + 1].reshape(len(white), b + 1)
-            np.matmul(rows, buffers.features[: b + 1], out=white)
-            cube = white.reshape(b - a, *out.shape)
-            out -= np.einsum("akm,akm->km", cube, cube, out=buffers.resp)
+        for start, stop in self.chunks(out.shape[1]):
+            features = buffers.features[:, start:stop]
+            for a, b in self._panels(self._COUNT):
+                (white,) = self.scratch(buffers, stop - start, (b - a) * n_components)
+                rows = self.rows[a:b, :, : b + 1].reshape(len(white), b + 1)
+                np.matmul(rows, features[: b + 1], out=white)
+                cube = white.reshape(b - a, n_components, stop - start)
+                out[:, start:stop] -= np.einsum("akm,akm->km", cube, cube)
         return out
 
     def log_joint_of(self, k: int, index: np.ndarray, buffers: Buffers) -> np.ndarray:
         """log_joint of one component at some rows of the block."""
-        features, white = self.scratch(buffers, index.size, self.d + 1, self.d)
-        np.take(buffers.features, index, axis=1, out=features, mode="clip")
-        for a, b in self._panels(self._COUNT_OF_ONE):
-            np.matmul(self.rows[a:b, k, : b + 1], features[: b + 1], out=white[a:b])
-        return self.const[k] - np.einsum("im,im->m", white, white)
+        found = np.empty(index.size)
+        for start, stop in self.chunks(index.size):
+            features, white = self.scratch(buffers, stop - start, self.d + 1, self.d)
+            np.take(buffers.features, index[start:stop], axis=1, out=features, mode="clip")
+            for a, b in self._panels(self._COUNT_OF_ONE):
+                np.matmul(self.rows[a:b, k, : b + 1], features[: b + 1], out=white[a:b])
+            np.einsum("im,im->m", white, white, out=found[start:stop])
+        return np.subtract(self.const[k], found, out=found)
 
     def scratch(self, buffers: Buffers, m: int, *sizes: int) -> list[np.ndarray]:
         """Contiguous arrays (size, m)."""
         edges = np.cumsum([0, *sizes])
         pool = buffers.scratch.reshape(-1)[: m * edges[-1]].reshape(edges[-1], m)
         return [pool[a:b] for a, b in pairwise(edges.tolist())]
-
-    def common(self, buffers: Buffers) -> float:
-        return 0.0
 
     def accumulate(self, buffers: Buffers, scale: np.ndarray | None, sums: np.ndarray) -> None:
         resp = _scaled(buffers.resp, scale)
@@ -308,22 +313,26 @@ class Panels:
     def _accumulate_all(self, buffers, resp, products):
         """Adds (z * resp) @ featuresᵀ, of which each panel leaves out what lies right of it."""
         products[:, 0, 0] += resp.sum(axis=1)
-        for a, b in self._panels(self._COUNT):
-            weighted = buffers.scratch[: (b - a) * self.n_components]
-            cube = weighted.reshape(b - a, *resp.shape)
-            np.multiply(buffers.z[a:b, None, :], resp, out=cube)
-            strip = (weighted @ buffers.features[: b + 1].T).reshape(b - a, -1, b + 1)
-            products[:, a + 1 : b + 1, : b + 1] += strip.swapaxes(0, 1)
+        for start, stop in self.chunks(resp.shape[1]):
+            features, part = buffers.features[:, start:stop], resp[:, start:stop]
+            for a, b in self._panels(self._COUNT):
+                (weighted,) = self.scratch(buffers, stop - start, (b - a) * self.n_components)
+                cube = weighted.reshape(b - a, *part.shape)
+                np.multiply(features[a + 1 : b + 1, None, :], part, out=cube)
+                strip = (weighted @ features[: b + 1].T).reshape(b - a, -1, b + 1)
+                products[:, a + 1 : b + 1, : b + 1] += strip.swapaxes(0, 1)
 
     def _accumulate_each(self, buffers, resp, products):
         """Adds Y Yᵀ, Y the columns of the features times sqrt(resp) where that is not zero."""
         roots = np.sqrt(resp, out=resp)
         for product, root in zip(products, roots, strict=True):
             index = np.flatnonzero(root)
-            (rooted,) = self.scratch(buffers, index.size, self.d + 1)
-            np.take(buffers.features, index, axis=1, out=rooted, mode="clip")
-            rooted *= root[index]
-            product += rooted @ rooted.T
+            for start, stop in self.chunks(index.size):
+                part = index[start:stop]
+                (rooted,) = self.scratch(buffers, part.size, self.d + 1)
+                np.take(buffers.features, part, axis=1, out=rooted, mode="clip")
+                rooted *= root[part]
+                product += rooted @ rooted.T
 
     def stats(self, value: float, sums: np.ndarray) -> Stats:
         products = np.tril(sums.reshape(self.n_components, self.d + 1, self.d + 1))
@@ -332,10 +341,12 @@ class Panels:
         return Stats.of(self.structure, weight, first, lower + upper, self.origin, value)
 
 
-class Residuals:
-    """Moments of z - mu_k about every component's own mean."""
+def _steps(total: int, size: int) -> list[tuple[int, int]]:
+    return [(start, min(start + size, total)) for start in range(0, total, size)]
 
-    block_bytes = BLOCK_BYTES
+
+class Residuals(BlockKernel):
+    """Moments of z - mu_k about every component's own mean."""
 
     def __init__(self, structure, params, noise):
         self.structure, self.params = structure, params
@@ -350,9 +361,6 @@ class Residuals:
         z = np.empty((self.d, m))
         return z, z
 
-    def prepare(self, buffers: Buffers) -> None:
-        pass
-
     def log_joint(self, buffers: Buffers) -> np.ndarray:
         form, out = self.structure.form, buffers.log_joint
         for k, mean in enumerate(self.params.means):
@@ -361,9 +369,6 @@ class Residuals:
         out *= -0.5
         out += self.const[:, None]
         return out
-
-    def common(self, buffers: Buffers) -> float:
-        return 0.0
 
     def accumulate(self, buffers: Buffers, scale: np.ndarray | None, sums: np.ndarray) -> None:
         form = self.structure.form

@@ -22,13 +22,13 @@ from .gaussian import (
     Params,
     about,
     allocate,
+    bytes_per_row,
     cancels,
     choose,
     expected_log_joint,
     natural,
     pool_size,
     rounding_of_expected,
-    rows_per_block,
 )
 from .posterior import hard, reach_of, soft
 from .prior import Prior
@@ -234,7 +234,7 @@ class Mixture:
             return sums
 
         self._features = self._features.serving(kernel, rows.n, self._kept_bytes)
-        return rows.reduce(work, rows_per_block(kernel), size) / rows.total_weight
+        return rows.reduce(work, block_rows(bytes_per_row(kernel)), size) / rows.total_weight
 
     def _loaded(self, kernel: Kernel, start: int, stop: int) -> Buffers:
         """This thread's buffers for the kernel, holding the rows."""

@@ -91,13 +91,15 @@ class Screen:
 
     def _bound(self, buffers: Buffers, m: int) -> np.ndarray:
         """A bound from above on log_joint of the first m rows, (K, m)."""
-        y, white = self.panels.scratch(buffers, m, self.size + 1, len(self.rows))
-        y[0] = 1.0
-        np.matmul(self.basis, buffers.z[:, :m], out=y[1:])
-        np.matmul(self.rows, y, out=white)
-        cube = white.reshape(self.size, -1, m)
-        squares = np.einsum("akm,akm->km", cube, cube)
-        return np.subtract(self.panels.const[:, None], squares, out=squares)
+        bound = np.empty((len(self.log_weights), m))
+        for start, stop in self.panels.chunks(m):
+            y, white = self.panels.scratch(buffers, stop - start, self.size + 1, len(self.rows))
+            y[0] = 1.0
+            np.matmul(self.basis, buffers.z[:, start:stop], out=y[1:])
+            np.matmul(self.rows, y, out=white)
+            cube = white.reshape(self.size, -1, stop - start)
+            np.einsum("akm,akm->km", cube, cube, out=bound[:, start:stop])
+        return np.subtract(self.panels.const[:, None], bound, out=bound)
 
     def _within_reach(self, log_joint: np.ndarray, value: np.ndarray) -> np.ndarray:
         """Where the density of a component is not negligible beside exp(value)."""

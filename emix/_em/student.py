@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .blocks import BLOCK_BYTES
 from .covariance import Structure
-from .gaussian import Buffers, Components
+from .gaussian import BlockKernel, Buffers, Components
 from .wishart import log_student_norm
 
 
-class Students:
+class Students(BlockKernel):
     """log_joint of a mixture, as the kernels of ``gaussian`` give it.
 
     mean_precision b_k and degrees n_k (K,); where the precision is shared, n_k counts those
@@ -24,8 +23,6 @@ class Students:
 
     (Bishop 2006, eq. 10.81, for general matrices.)
     """
-
-    block_bytes = BLOCK_BYTES
 
     def __init__(self, structure: Structure, components: Components, mean_precision, degrees):
         self.form, self.means = structure.form, components.means
@@ -42,9 +39,6 @@ class Students:
         z = np.empty((self.n_features, m))
         return z, z
 
-    def prepare(self, buffers: Buffers) -> None:
-        pass
-
     def log_joint(self, buffers: Buffers) -> np.ndarray:
         out = buffers.log_joint
         for k, mean in enumerate(self.means):
@@ -53,6 +47,3 @@ class Students:
         out *= -self.power[:, None]
         out += self.const[:, None]
         return out
-
-    def common(self, buffers: Buffers) -> float:
-        return 0.0
