@@ -34,8 +34,10 @@ class Tally:
         self.calls[name] += 1
         self.seconds[name] += seconds
         if name == "matmul":
-            # one factor's inner axis for each element of the result
-            self.flops += 2 * inputs[0].shape[-1] * np.size(result)
+            # one factor's inner axis for each element of the result, of A Aᵀ half of them
+            a, b = inputs
+            is_symmetric = a.__array_interface__["data"] == b.__array_interface__["data"]
+            self.flops += (1 if is_symmetric else 2) * a.shape[-1] * np.size(result)
         else:
             arrays = [np.size(array) for array in (*inputs, result)]
             self.elements[name] += max(arrays)
