@@ -5,17 +5,34 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from ._em import start
-from ._em.ascent import Ascent
+from ._em.ascent import Ascent, Result
 from ._em.blocks import Mapper, Rows
-from ._em.gaussian import LOG_2PI, Params
-from ._em.intervals import Moments, gain_of, plain, promising
+from ._em.gaussian import Params
+from ._em.intervals import Moments, starts
+from ._em.short_runs import Pairs, ShortRuns
+from ._em.sorted_sample import sorted_sample
 from ._em.two_normals import NewtonAscent, TwoNormals, pair
-from ._fitting import Fit, Observer, Run, Settings, climb_all, in_data_units, judge, make_model
+from ._fitting import (
+    Fit,
+    Observer,
+    Run,
+    Settings,
+    climb_all,
+    in_data_units,
+    judge,
+    log_unit,
+    make_model,
+)
 
+# Steps that all starts make together; fewer if all collapse. Dropped are then those whose gain in
+# log-likelihood over one normal is behind that of the best by more than this, and by more than
+# this share of it.
+_TOGETHER = (6, 1)
+_BEHIND, _BEHIND_SHARE = 30.0, 0.5
 # Climbs are told apart after so many passes, or when this little is left to gain.
 _SHORT_PASSES = 12
 _SHORT_TOL = 1e-4
@@ -24,8 +41,6 @@ _SHORT_TOL = 1e-4
 _SAME = 0.1
 # Maxima whose log-likelihood is further below that of the best are not worth reporting.
 _WORTH = 10.0
-# Gain per row of hard assignments over one normal from which they are starts enough.
-_CLEAR = 0.1
 # Ratio of standard deviations from which a component is narrow.
 _NARROW = 10.0
 
@@ -40,6 +55,16 @@ SPURIOUS = (
 )
 
 
+class Maximum(NamedTuple):
+    """A maximum in the units of the data, components in the order of their means."""
+
+    log_likelihood: float
+    weight: float
+    means: np.ndarray
+    scales: np.ndarray
+    spurious: bool
+
+
 @dataclass(frozen=True)
 class TwoNormalFit(Fit):
     """The fit that is returned, all maxima that were found, and the information at the fit.
@@ -47,7 +72,7 @@ class TwoNormalFit(Fit):
     Components are ordered by mean.
     """
 
-    maxima: list[tuple[Fit, bool]]
+    maxima: list[Maximum]
     information: np.ndarray
     total_weight: float
     null_bound: float
@@ -74,27 +99,37 @@ def fit_two_normals(
     """The best of all maxima that are not spurious, or the best if all are; where every climb
     collapsed, one normal twice."""
     model = make_model(X, weight, settings, mapper)
-    starts = IntervalStarts(model, settings)
-    runs = [_with_order(run) for run in climb_all(model, starts, settings, rng, observer)]
+    climbs = IntervalStarts(model, settings)
+    runs = [_with_order(run) for run in climb_all(model, climbs, settings, rng, observer)]
     runs = distinct(runs, lambda run: run.result)
     best = max(runs, key=lambda run: _rank(model, run))
     worth = best.result.objective - _WORTH / model.rows.total_weight
-    found = [run for run in runs if run.result.objective >= worth and not starts.has_failed]
-    maxima = [(in_data_units(model, run), _is_spurious(model, run)) for run in found]
-    fit = in_data_units(model, best, starts.n_collapsed)
+    found = [run for run in runs if run.result.objective >= worth and not climbs.has_failed]
+    fit = in_data_units(model, best, climbs.n_collapsed)
     return TwoNormalFit(
         **vars(fit),
-        maxima=maxima,
-        information=_information(model, best.result.params),
+        maxima=[_maximum(model, run) for run in found],
+        information=_information(model, best.result),
         total_weight=model.rows.total_weight,
-        null_bound=one_normal(model),
-        warning=COLLAPSED if starts.has_failed else SPURIOUS * _is_spurious(model, best),
+        null_bound=model.one_normal,
+        warning=COLLAPSED if climbs.has_failed else SPURIOUS * _is_spurious(model, best),
     )
 
 
-def _information(model: TwoNormals, params: Params) -> np.ndarray:
+def _maximum(model: TwoNormals, run: Run) -> Maximum:
+    rows, params = model.rows, run.result.params
+    return Maximum(
+        (run.result.objective + log_unit(model)) * rows.total_weight,
+        float(params.weights[1]),
+        rows.shift + rows.scale * params.means[:, 0],
+        rows.scale * np.sqrt(pair(params.covariances)),
+        _is_spurious(model, run),
+    )
+
+
+def _information(model: TwoNormals, result: Result) -> np.ndarray:
     """Observed information in the units of the data."""
-    information = model.information(model.e_step(params), params) * model.rows.total_weight
+    information = model.information(result.stats, result.params) * model.rows.total_weight
     unit = np.ones(len(information))
     unit[1:3] = model.rows.scale
     return information / unit / unit[:, None]
@@ -106,16 +141,24 @@ def _rank(model: TwoNormals, run: Run):
 
 def by_mean(params: Params) -> Params:
     """Components in the order of their means."""
-    order = np.lexsort([pair(params.covariances), params.means[:, 0]])
-    if order[0] == 0:
+    if _in_order(params):
         return params
     pooled = params.covariances.ndim == 1
-    parts = params[2:] if pooled else [part[order] for part in params[2:]]
-    return Params(params.weights[order], params.means[order], *parts)
+    parts = params[2:] if pooled else [part[::-1] for part in params[2:]]
+    return Params(params.weights[::-1], params.means[::-1], *parts)
+
+
+def _in_order(params: Params) -> bool:
+    one, two = zip(pair(params.means), pair(params.covariances), strict=True)
+    return one <= two
 
 
 def _with_order(run: Run) -> Run:
-    return replace(run, result=run.result._replace(params=by_mean(run.result.params)))
+    result = run.result
+    if _in_order(result.params):
+        return run
+    params, stats = by_mean(result.params), result.stats.swapped()
+    return replace(run, result=result._replace(params=params, stats=stats))
 
 
 def ordered(fit: Fit) -> Fit:
@@ -126,25 +169,20 @@ def ordered(fit: Fit) -> Fit:
 
 
 def is_spurious(model: TwoNormals, params: Params, objective: float) -> bool:
-    """Whether a narrow component does not pay for its place.
-
-    With standard deviations s < S / 10, it is spurious if the log-likelihood exceeds that of one
-    normal by no more than 2 log(S / s).
-    """
+    """Whether a narrow component does not pay for its place."""
     narrow, wide = sorted(pair(params.covariances))
-    if wide <= _NARROW**2 * narrow:
-        return False
-    gain = (objective - one_normal(model)) * model.rows.total_weight
-    return gain <= math.log(wide / narrow)
+    gain = (objective - model.one_normal) * model.rows.total_weight
+    return bool(_does_not_pay(wide / narrow, gain))
+
+
+def _does_not_pay(ratio, gain):
+    """With standard deviations s < S / 10, a maximum is spurious if its log-likelihood exceeds
+    that of one normal by no more than 2 log(S / s); the ratio is that of the variances."""
+    return (ratio > _NARROW**2) & (gain <= np.log(ratio))
 
 
 def _is_spurious(model: TwoNormals, run: Run) -> bool:
     return is_spurious(model, run.result.params, run.result.objective)
-
-
-def one_normal(model: TwoNormals) -> float:
-    """Log-likelihood per row of one normal, in standard units."""
-    return -0.5 * (LOG_2PI + 1.0 + float(np.log(model.factorise(model.spread).covariance[0])))
 
 
 def distinct(found: list, at: Callable) -> list:
@@ -179,17 +217,6 @@ def _is_near(a: tuple[float, float, float], b: tuple[float, float, float]) -> bo
     )
 
 
-def _sorted_sample(rows: Rows) -> tuple[Rows, bool]:
-    """Sorted distinct rows with their weights, all or a systematic sample; and whether all."""
-    if rows.weight is not None or rows.n <= start.SAMPLE_ROWS:
-        # the generator shifts a systematic sample: any seed will do
-        return start.sample_rows(rows, 2, np.random.RandomState(0))
-    size = start.SAMPLE_ROWS
-    picked = np.sort(rows.X[:, 0])[(2 * np.arange(size) + 1) * rows.n // (2 * size)]
-    values, counts = np.unique(picked, return_counts=True)
-    return Rows(values[:, None], counts.astype(float), rows.shift, rows.scale), False
-
-
 class IntervalStarts:
     """Climbs from intervals of the sorted rows, those that lead to different maxima."""
 
@@ -201,10 +228,12 @@ class IntervalStarts:
     def climbs(self, until: Callable[[], bool]) -> Iterator[Ascent]:
         """On the sorted sample first, if that is smaller than the data."""
         model, settings = self._model, self._settings
-        rows, complete = _sorted_sample(model.rows)
-        sample = model.over(rows, same_moments=complete)
-        ground = model if complete or settings.max_iter == 0 else sample
-        for climb in self._worthwhile(ground, sample):
+        z, weight, complete = sorted_sample(model.rows)
+        ground = model
+        if not complete and settings.max_iter > 0:
+            rows = Rows(z[:, None], weight, np.zeros(1), np.ones(1))
+            ground = model.over(rows, same_moments=False)
+        for climb in self._worthwhile(ground, z, weight) if len(z) > 1 else []:
             yield climb if ground is model else self._climb(model, climb.params)
         if not until():
             self.has_failed = True
@@ -212,53 +241,64 @@ class IntervalStarts:
 
     def _one_normal(self) -> Params:
         model = self._model
-        covariances = (
-            model.spread if self._settings.structure.pooled else model.spread[[0, 0], None]
-        )
-        return Params(np.full(2, 0.5), np.zeros((2, 1)), *model.factorise(covariances))
+        return model.params([0.5, 0.5], [0.0, 0.0], model.spread.tolist() * 2)
 
     def _climb(self, model: TwoNormals, params: Params) -> Ascent:
         if self._settings.accelerate:
             return NewtonAscent(model, params)
         return Ascent(model, params, accelerate=False)
 
-    def _worthwhile(self, ground: TwoNormals, sample: TwoNormals) -> list[Ascent]:
+    def _worthwhile(self, ground: TwoNormals, z, weight) -> list[Ascent]:
         """Short climbs that end at different points and can still end near the best."""
-        rows, pooled = sample.rows, self._settings.structure.pooled
-        if rows.n < 2:
-            return []
-        moments = Moments((rows.X[:, 0] - rows.shift) / rows.scale, rows.weight)
-        hard = promising(moments, rows.weight, pooled)
-        found = self._short_climbs(ground, moments, hard)
-        is_clear = bool(hard) and gain_of(moments, hard[0], pooled) > _CLEAR
-        if not (is_clear and _regular(ground, found)):
-            others = [some for some in plain(moments, rows.weight, pooled) if some not in hard]
-            found += self._short_climbs(ground, moments, others)
-        found = distinct(found, lambda climb: climb)
-        highest = max(_regular(ground, found), default=-np.inf)
-        worth = highest - _WORTH / ground.rows.total_weight
-        return [climb for climb in found if climb.within_reach >= worth]
+        climbs = distinct(self._short_climbs(ground, z, weight), lambda climb: climb)
+        regular = [c.objective for c in climbs if not is_spurious(ground, c.params, c.objective)]
+        worth = max(regular, default=-np.inf) - _WORTH / ground.rows.total_weight
+        return [climb for climb in climbs if climb.within_reach >= worth]
 
-    def _short_climbs(self, ground, moments, intervals) -> list[Ascent]:
-        """From the M-steps at intervals against the rest, those that do not collapse."""
-        settings, found = self._settings, []
-        for interval in intervals:
-            weights, means, variances = moments.parts(*interval)
-            pooled = settings.structure.pooled
-            covariances = np.array([weights @ variances]) if pooled else variances[:, None]
-            climb = self._climb(
-                ground, Params(weights, means[:, None], *ground.factorise(covariances))
-            )
+    def _short_climbs(self, ground: TwoNormals, z, weight) -> list[Ascent]:
+        """From the starts that are promising."""
+        moments = Moments(z, weight)
+        intervals, pairs = starts(moments, ground.structure.pooled)
+        runs = ShortRuns(moments.cells(intervals), ground.floor, ground.structure.pooled)
+        found: list[Ascent] = []
+        for n_steps in _TOGETHER:
+            if not found:
+                after = runs.run(pairs, min(self._settings.max_iter, n_steps))
+                found = self._climbed(ground, self._promising(ground, *after))
+        return found
+
+    def _promising(self, ground: TwoNormals, pairs: Pairs, objective: np.ndarray) -> list[Params]:
+        """Those that have neither collapsed nor fallen behind, the highest first."""
+        floor = ground.floor
+        gain = (objective - ground.one_normal) * ground.rows.total_weight
+        narrow, wide = pairs.variances.min(axis=1), pairs.variances.max(axis=1)
+        collapsed = narrow <= floor
+        self.n_collapsed += int(collapsed.sum())
+        best = gain[~collapsed & ~_does_not_pay(wide / narrow, gain)].max(initial=-np.inf)
+        kept = ~collapsed & (gain >= best - max(_BEHIND, _BEHIND_SHARE * best))
+        order = np.argsort(-gain)
+        chosen = order[kept[order]]
+        parameters = zip(*(part[chosen].tolist() for part in pairs), strict=True)
+        return [ground.params(*each) for each in parameters]
+
+    def _climbed(self, ground: TwoNormals, promising: list[Params]) -> list[Ascent]:
+        """Short climbs that neither collapse nor run into one before them."""
+        settings, places, found = self._settings, [], []
+
+        def is_known(climb):
+            place = _place(climb.params)
+            return any(_same(place, other) for other in places)
+
+        for params in promising:
+            climb = self._climb(ground, params)
             result = climb.run(
-                tol=max(settings.tol, _SHORT_TOL), max_iter=min(settings.max_iter, _SHORT_PASSES)
+                tol=max(settings.tol, _SHORT_TOL),
+                max_iter=min(settings.max_iter, _SHORT_PASSES),
+                watch=is_known,
             )
             if judge(ground, result).collapsed:
                 self.n_collapsed += 1
-            else:
+            elif not result.stopped:
                 found.append(climb)
+                places.append(_place(climb.params))
         return found
-
-
-def _regular(model: TwoNormals, climbs: list[Ascent]) -> list[float]:
-    """Objectives of the climbs that are not at spurious maxima."""
-    return [c.objective for c in climbs if not is_spurious(model, c.params, c.objective)]

@@ -1,0 +1,187 @@
+"""Starts for two normals: intervals, the sorted sample, and short runs of EM on cells of rows."""
+
+import numpy as np
+import pytest
+from common import rows_of, two_close_normals
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import norm
+
+from emix import TwoNormalMixture
+from emix._em.covariance import DIAG, TIED_DIAG
+from emix._em.intervals import Moments, starts
+from emix._em.short_runs import Pairs, ShortRuns
+from emix._em.sorted_sample import sorted_sample
+from emix._em.two_normals import TwoNormals
+
+POOLED = pytest.mark.parametrize("pooled", [False, True])
+FLOOR = 1e-15
+
+
+def sorted_rows(n=200, seed=0):
+    rng = np.random.RandomState(seed)
+    return np.sort(two_close_normals(seed, n, separation=2.5)[:, 0]), rng.uniform(0.5, 2.0, n)
+
+
+def some_pairs(pooled):
+    variances = np.array([[1.0, 0.5], [0.3, 2.0], [1.5, 1.5]])
+    return Pairs(
+        np.array([[0.5, 0.5], [0.9, 0.1], [0.3, 0.7]]),
+        np.array([[0.0, 2.0], [2.5, -0.5], [1.0, 1.2]]),
+        variances[:, [0, 0]] if pooled else variances,
+    )
+
+
+def log_likelihood(z, weight, weights, means, variances):
+    density = norm.pdf(z[:, None], means, np.sqrt(variances)) @ weights
+    return np.average(np.log(density), weights=weight)
+
+
+@POOLED
+def test_on_single_rows_they_are_em(pooled):
+    z, weight = sorted_rows()
+    runs = ShortRuns(Moments(z, weight).cells(np.empty((0, 2), dtype=int)), FLOOR, pooled)
+    found, objective = runs.run(some_pairs(pooled), 3)
+    model = TwoNormals(TIED_DIAG if pooled else DIAG, rows_of(z[:, None], weight), np.zeros(1))
+    for i, start in enumerate(zip(*some_pairs(pooled), strict=True)):
+        params = model.params(*(part.tolist() for part in start))
+        for _ in range(3):
+            params = model.m_step(model.e_step(params), params)
+        assert_allclose(found.weights[i], params.weights, rtol=1e-9)
+        assert_allclose(found.means[i], params.means[:, 0], rtol=1e-9)
+        assert_allclose(found.variances[i], np.resize(params.covariances, 2), rtol=1e-9)
+        assert objective[i] == pytest.approx(model.e_step(params).value, abs=1e-12)
+
+
+@POOLED
+def test_on_cells_f_is_a_bound_that_never_falls(pooled):
+    z, weight = sorted_rows(3000)
+    moments = Moments(z, weight)
+    sums = moments.cells(np.array([[1500, 1506]]))
+    assert 256 < sums.shape[1] < 300
+    assert_allclose(sums.sum(axis=1), [weight.sum(), weight @ z, weight @ z**2], rtol=1e-12)
+    runs = ShortRuns(sums, FLOOR, pooled)
+    before = -np.inf
+    for steps in range(8):
+        found, objective = runs.run(some_pairs(pooled), steps)
+        assert (objective >= before - 1e-14).all()
+        before = objective
+        for bound, *each in zip(objective, *found, strict=True):
+            exact = log_likelihood(z, weight, *each)
+            assert exact - 2e-3 < bound <= exact + 1e-14
+
+
+@pytest.mark.parametrize(
+    ("narrow", "single"), [((1500, 1506), (1493, 1512)), ((0, 2995), (2990, 3000))]
+)
+def test_cells_are_single_rows_about_an_interval_of_few_rows_or_of_nearly_all(narrow, single):
+    z, weight = sorted_rows(3000)
+    sums = Moments(z, weight).cells(np.array([narrow]))
+    ends = np.cumsum(weight)[:, None]
+    nearest = np.abs(ends - np.cumsum(sums[0])).min(axis=1)
+    ends_a_cell = nearest < 1e-9
+    assert ends_a_cell[slice(*single)].all()
+    assert ends_a_cell.sum() == sums.shape[1] < 300
+
+
+def test_no_component_shrinks_below_the_floor():
+    z = np.append(np.linspace(-1.0, 1.0, 50), 1.5)
+    runs = ShortRuns(Moments(z, np.ones(51)).of_width(1), 1e-6, False)
+    at_a_row = Pairs(np.array([[0.98, 0.02]]), np.array([[0.0, 1.5]]), np.array([[0.3, 1e-9]]))
+    found, objective = runs.run(at_a_row, 5)
+    assert found.variances.min() == 1e-6
+    assert np.isfinite(objective).all()
+
+
+@POOLED
+def test_gain_is_that_of_the_labels(pooled):
+    z, weight = sorted_rows(100)
+    moments, total = Moments(z, weight), weight.sum()
+    mean, spread = np.average(z, weights=weight), variance(z, weight)
+    whole = log_likelihood(z, weight, np.ones(1), mean, spread)
+    for start, stop in [(0, 40), (30, 70), (95, 100)]:
+        inside = np.zeros(100, dtype=bool)
+        inside[start:stop] = True
+        parts = [inside, ~inside]
+        spread = [variance(z[part], weight[part]) for part in parts]
+        share = [weight[part].sum() / total for part in parts]
+        if pooled:
+            spread = [np.dot(share, spread)] * 2
+        value = 0.0
+        for part, s, v in zip(parts, share, spread, strict=True):
+            mean = np.average(z[part], weights=weight[part])
+            value += weight[part] @ (norm.logpdf(z[part], mean, np.sqrt(v)) + np.log(s)) / total
+        sums = moments.at(np.array([stop])) - moments.at(np.array([start]))
+        assert moments.gain(sums, pooled)[0] == pytest.approx(value - whole, abs=1e-9)
+
+
+def variance(z, weight):
+    return np.average((z - np.average(z, weights=weight)) ** 2, weights=weight)
+
+
+@POOLED
+def test_starts_are_the_moments_inside_and_outside(pooled):
+    z, weight = sorted_rows(600)
+    intervals, pairs = starts(Moments(z, weight), pooled)
+    assert len(intervals) >= 3
+    assert len(np.unique(intervals, axis=0)) == len(intervals)
+    if pooled:
+        assert (intervals[:, 0] == 0).all()
+    for (start, stop), share, means, variances in zip(intervals, *pairs, strict=True):
+        assert share[1] == pytest.approx(weight[start:stop].sum() / weight.sum())
+        assert share.sum() == pytest.approx(1.0)
+        assert means[1] == pytest.approx(np.average(z[start:stop], weights=weight[start:stop]))
+        if not pooled:
+            assert variances[1] == pytest.approx(variance(z[start:stop], weight[start:stop]))
+
+
+# --- the sorted sample ----------------------------------------------------------------------
+
+
+def test_few_rows_are_sorted_and_merged():
+    X = np.array([[3.0], [1.0], [3.0], [2.0]])
+    z, weight, complete = sorted_sample(rows_of(X))
+    assert complete
+    assert_array_equal(z, [1.0, 2.0, 3.0])
+    assert_array_equal(weight, [1.0, 1.0, 2.0])
+
+
+def test_many_rows_are_sampled_systematically():
+    X = two_close_normals(0, 60000, separation=3.0)
+    z, weight, complete = sorted_sample(rows_of(X))
+    assert not complete
+    assert (np.diff(z) >= 0.0).all()
+    ordered = np.sort(X[:, 0])
+    assert_allclose(z[:64], ordered[:64])
+    assert_allclose(z[-64:], ordered[-64:])
+    assert set(weight) == {1.0, 16384 / 60000}
+    assert weight.sum() == pytest.approx(16384, abs=2)
+    # to the rows of a bin
+    wanted = (np.cumsum(weight) - 0.5 * weight) * 60000 / 16384
+    assert np.abs(np.searchsorted(ordered, z) - wanted).max() <= 60000 / 2048
+    shuffled = np.random.RandomState(0).permutation(X)
+    assert_array_equal(sorted_sample(rows_of(shuffled))[0], z)
+
+
+def test_a_crowded_bin_is_resolved():
+    rng = np.random.RandomState(0)
+    spike = rng.normal(0.3, 1e-7, size=2000)
+    X = np.concatenate([rng.normal(size=38000), spike])[:, None]
+    z = sorted_sample(rows_of(X))[0]
+    near = z[np.abs(z - 0.3) < 1e-6]
+    assert len(near) == pytest.approx(2000 * len(z) / 40000, rel=0.02)
+    assert near.std() == pytest.approx(1e-7, rel=0.1)
+
+
+def test_values_that_repeat_keep_their_weight():
+    X = np.random.RandomState(0).poisson(1.0, size=40000).astype(float)[:, None]
+    z, weight, _ = sorted_sample(rows_of(X))
+    values, counts = np.unique(X, return_counts=True)
+    assert_array_equal(z, values)
+    assert_allclose(weight, counts * 16384 / 40000, atol=2)
+
+
+def test_one_row_far_from_many_others_is_found():
+    X = np.append(np.random.RandomState(0).normal(size=40000), 1e4)[:, None]
+    mixture = TwoNormalMixture(equal_variance=True).fit(X)
+    assert mixture.means_[1] == pytest.approx(1e4)
+    assert mixture.weight_ == pytest.approx(1 / 40001)
