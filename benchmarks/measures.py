@@ -87,7 +87,7 @@ def scaling(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
 
 
 def where(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
-    """What the fifth pass of emix spends its processor time on, on one thread; the fastest round."""
+    """What the fifth pass of emix spends its processor time on, one thread; the fastest round."""
     problem = make(cell)
     model, params = model_and_start(problem)
     for _ in range(4):
