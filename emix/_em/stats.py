@@ -96,6 +96,6 @@ class Stats:
 
     __rmul__ = __mul__
 
-    def squared_norm(self) -> float:
-        """Sum of squares of the statistics; the value is not one of them."""
-        return float(self.vector @ self.vector)
+    def at(self, vector: np.ndarray) -> Stats:
+        """Other statistics about the same origin, of no value."""
+        return self._like(vector, 0.0)
