@@ -69,7 +69,8 @@ class Mixture:
         self.cloud = structure.form.from_variances(noise)
         self._local = threading.local()
         self._features, self._kept_bytes = _Features(None), _KEPT_BYTES
-        self._natural: tuple[Params | None, Natural | None] = (None, None)
+        # of the last two params: a point of a climb and the M-step there
+        self._naturals: tuple[tuple[Params | None, Natural | None], ...] = ((None, None),) * 2
         self._origin: np.ndarray | None = None
 
     @property
@@ -122,9 +123,12 @@ class Mixture:
             self._origin = np.zeros_like(params.means)
         if origin is not None and origin is not self._origin:
             return natural(self.structure, params, origin, self.noise)
-        if self._natural[0] is not params:
-            self._natural = (params, natural(self.structure, params, self._origin, self.noise))
-        return self._natural[1]
+        for known, found in self._naturals:
+            if known is params:
+                return found
+        found = natural(self.structure, params, self._origin, self.noise)
+        self._naturals = (self._naturals[1], (params, found))
+        return found
 
     def over(self, rows: Rows, same_moments: bool) -> Mixture:
         """This model over other rows, whose moments may be known to be the same."""

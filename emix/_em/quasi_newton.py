@@ -110,9 +110,10 @@ class QuasiNewton:
     def _learn(self, ends: tuple, step: np.ndarray) -> None:
         """From a step, where the objective is curved as it is at a maximum."""
         step[2:] *= -1.0
-        length, curvature = step[1] @ step[0], step[1] @ step[2]
+        ds, deta, y, _ = step
+        length, curvature = float(deta.dot(ds)), float(deta.dot(y))
         if 0.0 < length < _FAR and curvature > _FLAT * length:
-            self.reach = max(self.reach, float(length / curvature))
+            self.reach = max(self.reach, length / curvature)
             self._remember(ends, step)
 
     def _remember(self, ends: tuple, step: np.ndarray) -> None:
@@ -129,11 +130,11 @@ class QuasiNewton:
         """
         S, E, Y, W = self._steps
         r, e = self._here[2:]
-        products, along, across = E @ Y.T, E @ r, Y @ e
+        products, along, across = E.dot(Y.T), E.dot(r), Y.dot(e)
         u = dtrtrs(products, along)[0]
-        v = dtrtrs(products, products.diagonal() * u + Y @ (u @ W) - across, trans=1)[0]
-        self._move = r + v @ S - u @ Y
-        self.decrement = 0.5 * float(r @ e + along @ v - across @ u)
+        v = dtrtrs(products, products.diagonal() * u + Y.dot(u.dot(W)) - across, trans=1)[0]
+        self._move = r + v.dot(S) - u.dot(Y)
+        self.decrement = 0.5 * float(r.dot(e) + along.dot(v) - across.dot(u))
 
     def propose(self, feasible) -> bool:
         """Whether the map accepts statistics on the way to the maximum of the approximation: the
@@ -141,9 +142,9 @@ class QuasiNewton:
         if self._move is None or not self.decrement > 0.0:
             return False
         s, _, r, _ = self._here
-        longest, length = (float(v @ v) ** 0.5 for v in (self._limit * r, self._move))
-        self._at_limit = length > longest
-        share = longest / length if self._at_limit else 1.0
+        shortening = self._limit * (float(r.dot(r)) / float(self._move.dot(self._move))) ** 0.5
+        self._at_limit = shortening < 1.0
+        share = min(shortening, 1.0)
         for _ in range(_HALVINGS):
             proposal = self._source.at(s + share * self._move)
             if feasible(proposal):

@@ -24,9 +24,10 @@ class Layout:
         self.width = self.p + d + 1
         self.split = n_components * self.width
         self.size = self.split + (products if structure.pooled else 0)
+        self._shape = (n_components, self.width)
 
     def matrix(self, vector: np.ndarray) -> np.ndarray:
-        return vector[: self.split].reshape(self.n_components, self.width)
+        return vector[: self.split].reshape(self._shape)
 
     def products(self, vector: np.ndarray) -> np.ndarray:
         """Packed second moments: (K, p), or (p,) where they are shared."""
