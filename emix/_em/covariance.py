@@ -46,7 +46,9 @@ def _inverse_transposed(lower: np.ndarray) -> np.ndarray:
     """L⁻ᵀ of a stack of lower triangular matrices; exactly upper triangular."""
     d = lower.shape[-1]
     stack = lower.reshape(-1, d, d)
-    inverse = np.array([dtrtri(matrix, lower=1)[0].T for matrix in stack])
+    inverse = np.empty_like(stack)
+    for k, matrix in enumerate(stack):
+        inverse[k] = dtrtri(matrix.T)[0]
     return inverse.reshape(lower.shape)
 
 

@@ -29,6 +29,9 @@ class Layout:
     def matrix(self, vector: np.ndarray) -> np.ndarray:
         return vector[: self.split].reshape(self._shape)
 
+    def weight(self, vector: np.ndarray) -> np.ndarray:
+        return vector[self.width - 1 : self.split : self.width]
+
     def products(self, vector: np.ndarray) -> np.ndarray:
         """Packed second moments: (K, p), or (p,) where they are shared."""
         if self.structure.pooled:
@@ -36,12 +39,10 @@ class Layout:
         return self.matrix(vector)[:, : self.p]
 
     def join(self, products: np.ndarray, first: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        vector = np.empty(self.size)
-        matrix = self.matrix(vector)
-        self.products(vector)[...] = products
-        matrix[:, self.p : -1] = first
-        matrix[:, -1] = weight
-        return vector
+        own = (first, weight[:, None])
+        if self.structure.pooled:
+            return np.concatenate([np.concatenate(own, axis=1).ravel(), products])
+        return np.concatenate([products, *own], axis=1).ravel()
 
 
 @lru_cache(maxsize=64)
@@ -72,7 +73,7 @@ class Stats:
 
     @property
     def weight(self) -> np.ndarray:
-        return self.layout.matrix(self.vector)[:, -1]
+        return self.layout.weight(self.vector)
 
     @property
     def first(self) -> np.ndarray:
