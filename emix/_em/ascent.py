@@ -201,9 +201,10 @@ class Ascent:
             self._remaining = self._gauge.promised(decrement, self._after, reach)
         elif self._before is not None:
             self._remaining = self._gauge.update(self._gain, self._before, self._after, reach)
-        if decrement is not None or self._before is not None:
-            if self._telling() <= self._noise():
-                self._remaining = min(self._remaining, self._noise())
+        else:
+            return
+        if self._telling() <= self._noise():
+            self._remaining = min(self._remaining, self._noise())
 
     def _record(self, stats, params, energy, extrapolated, accepted, entropy=None) -> None:
         if entropy is None:

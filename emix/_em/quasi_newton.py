@@ -10,6 +10,7 @@ parameters (eta, and e = I⁻¹ r, EM's step in them), whose scalar products hav
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,8 +81,6 @@ class QuasiNewton:
         self._here = here
         if before is not None:
             self._learn((before, self._last), here - last)
-        if self._steps is not None:
-            self._solve()
 
     def _align(self, last: tuple | None, origin: np.ndarray) -> None:
         """What is remembered, about another origin."""
@@ -108,13 +107,20 @@ class QuasiNewton:
         return vectors
 
     def _learn(self, ends: tuple, step: np.ndarray) -> None:
-        """From a step, where the objective is curved as it is at a maximum."""
+        """From a step. Where the objective is curved along it as at a minimum, as it is near a
+        saddle, nothing tells how much is left to gain: far, in EM's own direction."""
         step[2:] *= -1.0
         ds, deta, y, _ = step
         length, curvature = float(deta.dot(ds)), float(deta.dot(y))
         if 0.0 < length < _FAR and curvature > _FLAT * length:
             self.reach = max(self.reach, length / curvature)
             self._remember(ends, step)
+            self._solve()
+            return
+        self._forget()
+        if length > 0.0:
+            self._move, self._times = self._limit * self._here[2], self._limit
+            self.decrement = math.inf
 
     def _remember(self, ends: tuple, step: np.ndarray) -> None:
         step, kept = step[:, None], max(1, min(_STEPS, _BYTES // step.nbytes))
@@ -124,7 +130,8 @@ class QuasiNewton:
         self._steps = step
 
     def _solve(self) -> None:
-        """Move in s, and decrement, by H r: with R the upper triangle of E Yᵀ, D its diagonal,
+        """The move in s, H r, and how much longer than EM's it is; with R the upper triangle of
+        E Yᵀ and D its diagonal,
 
         u = R⁻¹ E r,  v = R⁻ᵀ ((D + Y Wᵀ) u - Y e),  H r = r + Sᵀ v - Yᵀ u.
         """
@@ -134,19 +141,19 @@ class QuasiNewton:
         u = dtrtrs(products, along)[0]
         v = dtrtrs(products, products.diagonal() * u + Y.dot(u.dot(W)) - across, trans=1)[0]
         self._move = r + v.dot(S) - u.dot(Y)
-        self.decrement = 0.5 * float(r.dot(e) + along.dot(v) - across.dot(u))
+        squared, plain = self._move.dot(e + v.dot(E) - u.dot(W)), r.dot(e)
+        self._times = (float(squared) / float(plain)) ** 0.5 if min(squared, plain) > 0.0 else 0.0
+        self.decrement = 0.5 * float(plain + along.dot(v) - across.dot(u))
 
     def propose(self, feasible) -> bool:
         """Whether the map accepts statistics on the way to the maximum of the approximation: the
         step is halved until ``feasible``, a few times."""
-        if self._move is None or not self.decrement > 0.0:
+        if self._move is None or not (self.decrement > 0.0 and self._times > 0.0):
             return False
-        s, _, r, _ = self._here
-        shortening = self._limit * (float(r.dot(r)) / float(self._move.dot(self._move))) ** 0.5
-        self._at_limit = shortening < 1.0
-        share = min(shortening, 1.0)
+        self._at_limit = self._times >= self._limit
+        share = self._limit / self._times if self._at_limit else 1.0
         for _ in range(_HALVINGS):
-            proposal = self._source.at(s + share * self._move)
+            proposal = self._source.at(self._here[0] + share * self._move)
             if feasible(proposal):
                 self._proposal = proposal
                 return True

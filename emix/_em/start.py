@@ -168,7 +168,7 @@ def kmeans(model: Mixture, n_components: int, rng: np.random.RandomState) -> Par
     """k-means from k-means++ seeds, on rows in standard units and on whitened rows.
 
     Whitening finds clusters that are elongated alike, and hides those that are apart along
-    the direction in which the data are longest; the classification likelihood decides. Where
+    the direction in which the data are longest; the objective after a pass decides. Where
     the first clusters are hardly less probable than the mixture, they are well apart, and the
     second are not looked for.
     """
@@ -178,11 +178,18 @@ def kmeans(model: Mixture, n_components: int, rng: np.random.RandomState) -> Par
     plain = _kmeans_on(model, z, chosen, whole)
     if n_components == 1 or np.array_equal(whitening, np.eye(model.rows.d)):
         return plain
-    classified = _classified(model, plain)
-    if model.ruled(soft).e_step(plain).value - classified < _WELL_APART:
+    if model.ruled(soft).e_step(plain).value - _classified(model, plain) < _WELL_APART:
         return plain
-    white = _kmeans_on(model, whitening.T @ z, chosen, whole)
-    return white if _classified(model, white) > classified else plain
+    return _best_after_a_pass(model, plain, _kmeans_on(model, whitening.T @ z, chosen, whole))
+
+
+def _best_after_a_pass(model, *starts):
+    """The start from which a pass leads highest, or what the pass leads to if it is sound."""
+    ends = [model.m_step(model.e_step(params), params) for params in starts]
+    sound = [not model.is_degenerate(params) for params in ends]
+    values = [model.e_step(params).value for params in ends]
+    best = max(range(len(starts)), key=lambda i: (sound[i], values[i]))
+    return ends[best] if sound[best] else starts[best]
 
 
 def _classified(model, params):
