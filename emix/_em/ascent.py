@@ -88,7 +88,7 @@ class RemainingGain:
 
     def promised(self, decrement: float, after: float, reach: float) -> float:
         """The quadratic approximation promises this gain; the next M-step will gain ``after``."""
-        self.likely = decrement
+        self.likely = max(decrement, reach * after)
         return max(decrement, _REACHES * reach * after)
 
     def says(self, tol: float) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.linalg.lapack import dtrtrs
 
 # Steps that are remembered: so many, and no more bytes.
-_STEPS, _BYTES = 10, 64 * 1024 * 1024
+_STEPS, _BYTES = 10, 32 * 1024 * 1024
 # A step is at most so many times as long as EM's; the limit grows by this factor where a step
 # that reached it did not lower the objective, and shrinks by it after one that did.
 _LIMIT = _GROWTH = 4.0
@@ -64,7 +64,7 @@ class QuasiNewton:
 
     def _forget(self) -> None:
         """All steps, but not the last point."""
-        self._ends: list[tuple] = []
+        self._ends: list[tuple | None] = []  # of the steps, where origins change
         self._steps: np.ndarray | None = None  # ds, deta, -dr, -de: (4, steps, size)
         self._move = self.decrement = None
 
@@ -75,18 +75,23 @@ class QuasiNewton:
         if source is None:
             return
         before, self._last = self._last, (source, point)
-        if point.stats.origin is not self._origin:
+        moves = point.stats.origin is not self._origin
+        if moves:
             self._align(before, point.stats.origin)
         here, last = self._vectors(source, point), self._here
         self._here = here
         if before is not None:
-            self._learn((before, self._last), here - last)
+            # natural parameters of components that die are as good as infinite
+            with np.errstate(over="ignore", invalid="ignore"):
+                self._learn(here - last, (before, self._last) if moves else None)
 
     def _align(self, last: tuple | None, origin: np.ndarray) -> None:
-        """What is remembered, about another origin."""
+        """What is remembered, about another origin; after steps about one and the same, nothing."""
         self._origin = origin
         if last is not None:
             self._here = self._vectors(*last)
+        if None in self._ends:
+            self._forget()
         steps = [self._vectors(*b) - self._vectors(*a) for a, b in self._ends]
         if steps:
             self._steps = np.stack(steps, axis=1)
@@ -106,7 +111,7 @@ class QuasiNewton:
         vectors[2:] -= vectors[:2]
         return vectors
 
-    def _learn(self, ends: tuple, step: np.ndarray) -> None:
+    def _learn(self, step: np.ndarray, ends: tuple | None) -> None:
         """From a step. Where the objective is curved along it as at a minimum, as it is near a
         saddle, nothing tells how much is left to gain: far, in EM's own direction."""
         step[2:] *= -1.0
@@ -114,7 +119,7 @@ class QuasiNewton:
         length, curvature = float(deta.dot(ds)), float(deta.dot(y))
         if 0.0 < length < _FAR and curvature > _FLAT * length:
             self.reach = max(self.reach, length / curvature)
-            self._remember(ends, step)
+            self._remember(step, ends)
             self._solve()
             return
         self._forget()
@@ -122,7 +127,7 @@ class QuasiNewton:
             self._move, self._times = self._limit * self._here[2], self._limit
             self.decrement = math.inf
 
-    def _remember(self, ends: tuple, step: np.ndarray) -> None:
+    def _remember(self, step: np.ndarray, ends: tuple | None) -> None:
         step, kept = step[:, None], max(1, min(_STEPS, _BYTES // step.nbytes))
         self._ends = [*self._ends, ends][-kept:]
         if self._steps is not None:
@@ -144,6 +149,8 @@ class QuasiNewton:
         squared, plain = self._move.dot(e + v.dot(E) - u.dot(W)), r.dot(e)
         self._times = (float(squared) / float(plain)) ** 0.5 if min(squared, plain) > 0.0 else 0.0
         self.decrement = 0.5 * float(plain + along.dot(v) - across.dot(u))
+        if not (0.0 <= self.decrement < math.inf and self._times < math.inf):
+            self._forget()
 
     def propose(self, feasible) -> bool:
         """Whether the map accepts statistics on the way to the maximum of the approximation: the
