@@ -17,7 +17,7 @@ import numpy as np
 from scipy.linalg.lapack import dtrtrs
 
 # Steps that are remembered: so many, and no more bytes.
-_STEPS, _BYTES = 10, 32 * 1024 * 1024
+_STEPS, _BYTES = 20, 32 * 1024 * 1024
 # A step is at most so many times as long as EM's; the limit grows by this factor where a step
 # that reached it did not lower the objective, and shrinks by it after one that did.
 _LIMIT = _GROWTH = 4.0
