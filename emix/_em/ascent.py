@@ -1,7 +1,7 @@
 """The one loop: E-step and M-step in turn, until nothing is left to gain.
 
 It sees an opaque model (e_step, sweep, m_step, expected, log_prior, rounding, feasible, vacant,
-reseeded, as_sound, finite) and opaque parameters.
+reseeded, as_sound, finite; for acceleration natural and about) and opaque parameters.
 """
 
 from __future__ import annotations

@@ -275,7 +275,7 @@ class Mixture:
             return self.prior.m_step(self, stats, params)
         structure, form = self.structure, self.structure.form
         weight, means = stats.weight, params.means
-        weights = params.weights if "weights" in self.frozen else weight / np.add.reduce(weight)
+        weights = params.weights if "weights" in self.frozen else weight / weight.sum()
         all_alive = weight.min() > _DEAD
         if not all_alive:
             alive = weight > _DEAD

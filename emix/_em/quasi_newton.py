@@ -60,13 +60,14 @@ class QuasiNewton:
         self._last: tuple[Any, Point] | None = None
         self.reach = 1.0
         self._limit, self._at_limit = _LIMIT, False
+        self._proposal, self._times = None, 0.0
         self._forget()
 
     def _forget(self) -> None:
         """All steps, but not the last point."""
         self._ends: list[tuple | None] = []  # of the steps, where origins change
         self._steps: np.ndarray | None = None  # ds, deta, -dr, -de: (4, steps, size)
-        self._move = self.decrement = None
+        self._move = self.decrement = None  # a move in s, _times as long as EM's
 
     def push(self, point: Point) -> None:
         """The next point of the climb: the proposal if it was accepted, else the plain map's. Of

@@ -1,3 +1,3 @@
-"""The plain map, under the name that it had."""
+"""The plain map, for those who look for it here."""
 
 from .quasi_newton import Plain as Plain
