@@ -67,7 +67,7 @@ def climb(model, params, best: float, accelerate: bool) -> Climb:
 
 
 def climbs(n: int, d: int, n_components: int, spread: float) -> list[Climb]:
-    """Plain EM, SQUAREM, and incremental EM with few and more blocks."""
+    """Plain EM, accelerated EM, and incremental EM with few and more blocks."""
     X = draw(n, d, n_components, spread)
     rows = standard_units(Rows(X, None, np.zeros(d), np.ones(d)))
     rng = np.random.RandomState(0)
@@ -89,7 +89,7 @@ def shown(found: Climb, plain: Climb) -> str:
 
 
 def main() -> None:
-    titles = ["n, d, K", "EM", "SQUAREM", *(f"{count} blocks" for count in BLOCKS)]
+    titles = ["n, d, K", "EM", "accelerated", *(f"{count} blocks" for count in BLOCKS)]
     print("| " + " | ".join(titles) + " |")
     print("|" + "---|" * len(titles))
     for problem in PROBLEMS:

@@ -129,8 +129,8 @@ default='dirichlet_process'
         Iterations between two prints.
 
     acceleration : bool, default=True
-        Extrapolate the updates (SQUAREM, Varadhan & Roland 2008). An extrapolated point is kept
-        only if it does not lower the bound. False is plain coordinate ascent.
+        Extrapolate the updates (quasi-Newton, Jamshidian & Jennrich 1997). An extrapolated point
+        is kept only if it does not lower the bound. False is plain coordinate ascent.
 
     Attributes
     ----------

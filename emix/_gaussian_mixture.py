@@ -107,8 +107,8 @@ callable, default='kmeans'
         Iterations between two prints.
 
     acceleration : bool, default=True
-        Extrapolate EM (SQUAREM, Varadhan & Roland 2008). An extrapolated point is kept only if
-        it does not lower the objective. False is plain EM.
+        Extrapolate EM (quasi-Newton, Jamshidian & Jennrich 1997). An extrapolated point is kept
+        only if it does not lower the objective. False is plain EM.
 
     frozen : tuple of {'weights', 'means', 'covariances'}, default=()
         Parameters that the fit leaves at their start: at ``weights_init``, ``means_init`` or
@@ -243,8 +243,8 @@ callable, default='kmeans'
        data via the EM algorithm. J. Royal Statistical Society B 39, 1-38.
     .. [2] R. M. Neal, G. E. Hinton (1998). A view of the EM algorithm that justifies
        incremental, sparse, and other variants. Learning in Graphical Models, 355-368.
-    .. [3] R. Varadhan, C. Roland (2008). Simple and globally convergent methods for
-       accelerating the convergence of any EM algorithm. Scandinavian J. Statistics 35, 335-353.
+    .. [3] M. Jamshidian, R. I. Jennrich (1997). Acceleration of the EM algorithm by using
+       quasi-Newton methods. J. Royal Statistical Society B 59, 569-587.
     .. [4] R. J. Hathaway (1985). A constrained formulation of maximum-likelihood estimation for
        normal mixture distributions. Annals of Statistics 13, 795-800.
     .. [5] N. Ueda, R. Nakano (1998). Deterministic annealing EM algorithm. Neural Networks 11,

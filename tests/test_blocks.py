@@ -65,7 +65,7 @@ def test_spans_and_shares_cover_all_rows_once():
         assert max(b - a for a, b in blocks) <= size + TILE
         assert min(b - a for a, b in blocks) > 0
         assert not any(a % TILE for a, _ in blocks)
-        assert [block for share in shares(blocks) for block in share] == blocks
+        assert [block for share in shares(n, size) for block in share] == blocks
 
 
 def test_blocks_have_bounded_memory():

@@ -50,7 +50,7 @@ def test_the_engine_imports_numpy_scipy_and_itself_alone(path):
         assert allowed or name.startswith("emix._em"), name
 
 
-@pytest.mark.parametrize("name", ["covariance", "posterior", "blocks", "squarem"])
+@pytest.mark.parametrize("name", ["covariance", "posterior", "blocks", "quasi_newton"])
 def test_the_ground_floor_imports_nothing_of_emix(name):
     assert own(PACKAGE / "_em" / f"{name}.py") == set()
 
@@ -60,7 +60,7 @@ def test_statistics_know_covariance_structures_alone():
 
 
 def test_the_loop_knows_no_family():
-    assert own(PACKAGE / "_em" / "ascent.py") <= {"emix._em.squarem"}
+    assert own(PACKAGE / "_em" / "ascent.py") <= {"emix._em.quasi_newton"}
 
 
 def test_engine_modules_form_no_cycle():

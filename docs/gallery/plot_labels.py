@@ -26,9 +26,9 @@ labels = np.full(len(X), -1)
 labels[known] = species[known]
 
 fits = {
-    "free": GaussianMixture(3, random_state=3).fit(X),
-    "a third each": GaussianMixture(3, random_state=3, constraints=(Proportions(),)).fit(X),
-    "15 labels": GaussianMixture(3, random_state=3).fit(X, labels=labels),
+    "free": GaussianMixture(3, random_state=4).fit(X),
+    "a third each": GaussianMixture(3, random_state=4, constraints=(Proportions(),)).fit(X),
+    "15 labels": GaussianMixture(3, random_state=4).fit(X, labels=labels),
 }
 
 # %%

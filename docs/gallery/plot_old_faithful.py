@@ -47,15 +47,15 @@ for ax, iterations in zip(axes.flat, (0, 2, 10, 60), strict=True):
 # Kullback-Leibler divergence between old and new responsibilities. Acceleration needs fewer
 # sweeps over the data for the same maximum.
 plain = GaussianMixture(2, acceleration=False, **start).fit(X)
-squarem = GaussianMixture(2, **start).fit(X)
+accelerated = GaussianMixture(2, **start).fit(X)
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
-for mixture, name in ((plain, "plain EM"), (squarem, "SQUAREM")):
+for mixture, name in ((plain, "plain EM"), (accelerated, "accelerated")):
     ConvergenceDisplay.from_estimator(mixture, ax=left, name=name)
     ConvergenceDisplay.from_estimator(mixture, ax=right, name=name, distance=True)
 left.set_title("The ascent")
 right.set_title("What is left")
-print(f"sweeps: {plain.n_iter_} of plain EM, {squarem.n_iter_} with SQUAREM")
-print(f"difference in log-likelihood: {abs(plain.lower_bound_ - squarem.lower_bound_):.1e}")
+print(f"sweeps: {plain.n_iter_} of plain EM, {accelerated.n_iter_} with acceleration")
+print(f"difference in log-likelihood: {abs(plain.lower_bound_ - accelerated.lower_bound_):.1e}")
 
 plt.show()

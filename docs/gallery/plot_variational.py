@@ -56,13 +56,13 @@ with warnings.catch_warnings():
 # come, and a loose tolerance would stop on the way.
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
 plain = BayesianGaussianMixture(10, acceleration=False, random_state=0).fit(X)
-squarem = BayesianGaussianMixture(10, random_state=0).fit(X)
-for fit, name in ((plain, "plain"), (squarem, "SQUAREM")):
+accelerated = BayesianGaussianMixture(10, random_state=0).fit(X)
+for fit, name in ((plain, "plain"), (accelerated, "accelerated")):
     ConvergenceDisplay.from_estimator(fit, ax=left, name=name, gap=False)
     ConvergenceDisplay.from_estimator(fit, ax=right, name=name, distance=True)
 left.set_title("The evidence lower bound")
 right.set_title("What is left")
-print(f"sweeps: {plain.n_iter_} plain, {squarem.n_iter_} with SQUAREM")
+print(f"sweeps: {plain.n_iter_} plain, {accelerated.n_iter_} with acceleration")
 
 # %%
 # A small concentration of the prior leaves few components, a large one spreads the rows over more

@@ -1,7 +1,7 @@
 """The one loop: E-step and M-step in turn, until nothing is left to gain.
 
-It sees an opaque model (e_step, sweep, m_step, expected, log_prior, rounding, feasible, about,
-vacant, reseeded, as_sound, finite) and opaque parameters.
+It sees an opaque model (e_step, sweep, m_step, expected, log_prior, rounding, feasible, vacant,
+reseeded, as_sound, finite; for acceleration natural and about) and opaque parameters.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .squarem import Plain, Squarem
+from .quasi_newton import Plain, Point, QuasiNewton
 
 # Gains per sample above this are far from rounding errors in any model worth climbing.
 _CLEAR = 1e-6
 # Over overlapping mixtures, with rates of up to 0.9995, the estimate was a bound with this
-# multiple of the longest extrapolation; without any it fell short by up to 5000 times.
+# multiple of the longest reach; without any it fell short by up to 5000 times.
 _REACHES = 5.0
 _STOPPED = "stopped by a callback"
 
@@ -64,9 +64,10 @@ class RemainingGain:
     step, so what follows a gain g is g r / (1 - r).
 
     r is the ratio of two consecutive M-step gains, which is available without a further
-    sweep; the largest of the last few is used. Just after an extrapolation the fast
-    directions hide the slow ones, so that 1 / (1 - r) is then not taken to be less than some
-    multiple of the longest extrapolation so far, which is about that long.
+    sweep; the largest of the last few is used. Quasi-Newton steps have an estimate of their
+    own, the gain that their approximation promises. In both cases fast directions may hide slow
+    ones, so that 1 / (1 - r) is with acceleration not taken to be less than some multiple of
+    the largest that was seen along a step.
     """
 
     _MEMORY = 4
@@ -84,6 +85,11 @@ class RemainingGain:
         gain = max(gain, before)
         self.likely = _series(gain, max(self._rates))
         return max(self.likely, _REACHES * reach * gain)
+
+    def promised(self, decrement: float, after: float, reach: float) -> float:
+        """The quadratic approximation promises this gain; the next M-step will gain ``after``."""
+        self.likely = max(decrement, reach * after)
+        return max(decrement, _REACHES * reach * after)
 
     def says(self, tol: float) -> str:
         return f"estimated remaining gain at most tol={tol:g}"
@@ -119,7 +125,7 @@ class Ascent:
 
     def __init__(self, model: Any, params: Any, *, accelerate: bool):
         self._model, self.params = model, params
-        self._squarem = Squarem() if accelerate else Plain()
+        self._squarem = QuasiNewton(model) if accelerate else Plain()
         self._gauge = NextGain() if model.finite else RemainingGain()
         self._stats = model.e_step(params)
         self.passes: list[Pass] = []
@@ -183,18 +189,22 @@ class Ascent:
         self._after = model.expected(stats, self._following) - expected
         self._bound = None
         self._vacant = model.vacant(stats)
-        self._squarem.push(stats)
+        self._squarem.push(Point(self.params, stats, self._following))
         self._estimate_remaining()
         energy, extrapolated = self._arrival
         self._record(stats, self.params, energy, extrapolated, True, self._entropy)
 
     def _estimate_remaining(self) -> None:
-        """From the gains of the last two plain steps, if there are two."""
-        if self._before is not None:
-            reach = self._squarem.reach
+        """From the approximation if there is one, or the gains of the last two plain steps."""
+        reach, decrement = self._squarem.reach, self._squarem.decrement
+        if decrement is not None:
+            self._remaining = self._gauge.promised(decrement, self._after, reach)
+        elif self._before is not None:
             self._remaining = self._gauge.update(self._gain, self._before, self._after, reach)
-            if self._telling() <= self._noise():
-                self._remaining = min(self._remaining, self._noise())
+        else:
+            return
+        if self._telling() <= self._noise():
+            self._remaining = min(self._remaining, self._noise())
 
     def _record(self, stats, params, energy, extrapolated, accepted, entropy=None) -> None:
         if entropy is None:
@@ -236,7 +246,7 @@ class Ascent:
             self._record(tried, params, energy, False, False)
             self._stuck = f"rounding errors exceed the gain: a step lowered F by {-gain:.2g}"
             return
-        self._gain, self._before = gain, self._after
+        self._before = self._after
         self._arrive(params, tried, energy, extrapolated=False)
 
     def _try_reseeded(self, trial: Any) -> None:
@@ -263,6 +273,7 @@ class Ascent:
         self._arrive(trial, tried, energy, extrapolated=True)
 
     def _arrive(self, params: Any, stats: Any, energy: float, extrapolated: bool) -> None:
+        self._gain = stats.value - self.objective
         self.params, self._stats, self._following = params, stats, None
         self._arrival = (energy, extrapolated)
 
@@ -277,7 +288,4 @@ class Ascent:
             found.append(model.m_step(point, following))
             return found[-1].n_floored.sum() <= following.n_floored.sum()
 
-        def align(iterate, reference):
-            return model.about(iterate, reference.origin)
-
-        return found[-1] if self._squarem.propose(feasible, align) is not None else None
+        return found[-1] if self._squarem.propose(feasible) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -35,6 +36,7 @@ def block_rows(bytes_per_row: int) -> int:
     return min(max(rows, _FEWEST_ROWS), MOST_ROWS)
 
 
+@lru_cache(maxsize=16)
 def spans(n: int, rows: int) -> list[Span]:
     """Blocks of about this many rows: an even number of them unless it is one, so that two
     threads get the same work, and whole tiles but for the last."""
@@ -44,8 +46,10 @@ def spans(n: int, rows: int) -> list[Span]:
     return list(pairwise([0, *sorted(inner - {0}), n]))
 
 
-def shares(blocks: list[Span], size: int = 1) -> list[list[Span]]:
+@lru_cache(maxsize=16)
+def shares(n: int, rows: int, size: int = 1) -> list[list[Span]]:
     """Runs of consecutive blocks, as equal as can be: few enough for their sums of this size."""
+    blocks = spans(n, rows)
     count = min(_SHARES, len(blocks), max(4, _SHARES_BYTES // (8 * size)))
     edges = [len(blocks) * i // count for i in range(count + 1)]
     return [blocks[a:b] for a, b in pairwise(edges)]
@@ -120,7 +124,7 @@ class Rows:
     ) -> np.ndarray:
         """Sum of work(share), of this size, over the shares of the grid in their order."""
         total = None
-        for part in self.map(work, shares(spans(self.n, rows), size)):
+        for part in self.map(work, shares(self.n, rows, size)):
             total = part if total is None else total + part
         return total
 

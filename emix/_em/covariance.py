@@ -34,19 +34,21 @@ class Factored(NamedTuple):
 
 @lru_cache(maxsize=64)
 def _packing(d: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Positions of the packed upper triangle in the matrix, of the matrix in the packed
-    triangle, and the factors that make P's entries the coefficients of -xᵀPx/2."""
+    """Positions of the packed upper triangle in the matrix (p,), of the matrix in the packed
+    triangle (d, d), and the factors that make P's entries the coefficients of -xᵀPx/2."""
     rows, cols = np.triu_indices(d)
     packed = np.empty((d, d), dtype=np.intp)
     packed[rows, cols] = packed[cols, rows] = np.arange(rows.size)
-    return rows * d + cols, packed.ravel(), np.where(rows == cols, -0.5, -1.0)
+    return rows * d + cols, packed, np.where(rows == cols, -0.5, -1.0)
 
 
 def _inverse_transposed(lower: np.ndarray) -> np.ndarray:
     """L⁻ᵀ of a stack of lower triangular matrices; exactly upper triangular."""
     d = lower.shape[-1]
     stack = lower.reshape(-1, d, d)
-    inverse = np.array([dtrtri(matrix, lower=1)[0].T for matrix in stack])
+    inverse = np.empty_like(stack)
+    for k, matrix in enumerate(stack):
+        inverse[k] = dtrtri(matrix.T)[0]
     return inverse.reshape(lower.shape)
 
 
@@ -82,7 +84,7 @@ class Dense:
             at += d - i
 
     def unpack(self, products: np.ndarray, d: int) -> np.ndarray:
-        return products.take(_packing(d)[1], axis=-1).reshape(*products.shape[:-1], d, d)
+        return products.take(_packing(d)[1], axis=-1)
 
     def pack(self, matrix: np.ndarray) -> np.ndarray:
         d = matrix.shape[-1]
@@ -145,7 +147,7 @@ class Dense:
         return root.swapaxes(-1, -2) @ root
 
     def log_det(self, factor: np.ndarray, d: int) -> np.ndarray:
-        return np.log(factor.diagonal(axis1=-2, axis2=-1)).sum(-1)
+        return np.add.reduce(np.log(factor.diagonal(axis1=-2, axis2=-1)), axis=-1)
 
     def precision(self, factor: np.ndarray) -> np.ndarray:
         return factor @ factor.swapaxes(-1, -2)

@@ -81,7 +81,7 @@ class Natural(NamedTuple):
 
 def log_of_weights(weights: np.ndarray) -> np.ndarray:
     """log pi_k; for a weight of zero a finite number that exp() takes to zero, as 0 log 0 = 0."""
-    if weights.all():
+    if np.count_nonzero(weights) == weights.size:
         return np.log(weights)
     used = weights > 0.0
     return np.where(used, np.log(np.where(used, weights, 1.0)), LOG_ZERO)
@@ -96,12 +96,12 @@ def natural(
     """
     form, (n_components, d) = structure.form, params.means.shape
     precision = form.precision(params.factors)
-    const = params.log_weights + (form.log_det(params.factors, d) - 0.5 * d * LOG_2PI)
-    if noise.any():
-        const = const - 0.5 * form.variances(precision, d) @ noise
     offset = params.means - origin
     lin = form.apply(precision, offset)
-    const = const - 0.5 * np.vecdot(offset, lin)
+    twice = np.vecdot(offset, lin) + d * LOG_2PI
+    if np.count_nonzero(noise):
+        twice += form.variances(precision, d) @ noise
+    const = params.log_weights + form.log_det(params.factors, d) - 0.5 * twice
     vector = layout_of(structure, n_components, d).join(form.coefficients(precision), lin, const)
     return Natural(vector, origin, const, lin, precision)
 

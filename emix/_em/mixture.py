@@ -70,7 +70,8 @@ class Mixture:
         self.cloud = structure.form.from_variances(noise)
         self._local = threading.local()
         self._features, self._kept_bytes = _Features(None), _KEPT_BYTES
-        self._natural: tuple[Params | None, Natural | None] = (None, None)
+        # of the last two params: a point of a climb and the M-step there
+        self._naturals: tuple[tuple[Params | None, Natural | None], ...] = ((None, None),) * 2
         self._origin: np.ndarray | None = None
 
     @property
@@ -123,22 +124,26 @@ class Mixture:
             self._origin = np.zeros_like(params.means)
         if origin is not None and origin is not self._origin:
             return natural(self.structure, params, origin, self.noise)
-        if self._natural[0] is not params:
-            self._natural = (params, natural(self.structure, params, self._origin, self.noise))
-        return self._natural[1]
+        for known, found in self._naturals:
+            if known is params:
+                return found
+        found = natural(self.structure, params, self._origin, self.noise)
+        self._naturals = (self._naturals[1], (params, found))
+        return found
 
     def over(self, rows: Rows, same_moments: bool) -> Mixture:
-        """This model over other rows, whose moments may be known to be the same."""
+        """This model over other rows, whose moments may be known to be the same. Both use the
+        same working memory."""
         other = type(self)(self.structure, rows, self.noise, rule=self.rule, frozen=self.frozen)
-        other.prior = self.prior
+        other.prior, other._local = self.prior, self._local
         if same_moments:
-            other.total, other._floor, other.n_null = self.total, self._floor, self.n_null
+            other.total, other._floor = self.total, self._floor
         return other
 
     def part(self, rows: Rows, n_parts: int) -> Mixture:
-        """This model over one of so many parts of its rows, all of which share its memory."""
+        """This model over one of so many parts of its rows."""
         other = self.over(rows, same_moments=False)
-        other._local, other._kept_bytes = self._local, self._kept_bytes // n_parts
+        other._kept_bytes = self._kept_bytes // n_parts
         return other
 
     def freezing(self, name: str) -> Mixture:
@@ -148,7 +153,9 @@ class Mixture:
         return other
 
     def ruled(self, rule: Callable) -> Mixture:
-        """This model with another rule."""
+        """This model with another rule, if it is not its own."""
+        if rule is self.rule:
+            return self
         other = copy.copy(self)
         other.rule = rule
         return other
@@ -302,7 +309,7 @@ class Mixture:
         if structure.pooled:
             taken = structure.over_components(stats.weight, taken)
             return (stats.second - taken) / stats.weight.sum()
-        return structure.over_components(1.0 / weight, stats.second) - taken
+        return stats.second / weight.reshape(-1, *[1] * (taken.ndim - 1)) - taken
 
     def feasible(self, stats: Stats) -> bool:
         """Whether extrapolated statistics can be those of some data."""
@@ -328,7 +335,8 @@ class Mixture:
 
     def is_degenerate(self, params: Params) -> bool:
         """Whether a covariance is at the floor in a direction in which the data vary."""
-        return bool(np.max(params.n_floored) > self.n_null)
+        most = params.n_floored.max()
+        return bool(most > 0 and most > self.n_null)
 
     def is_collapsed(self, params: Params) -> bool:
         """Whether a component has shrunk to a point that the data are not."""
@@ -336,7 +344,7 @@ class Mixture:
 
     def _shrunk(self, params: Params) -> bool:
         size = self.structure.form.n_variances(self.rows.d)
-        return self.n_null < size and bool(np.max(params.n_floored) == size)
+        return bool(params.n_floored.max() == size and self.n_null < size)
 
     def _perfect(self, params: Params) -> bool:
         """Whether all rows lie on the means of hard clusters: nothing could be better."""

@@ -95,12 +95,21 @@ class Tempered:
 def hard(log_joint, out, work, norm, weight) -> float:
     """T = 0, q one-hot: value = max_k log_joint_k, resp = 1 at the first maximiser, else 0."""
     top = np.maximum.reduce(log_joint, axis=0, out=work)
-    highest = log_joint == top
-    if np.count_nonzero(highest) > top.size:
-        _keep_first(highest)
-    out[...] = highest
+    out[...] = _highest(log_joint, top)
     norm.fill(1.0)
     return float(top.sum() if weight is None else top @ weight)
+
+
+def one_hot(scores: np.ndarray) -> np.ndarray:
+    """1 at the first maximum of every column, else 0; (K, m) floats."""
+    return _highest(scores, np.maximum.reduce(scores, axis=0)).astype(float)
+
+
+def _highest(scores: np.ndarray, top: np.ndarray) -> np.ndarray:
+    highest = scores == top
+    if np.count_nonzero(highest) > top.size:
+        _keep_first(highest)
+    return highest
 
 
 def _keep_first(highest: np.ndarray) -> None:

@@ -13,7 +13,7 @@ from .blocks import Rows, spans
 from .covariance import Dense
 from .gaussian import LOG_2PI, Params
 from .mixture import Mixture
-from .posterior import soft
+from .posterior import one_hot, soft
 
 # Starts are computed from at most this many rows (or so many per component).
 SAMPLE_ROWS = 16384
@@ -21,7 +21,7 @@ _ROWS_PER_COMPONENT = 128
 _LLOYD_PASSES = 8
 _COLUMNS = 4096
 # Posteriors of clusters that are this well apart are as good as labels (nats per row).
-_WELL_APART = 0.01
+_WELL_APART = 0.05
 # Directions with less than this share of the largest variance do not tell clusters apart.
 _WHITEN = 1e-12
 # Means are moved by so many standard deviations to tell equal components apart: too little
@@ -129,51 +129,67 @@ def _squared_distances(y, squares, chosen):
     return np.maximum(distances, 0.0, out=distances)
 
 
-def _assignments(y: np.ndarray, centres: np.ndarray):
-    """(start, stop, index of the nearest column of centres (q, K)) for the columns of y."""
-    half = 0.5 * np.vecdot(centres.T, centres.T)[:, None]
-    for start, stop in spans(y.shape[1], _COLUMNS):
-        yield start, stop, (centres.T @ y[:, start:stop] - half).argmax(axis=0)
+def _assignments(features: np.ndarray, centres: np.ndarray):
+    """(start, stop, scores (K, m), the largest for the nearest of the centres (K, q)) for the
+    columns of features (q + 1, n): y, and a row of ones."""
+    half = 0.5 * np.vecdot(centres, centres)
+    coefficients = np.column_stack([centres, -half])
+    for start, stop in spans(features.shape[1], _COLUMNS):
+        yield start, stop, coefficients @ features[:, start:stop]
 
 
-def _nearest(y: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    return np.concatenate([labels for _, _, labels in _assignments(y, centres)])
+def _with_ones(y: np.ndarray) -> np.ndarray:
+    return np.concatenate([y, np.ones((1, y.shape[1]))])
+
+
+def _nearest(features: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Index of the nearest centre, for every column."""
+    scores = (scores for _, _, scores in _assignments(features, centres))
+    return np.concatenate([each.argmax(axis=0) for each in scores])
 
 
 def _lloyd(y: np.ndarray, weight: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Labels after some passes of k-means: good enough to start EM from."""
-    q, n_components = centres.shape
+    features = _with_ones(y)
+    weighted = (features * weight).T
     for _ in range(_LLOYD_PASSES):
-        sums, mass = np.zeros((q, n_components)), np.zeros(n_components)
-        for start, stop, labels in _assignments(y, centres):
-            assigned = np.zeros((stop - start, n_components))
-            assigned[np.arange(stop - start), labels] = weight[start:stop]
-            sums += y[:, start:stop] @ assigned
-            mass += assigned.sum(axis=0)
-        moved = np.where(mass > 0.0, sums / np.where(mass > 0.0, mass, 1.0), centres)
-        if np.array_equal(moved, centres):
+        sums = np.zeros((len(centres), len(features)))
+        for start, stop, scores in _assignments(features, centres):
+            sums += one_hot(scores) @ weighted[start:stop]
+        mass = sums[:, -1:]
+        moved = np.divide(sums[:, :-1], mass, out=centres.copy(), where=mass > 0.0)
+        if (moved == centres).all():
             break
         centres = moved
-    return _nearest(y, centres)
+    return _nearest(features, centres)
 
 
 def kmeans(model: Mixture, n_components: int, rng: np.random.RandomState) -> Params:
     """k-means from k-means++ seeds, on rows in standard units and on whitened rows.
 
     Whitening finds clusters that are elongated alike, and hides those that are apart along
-    the direction in which the data are longest; the classification likelihood decides. Where
+    the direction in which the data are longest; the objective after a pass decides. Where
     the first clusters are hardly less probable than the mixture, they are well apart, and the
     second are not looked for.
     """
     z, whitening = _standardised(model), _whitening(model)
-    plain = _kmeans_on(model, z, n_components, rng)
+    chosen = seeds(z, model.rows.weight, n_components, rng)
+    whole = _whole(model, n_components)
+    plain = _kmeans_on(model, z, chosen, whole)
     if n_components == 1 or np.array_equal(whitening, np.eye(model.rows.d)):
         return plain
-    classified = _classified(model, plain)
-    if model.ruled(soft).e_step(plain).value - classified < _WELL_APART:
+    if model.ruled(soft).e_step(plain).value - _classified(model, plain) < _WELL_APART:
         return plain
-    white = _kmeans_on(model, whitening.T @ z, n_components, rng)
-    return white if _classified(model, white) > classified else plain
+    return _best_after_a_pass(model, plain, _kmeans_on(model, whitening.T @ z, chosen, whole))
+
+
+def _best_after_a_pass(model, *starts):
+    """The start from which a pass leads highest, or what the pass leads to if it is sound."""
+    ends = [model.m_step(model.e_step(params), params) for params in starts]
+    sound = [not model.is_degenerate(params) for params in ends]
+    values = [model.e_step(params).value for params in ends]
+    best = max(range(len(starts)), key=lambda i: (sound[i], values[i]))
+    return ends[best] if sound[best] else starts[best]
 
 
 def _classified(model, params):
@@ -186,10 +202,9 @@ def _classified(model, params):
     return weights @ (np.log(weights) + log_dets[used]) - 0.5 * d * (LOG_2PI + 1.0)
 
 
-def _kmeans_on(model, y, n_components, rng):
-    weight = model.rows.weight
-    centres = y[:, seeds(y, weight, n_components, rng)]
-    return from_labels(model, _lloyd(y, weight, centres), n_components)
+def _kmeans_on(model, y, chosen, whole):
+    labels, identity = _lloyd(y, model.rows.weight, y[:, chosen].T), np.eye(len(chosen))
+    return _m_step(model, lambda start, stop: identity.take(labels[start:stop], axis=0), whole)
 
 
 def kmeans_plusplus(model: Mixture, n_components: int, rng: np.random.RandomState) -> Params:
@@ -229,7 +244,7 @@ def from_means(model: Mixture, means: np.ndarray) -> Params:
     rows, structure = model.rows, model.structure
     n_components, d = means.shape
     z, whitening = _standardised(model), _whitening(model)
-    labels = _nearest(whitening.T @ z, (means @ whitening).T)
+    labels = _nearest(_with_ones(whitening.T @ z), means @ whitening)
     weights = np.full(n_components, 1.0 / n_components)
     within = structure.form.weighted_second(z - means[labels].T, rows.weight)
     within = structure.form.mean_matrix(within / rows.total_weight, d)
@@ -250,23 +265,19 @@ def nudged(model: Mixture, params: Params, rng: np.random.RandomState) -> Params
     return params._replace(means=params.means + np.array(steps))
 
 
-def from_labels(model: Mixture, labels: np.ndarray, n_components: int) -> Params:
-    """M-step at hard assignments (n,)."""
-    identity = np.eye(n_components)
-    return from_responsibilities(
-        model, lambda start, stop: identity[labels[start:stop]], n_components
-    )
-
-
 def from_responsibilities(model: Mixture, resp, n_components: int) -> Params:
-    """M-step at given responsibilities; resp(start, stop) is (m, K).
+    """M-step at given responsibilities; resp(start, stop) is (m, K)."""
+    return _m_step(model, resp, _whole(model, n_components))
+
+
+def _m_step(model: Mixture, resp, whole: Params) -> Params:
+    """The same, given the parameters of all components alike.
 
     A second sweep, about the means, is made where moments about one origin would cancel. A
     covariance that would be singular is replaced by that of all rows about their means.
     """
-    params = _whole(model, n_components)
-    stats = model.given(params, resp)
-    params = model.m_step(stats, params)
+    stats = model.given(whole, resp)
+    params = model.m_step(stats, whole)
     if model.is_distant(params):
         stats = model.given(params, resp)
         params = model.m_step(stats, params)

@@ -24,9 +24,13 @@ class Layout:
         self.width = self.p + d + 1
         self.split = n_components * self.width
         self.size = self.split + (products if structure.pooled else 0)
+        self._shape = (n_components, self.width)
 
     def matrix(self, vector: np.ndarray) -> np.ndarray:
-        return vector[: self.split].reshape(self.n_components, self.width)
+        return vector[: self.split].reshape(self._shape)
+
+    def weight(self, vector: np.ndarray) -> np.ndarray:
+        return vector[self.width - 1 : self.split : self.width]
 
     def products(self, vector: np.ndarray) -> np.ndarray:
         """Packed second moments: (K, p), or (p,) where they are shared."""
@@ -35,12 +39,10 @@ class Layout:
         return self.matrix(vector)[:, : self.p]
 
     def join(self, products: np.ndarray, first: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        vector = np.empty(self.size)
-        matrix = self.matrix(vector)
-        self.products(vector)[...] = products
-        matrix[:, self.p : -1] = first
-        matrix[:, -1] = weight
-        return vector
+        own = (first, weight[:, None])
+        if self.structure.pooled:
+            return np.concatenate([np.concatenate(own, axis=1).ravel(), products])
+        return np.concatenate([products, *own], axis=1).ravel()
 
 
 @lru_cache(maxsize=64)
@@ -71,7 +73,7 @@ class Stats:
 
     @property
     def weight(self) -> np.ndarray:
-        return self.layout.matrix(self.vector)[:, -1]
+        return self.layout.weight(self.vector)
 
     @property
     def first(self) -> np.ndarray:
@@ -96,6 +98,6 @@ class Stats:
 
     __rmul__ = __mul__
 
-    def squared_norm(self) -> float:
-        """Sum of squares of the statistics; the value is not one of them."""
-        return float(self.vector @ self.vector)
+    def at(self, vector: np.ndarray) -> Stats:
+        """Other statistics about the same origin, of no value."""
+        return self._like(vector, 0.0)

@@ -85,7 +85,7 @@ class VariationalMixture:
         self.likelihood, self.prior, self.total_weight = likelihood, prior, total_weight
         self.structure, self.rows = likelihood.structure, likelihood.rows
         self.is_degenerate, self.is_collapsed = likelihood.is_degenerate, likelihood.is_collapsed
-        self.about = likelihood.about
+        self.about, self.natural = likelihood.about, likelihood.natural
         self._noise = self.structure.form.from_variances(likelihood.noise)
 
     def over(self, rows: Rows, same_moments: bool) -> VariationalMixture:

@@ -1,0 +1,180 @@
+"""Quasi-Newton acceleration of EM (Jamshidian & Jennrich 1997), in EM's own metric.
+
+Where parameters are the M-step of statistics s, and g are the expected statistics there, EM moves
+from s to g, and r = g - s is the gradient of the objective in the natural parameters eta. The
+information of the complete data, I, turns steps in these into steps in statistics, ds = I deta:
+EM's step is that of steepest ascent in the metric I. BFGS corrects the metric by what the last
+steps tell of the curvature. Its vectors come in two kinds, statistics (s, r) and natural
+parameters (eta, and e = I⁻¹ r, EM's step in them), whose scalar products have no units.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.linalg.lapack import dtrtrs
+
+# Steps that are remembered: so many, and no more bytes.
+_STEPS, _BYTES = 20, 32 * 1024 * 1024
+# A step is at most so many times as long as EM's; the limit grows by this factor where a step
+# that reached it did not lower the objective, and shrinks by it after one that did.
+_LIMIT = _GROWTH = 4.0
+# Less curvature than this, in units of I, is rounding, and a longer step no quadratic's.
+_FLAT, _FAR = 1e-8, 1e6
+_HALVINGS = 6
+
+
+class Point(NamedTuple):
+    """Parameters, the expected statistics there, and the M-step of these."""
+
+    params: Any
+    stats: Any
+    following: Any
+
+
+class Plain:
+    """No acceleration."""
+
+    reach, decrement = 0.0, None
+
+    def push(self, point: Point) -> None:
+        pass
+
+    def propose(self, feasible) -> bool:
+        return False
+
+
+class QuasiNewton:
+    """BFGS of limited memory, in compact form (Byrd, Nocedal & Schnabel 1994, theorem 2.2).
+
+    reach is the longest ds·deta / (dr·deta), 1 / (1 - rate) of EM along a step; decrement is
+    what the maximum of the quadratic approximation has more than the last point, or None.
+    """
+
+    def __init__(self, model: Any):
+        self._model = model
+        self._origin = self._here = None
+        self._source = None  # statistics that the next point is the M-step of
+        self._last: tuple[Any, Point] | None = None
+        self.reach = 1.0
+        self._limit, self._at_limit = _LIMIT, False
+        self._proposal, self._times = None, 0.0
+        self._forget()
+
+    def _forget(self) -> None:
+        """All steps, but not the last point."""
+        self._ends: list[tuple | None] = []  # of the steps, where origins change
+        self._steps: np.ndarray | None = None  # ds, deta, -dr, -de: (4, steps, size)
+        self._move = self.decrement = None  # a move in s, _times as long as EM's
+
+    def push(self, point: Point) -> None:
+        """The next point of the climb: the proposal if it was accepted, else the plain map's. Of
+        the first one nobody knows what it is the M-step of."""
+        source, self._source = self._source, point.stats
+        if source is None:
+            return
+        before, self._last = self._last, (source, point)
+        moves = point.stats.origin is not self._origin
+        if moves:
+            self._align(before, point.stats.origin)
+        here, last = self._vectors(source, point), self._here
+        self._here = here
+        if before is not None:
+            # natural parameters of components that die are as good as infinite
+            with np.errstate(over="ignore", invalid="ignore"):
+                self._learn(here - last, (before, self._last) if moves else None)
+
+    def _align(self, last: tuple | None, origin: np.ndarray) -> None:
+        """What is remembered, about another origin; after steps about one and the same, nothing."""
+        self._origin = origin
+        if last is not None:
+            self._here = self._vectors(*last)
+        if None in self._ends:
+            self._forget()
+        steps = [self._vectors(*b) - self._vectors(*a) for a, b in self._ends]
+        if steps:
+            self._steps = np.stack(steps, axis=1)
+            self._steps[2:] *= -1.0
+
+    def _vectors(self, source: Any, point: Point) -> np.ndarray:
+        """s, eta, r and e, (4, size)."""
+        about, natural, origin = self._model.about, self._model.natural, self._origin
+        vectors = np.array(
+            [
+                about(source, origin).vector,
+                natural(point.params, origin).vector,
+                about(point.stats, origin).vector,
+                natural(point.following, origin).vector,
+            ]
+        )
+        vectors[2:] -= vectors[:2]
+        return vectors
+
+    def _learn(self, step: np.ndarray, ends: tuple | None) -> None:
+        """From a step. Where the objective is curved along it as at a minimum, as it is near a
+        saddle, nothing tells how much is left to gain: far, in EM's own direction."""
+        step[2:] *= -1.0
+        ds, deta, y, _ = step
+        length, curvature = float(deta.dot(ds)), float(deta.dot(y))
+        if 0.0 < length < _FAR and curvature > _FLAT * length:
+            self.reach = max(self.reach, length / curvature)
+            self._remember(step, ends)
+            self._solve()
+            return
+        self._forget()
+        if length > 0.0:
+            self._move, self._times = self._limit * self._here[2], self._limit
+            self.decrement = math.inf
+
+    def _remember(self, step: np.ndarray, ends: tuple | None) -> None:
+        step, kept = step[:, None], max(1, min(_STEPS, _BYTES // step.nbytes))
+        self._ends = [*self._ends, ends][-kept:]
+        if self._steps is not None:
+            step = np.concatenate([self._steps, step], axis=1)[:, -kept:]
+        self._steps = step
+
+    def _solve(self) -> None:
+        """The move in s, H r, and how much longer than EM's it is; with R the upper triangle of
+        E Yᵀ and D its diagonal,
+
+        u = R⁻¹ E r,  v = R⁻ᵀ ((D + Y Wᵀ) u - Y e),  H r = r + Sᵀ v - Yᵀ u.
+        """
+        S, E, Y, W = self._steps
+        r, e = self._here[2:]
+        products, along, across = E.dot(Y.T), E.dot(r), Y.dot(e)
+        u = dtrtrs(products, along)[0]
+        v = dtrtrs(products, products.diagonal() * u + Y.dot(u.dot(W)) - across, trans=1)[0]
+        self._move = r + v.dot(S) - u.dot(Y)
+        squared, plain = self._move.dot(e + v.dot(E) - u.dot(W)), r.dot(e)
+        self._times = (float(squared) / float(plain)) ** 0.5 if min(squared, plain) > 0.0 else 0.0
+        self.decrement = 0.5 * float(plain + along.dot(v) - across.dot(u))
+        if not (0.0 <= self.decrement < math.inf and self._times < math.inf):
+            self._forget()
+
+    def propose(self, feasible) -> bool:
+        """Whether the map accepts statistics on the way to the maximum of the approximation: the
+        step is halved until ``feasible``, a few times."""
+        if self._move is None or not (self.decrement > 0.0 and self._times > 0.0):
+            return False
+        self._at_limit = self._times >= self._limit
+        share = self._limit / self._times if self._at_limit else 1.0
+        for _ in range(_HALVINGS):
+            proposal = self._source.at(self._here[0] + share * self._move)
+            if feasible(proposal):
+                self._proposal = proposal
+                return True
+            share *= 0.5
+        return False
+
+    def accepted(self) -> None:
+        """The proposal did not lower the objective."""
+        self._source = self._proposal
+        if self._at_limit:
+            self._limit *= _GROWTH
+
+    def rejected(self) -> None:
+        """Back to the plain map, and carefully."""
+        self._limit = max(self._limit / _GROWTH, _LIMIT)
+        self._forget()

@@ -1,0 +1,134 @@
+"""Quasi-Newton acceleration: on quadratics, near saddles, about moving origins."""
+
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from common import STRUCTURES, clusters, model_of, random_params, with_kernel
+from numpy.testing import assert_allclose
+
+from emix._em.ascent import Ascent
+from emix._em.quasi_newton import Plain, Point, QuasiNewton
+
+
+class Vector(NamedTuple):
+    """Statistics, or natural parameters, that are nothing but a vector."""
+
+    vector: np.ndarray
+    origin: object = None
+
+    def at(self, vector):
+        return Vector(vector, self.origin)
+
+
+def quadratic(metric, missing):
+    """The objective -eta·(metric - missing) eta / 2, whose maximum is zero: its M-step takes
+    statistics s = metric eta to eta, and its E-step eta to s + gradient = missing eta."""
+    return SimpleNamespace(
+        about=lambda stats, origin: stats,
+        natural=lambda eta, origin: Vector(eta),
+        m_step=lambda stats: np.linalg.solve(metric, stats.vector),
+        e_step=lambda eta: Vector(missing @ eta),
+        objective=lambda eta: -0.5 * eta @ (metric - missing) @ eta,
+    )
+
+
+def climb(model, accelerator, eta, sweeps):
+    """The points of a climb, and the accelerator's promise at each."""
+    points, promises = [eta], []
+    for _ in range(sweeps):
+        stats = model.e_step(points[-1])
+        following = model.m_step(stats)
+        accelerator.push(Point(points[-1], stats, following))
+        promises.append(accelerator.decrement)
+        found = []
+        if accelerator.propose(lambda stats, found=found: found.append(stats) is None):
+            trial = model.m_step(found[-1])
+            if model.objective(trial) >= model.objective(points[-1]):
+                accelerator.accepted()
+                points.append(trial)
+                continue
+            accelerator.rejected()
+        points.append(following)
+    return points, promises
+
+
+def overlapping(seed, rates):
+    """A metric, and missing information with these rates of convergence in it."""
+    rng = np.random.RandomState(seed)
+    root = rng.normal(size=(len(rates), len(rates))) + 2.0 * np.eye(len(rates))
+    turn = np.linalg.qr(rng.normal(size=root.shape))[0]
+    missing = root @ turn @ np.diag(rates) @ turn.T @ root.T
+    return root @ root.T, missing
+
+
+SLOW = [0.0, 0.2, 0.5, 0.8, 0.9, 0.99, 0.999]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_quadratic_is_climbed_to_its_maximum(seed):
+    metric, missing = overlapping(seed, SLOW)
+    model = quadratic(metric, missing)
+    eta = np.random.RandomState(seed).normal(size=len(SLOW))
+    accelerated, _ = climb(model, QuasiNewton(model), eta, 60)
+    plain, _ = climb(model, Plain(), eta, 60)
+    assert model.objective(plain[-1]) < -1e-6
+    assert model.objective(accelerated[-1]) > -1e-14
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_reach_bounds_what_is_left_to_gain(seed):
+    model = quadratic(*overlapping(seed, SLOW))
+    eta = np.random.RandomState(seed).normal(size=len(SLOW))
+    accelerator = QuasiNewton(model)
+    points, promises = climb(model, accelerator, eta, 40)
+    left = np.array([-model.objective(point) for point in points[:-1]])
+    gains = [left[i] + model.objective(model.m_step(model.e_step(points[i]))) for i in range(40)]
+    assert promises[:2] == [None, None]
+    assert 300.0 < accelerator.reach < 1000.1  # 1 / (1 - rate) of the slowest direction
+    bound = np.maximum(promises[20:], 5.0 * accelerator.reach * np.array(gains[20:]))
+    assert (left[20:] <= bound + 1e-12).all()
+    assert promises[-1] > 0.01 * left[-1]
+
+
+def test_the_climb_does_not_depend_on_the_basis_of_the_statistics():
+    metric, missing = overlapping(0, [0.1, 0.3, 0.6, 0.7])
+    basis = np.random.RandomState(1).normal(size=(4, 4))
+    eta = np.random.RandomState(2).normal(size=4)
+    one, other = (
+        quadratic(metric, missing),
+        quadratic(basis @ metric @ basis.T, basis @ missing @ basis.T),
+    )
+    points, _ = climb(one, QuasiNewton(one), eta, 10)
+    turned, _ = climb(other, QuasiNewton(other), np.linalg.solve(basis.T, eta), 10)
+    assert_allclose(np.array(turned) @ basis, np.array(points), rtol=1e-6, atol=1e-9)
+
+
+def test_a_saddle_is_left_by_steps_that_grow():
+    """Along the last coordinate the objective is curved upwards, and EM creeps away."""
+    model = quadratic(np.eye(2), np.diag([0.5, 1.001]))
+    eta = np.array([1.0, 1e-6])
+    accelerated, promises = climb(model, QuasiNewton(model), eta, 30)
+    plain, _ = climb(model, Plain(), eta, 30)
+    assert abs(plain[-1][1]) < 1.1e-6
+    assert abs(accelerated[-1][1]) > 0.01
+    assert np.inf in promises
+
+
+def test_the_climb_does_not_depend_on_origins():
+    """Residuals have another origin at every point."""
+    structure = STRUCTURES["full"]
+    X = clusters(13, 300, 2, 3, 1.0)
+    products, residuals = (
+        Ascent(
+            with_kernel(model_of(X, structure), kernel),
+            random_params(structure, 1, 3, 2),
+            accelerate=True,
+        ).run(tol=1e-9, max_iter=500)
+        for kernel in ("products", "residuals")
+    )
+    assert products.converged
+    assert products.passes[20].extrapolated
+    for one, other in zip(products.passes[:25], residuals.passes[:25], strict=True):
+        assert_allclose(one.objective, other.objective, rtol=1e-8)
