@@ -125,7 +125,7 @@ class Ascent:
 
     def __init__(self, model: Any, params: Any, *, accelerate: bool):
         self._model, self.params = model, params
-        self._squarem = QuasiNewton(model) if accelerate else Plain()
+        self._acceleration = QuasiNewton(model) if accelerate else Plain()
         self._gauge = NextGain() if model.finite else RemainingGain()
         self._stats = model.e_step(params)
         self.passes: list[Pass] = []
@@ -189,14 +189,14 @@ class Ascent:
         self._after = model.expected(stats, self._following) - expected
         self._bound = None
         self._vacant = model.vacant(stats)
-        self._squarem.push(Point(self.params, stats, self._following))
+        self._acceleration.push(Point(self.params, stats, self._following))
         self._estimate_remaining()
         energy, extrapolated = self._arrival
         self._record(stats, self.params, energy, extrapolated, True, self._entropy)
 
     def _estimate_remaining(self) -> None:
         """From the approximation if there is one, or the gains of the last two plain steps."""
-        reach, decrement = self._squarem.reach, self._squarem.decrement
+        reach, decrement = self._acceleration.reach, self._acceleration.decrement
         if decrement is not None:
             self._remaining = self._gauge.promised(decrement, self._after, reach)
         elif self._before is not None:
@@ -266,9 +266,9 @@ class Ascent:
         tried = self._model.e_step(trial)
         if tried.value < self.objective:
             self._record(tried, trial, energy, True, False)
-            self._squarem.rejected()
+            self._acceleration.rejected()
             return
-        self._squarem.accepted()
+        self._acceleration.accepted()
         self._before = None
         self._arrive(trial, tried, energy, extrapolated=True)
 
@@ -288,4 +288,4 @@ class Ascent:
             found.append(model.m_step(point, following))
             return found[-1].n_floored.sum() <= following.n_floored.sum()
 
-        return found[-1] if self._squarem.propose(feasible) else None
+        return found[-1] if self._acceleration.propose(feasible) else None

@@ -17,7 +17,7 @@ from .ascent import Ascent
 from .blocks import TILE, Rows
 from .gaussian import LOG_2PI, Params
 from .mixture import Mixture
-from .squarem import Plain
+from .quasi_newton import Plain
 
 _DEAD = 1e-300
 # Newton's method leaves components with less than this share alone.
@@ -345,7 +345,7 @@ class NewtonAscent(Ascent):
 
     def __init__(self, model: TwoNormals, params: Params):
         super().__init__(model, params, accelerate=False)
-        self._squarem = self._pace = _Pace()
+        self._acceleration = self._pace = _Pace()
         self._newton: Newton | None = None
         self._promised: tuple[float, float] | None = None
 
