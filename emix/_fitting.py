@@ -13,6 +13,7 @@ from ._em.ascent import Ascent, Result
 from ._em.blocks import BLOCK_BYTES, Mapper, Rows, standard_units
 from ._em.constraint import Constraint
 from ._em.covariance import Isotropic, Structure
+from ._em.curvature import curved
 from ._em.gaussian import Params
 from ._em.mixture import Mixture
 from ._em.posterior import at_temperature
@@ -217,6 +218,13 @@ def climb_all(
     return runs
 
 
+def begin(model: Mixture, params: Params, settings: Settings) -> Ascent:
+    """A climb by EM, as fast as it can be made if that is wanted."""
+    if not settings.accelerate:
+        return Ascent(model, params, accelerate=False)
+    return Ascent(curved(model, params), params, accelerate=True)
+
+
 def _climbed(
     model: Mixture,
     climb: Ascent,
@@ -238,7 +246,7 @@ def _climbed(
         if phase.variant is not None:
             climb = Ascent(phase.variant(model), params, accelerate=False)
         elif results:
-            climb = Ascent(model, params, accelerate=settings.accelerate)
+            climb = begin(model, params, settings)
         watch = observer.watcher(model, results)
         results = (*results, climb.run(tol=settings.tol, max_iter=left, watch=watch))
         if results[-1].stopped:
@@ -289,7 +297,7 @@ class Starts:
     def _climb(self, model: Mixture, params: Params) -> Ascent:
         if model.constraint is not None and self._means is None:
             params = model.constraint.aligned(model, params)
-        return Ascent(model, params, accelerate=self._settings.accelerate)
+        return begin(model, params, self._settings)
 
     def _promising(self, sample: Mixture, ground: Mixture) -> Iterator[Ascent]:
         """From n_init starts, or from those of them that can still win.

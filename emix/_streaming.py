@@ -30,7 +30,8 @@ class Stream(NamedTuple):
 def begin_stream(fit: Fit, total_weight: float) -> Stream:
     """After a fit to rows of this weight."""
     result, model = fit.run.result, fit.model
-    state = State(result.stats, result.params, total_weight, result.stats, 1)
+    stats = result.stats * 1.0  # the sums, without what the climb took along
+    state = State(stats, result.params, total_weight, stats, 1)
     return Stream(state, model.rows.shift, model.rows.scale, model.noise, model.prior, model.rule)
 
 

@@ -170,10 +170,11 @@ def test_weights_satisfy_proportions(covariance_type):
 
 
 def test_without_effect_they_change_nothing():
-    free = fitted(X, K, random_state=0)
-    idle = fitted(X, K, random_state=0, constraints=(Proportions(lower=0.01, upper=0.9),))
+    free = fitted(X, K, random_state=0, tol=1e-13)
+    bounds = (Proportions(lower=0.01, upper=0.9),)
+    idle = fitted(X, K, random_state=0, tol=1e-13, constraints=bounds)
     assert_allclose(idle.means_, free.means_, rtol=1e-6)
-    unknown = GaussianMixture(K, random_state=0).fit(X, labels=np.full(len(X), -1))
+    unknown = GaussianMixture(K, random_state=0, tol=1e-13).fit(X, labels=np.full(len(X), -1))
     assert_array_equal(unknown.means_, free.means_)
 
 

@@ -1,22 +1,20 @@
 """The one loop: E-step and M-step in turn, until nothing is left to gain.
 
 It sees an opaque model (e_step, sweep, m_step, expected, log_prior, rounding, feasible, vacant,
-reseeded, as_sound, finite; for acceleration natural and about) and opaque parameters.
+reseeded, as_sound, finite; acceleration) and opaque parameters.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, NamedTuple
 
-from .quasi_newton import Plain, Point, QuasiNewton
+from .quasi_newton import Plain
 
 # Gains per sample above this are far from rounding errors in any model worth climbing.
 _CLEAR = 1e-6
-# Over overlapping mixtures, with rates of up to 0.9995, the estimate was a bound with this
-# multiple of the longest reach; without any it fell short by up to 5000 times.
-_REACHES = 5.0
 _STOPPED = "stopped by a callback"
 
 
@@ -59,15 +57,37 @@ class Result(NamedTuple):
         return self.status == _STOPPED
 
 
+class Point:
+    """Parameters and the expected statistics there; the M-step of these and what it gains
+    are found when they are asked for."""
+
+    def __init__(self, model: Any, params: Any, stats: Any):
+        self._model, self.params, self.stats = model, params, stats
+        self.expected = model.expected(stats, params)
+        self.entropy = stats.value - self.expected
+
+    @cached_property
+    def following(self) -> Any:
+        return self._model.m_step(self.stats, self.params)
+
+    @cached_property
+    def gain(self) -> float:
+        return self._model.expected(self.stats, self.following) - self.expected
+
+    @cached_property
+    def noise(self) -> float:
+        """Differences of F that rounding may make here."""
+        return self._model.rounding(self.stats, self.params)
+
+
 class RemainingGain:
     """Estimate of what plain EM would still gain (Aitken): gains shrink by a rate r per
     step, so what follows a gain g is g r / (1 - r).
 
     r is the ratio of two consecutive M-step gains, which is available without a further
-    sweep; the largest of the last few is used. Quasi-Newton steps have an estimate of their
-    own, the gain that their approximation promises. In both cases fast directions may hide slow
-    ones, so that 1 / (1 - r) is with acceleration not taken to be less than some multiple of
-    the largest that was seen along a step.
+    sweep; the largest of the last few is used. After accelerated steps, which hide slow
+    directions behind fast ones, 1 / (1 - r) is not taken to be less than their ``reach``. An
+    acceleration that has an estimate of its own comes first.
     """
 
     _MEMORY = 4
@@ -84,12 +104,12 @@ class RemainingGain:
         self._rates = [*self._rates[-self._MEMORY + 1 :], rate]
         gain = max(gain, before)
         self.likely = _series(gain, max(self._rates))
-        return max(self.likely, _REACHES * reach * gain)
+        return max(self.likely, reach * gain)
 
-    def promised(self, decrement: float, after: float, reach: float) -> float:
-        """The quadratic approximation promises this gain; the next M-step will gain ``after``."""
-        self.likely = max(decrement, reach * after)
-        return max(decrement, _REACHES * reach * after)
+    def told(self, likely: float, bound: float) -> float:
+        """By the acceleration."""
+        self.likely = likely
+        return bound
 
     def says(self, tol: float) -> str:
         return f"estimated remaining gain at most tol={tol:g}"
@@ -125,14 +145,14 @@ class Ascent:
 
     def __init__(self, model: Any, params: Any, *, accelerate: bool):
         self._model, self.params = model, params
-        self._acceleration = QuasiNewton(model) if accelerate else Plain()
+        self._acceleration = model.acceleration() if accelerate else Plain()
         self._gauge = NextGain() if model.finite else RemainingGain()
         self._stats = model.e_step(params)
         self.passes: list[Pass] = []
         self._remaining = math.inf
         self._gain = 0.0
         self._before = None  # the last M-step's gain, if the step from it was plain
-        self._following = None  # the M-step's parameters, once this point is assessed
+        self._point: Point | None = None  # once it is assessed
         self._vacant = False  # whether rows may yet be given to components that have none
         self._stuck = ""
         self._announced = 0
@@ -146,7 +166,7 @@ class Ascent:
         max_iter M-steps are made in all. ``watch`` is called after each; True stops. Where a
         model's climbs are finite, tol may be zero: they end where no M-step gains anything."""
         while True:
-            if self._following is None:
+            if self._point is None:
                 self._assess()
             n_iter = len(self.passes) - 1
             fresh, self._announced = n_iter > self._announced, n_iter
@@ -181,26 +201,23 @@ class Ascent:
         return Result(self.params, self.objective, passes, converged, remaining, status, stats)
 
     def _assess(self) -> None:
-        """M-step here, and what is left to gain."""
+        """What the next step is, and what is left to gain."""
         model, stats = self._model, self._stats
-        expected = model.expected(stats, self.params)
-        self._following = model.m_step(stats, self.params)
-        self._entropy = stats.value - expected
-        self._after = model.expected(stats, self._following) - expected
-        self._bound = None
+        self._point = point = Point(model, self.params, stats)
         self._vacant = model.vacant(stats)
-        self._acceleration.push(Point(self.params, stats, self._following))
+        self._acceleration.push(point)
         self._estimate_remaining()
         energy, extrapolated = self._arrival
-        self._record(stats, self.params, energy, extrapolated, True, self._entropy)
+        self._record(stats, self.params, energy, extrapolated, True, point.entropy)
 
     def _estimate_remaining(self) -> None:
-        """From the approximation if there is one, or the gains of the last two plain steps."""
-        reach, decrement = self._acceleration.reach, self._acceleration.decrement
-        if decrement is not None:
-            self._remaining = self._gauge.promised(decrement, self._after, reach)
+        """By the acceleration if it can tell, or the gains of the last two plain steps."""
+        estimate = self._acceleration.estimate(self._point)
+        if estimate is not None:
+            self._remaining = self._gauge.told(*estimate)
         elif self._before is not None:
-            self._remaining = self._gauge.update(self._gain, self._before, self._after, reach)
+            gains = self._gain, self._before, self._point.gain
+            self._remaining = self._gauge.update(*gains, self._acceleration.reach)
         else:
             return
         if self._telling() <= self._noise():
@@ -215,15 +232,13 @@ class Ascent:
 
     def _telling(self) -> float:
         """The gain that tells whether there is more to come."""
-        return self._after if self._gauge.finite else max(self._after, self._gain)
+        if self._gauge.finite:
+            return self._point.gain
+        return max(self._acceleration.next_gain(self._point), self._gain)
 
     def _noise(self) -> float:
-        """Differences of F that rounding may make here; looked into when the gain is small."""
-        if self._telling() > _CLEAR:
-            return 0.0
-        if self._bound is None:
-            self._bound = self._model.rounding(self._stats, self._following)
-        return self._bound
+        """Differences of F that rounding may make; looked into when the gain is small."""
+        return 0.0 if self._telling() > _CLEAR else self._point.noise
 
     def _sweep(self) -> None:
         """To a point with re-seeded components if some are vacant, else to an extrapolated
@@ -239,22 +254,23 @@ class Ascent:
         if trial is not None:
             self._try_extrapolated(trial)
             return
-        params, tried = self._model.sweep(self._following)
+        point = self._point
+        params, tried = self._model.sweep(point.following)
         gain = tried.value - self.objective
-        energy = self.objective + self._after
-        if gain < 0.0 and -gain > self._model.rounding(self._stats, self._following):
+        energy = self.objective + point.gain
+        if gain < 0.0 and -gain > point.noise:
             self._record(tried, params, energy, False, False)
             self._stuck = f"rounding errors exceed the gain: a step lowered F by {-gain:.2g}"
             return
-        self._before = self._after
+        self._before = point.gain
         self._arrive(params, tried, energy, extrapolated=False)
 
     def _try_reseeded(self, trial: Any) -> None:
         """Kept if F rises, and no component is left with too few rows for a covariance."""
-        energy = self._model.expected(self._stats, trial) + self._entropy
+        energy = self._model.expected(self._stats, trial) + self._point.entropy
         tried = self._model.e_step(trial)
         settled = self._model.m_step(tried, trial)
-        sound = self._model.as_sound(settled, self._following)
+        sound = self._model.as_sound(settled, self._point.following)
         if tried.value <= self.objective or not sound:
             self._record(tried, trial, energy, False, False)
             return
@@ -262,30 +278,31 @@ class Ascent:
         self._arrive(trial, tried, energy, extrapolated=False)
 
     def _try_extrapolated(self, trial: Any) -> None:
-        energy = self._model.expected(self._stats, trial) + self._entropy
+        energy = self._model.expected(self._stats, trial) + self._point.entropy
         tried = self._model.e_step(trial)
         if tried.value < self.objective:
             self._record(tried, trial, energy, True, False)
             self._acceleration.rejected()
             return
-        self._acceleration.accepted()
+        self._acceleration.accepted(tried.value - self.objective)
         self._before = None
         self._arrive(trial, tried, energy, extrapolated=True)
 
     def _arrive(self, params: Any, stats: Any, energy: float, extrapolated: bool) -> None:
         self._gain = stats.value - self.objective
-        self.params, self._stats, self._following = params, stats, None
+        self.params, self._stats, self._point = params, stats, None
         self._arrival = (energy, extrapolated)
 
     def _extrapolate(self) -> Any:
         """Parameters of extrapolated statistics, or None."""
-        model, following = self._model, self._following
+        model, point = self._model, self._point
         found = []
 
-        def feasible(point):
-            if not model.feasible(point):
+        def feasible(stats):
+            if not model.feasible(stats):
                 return False
-            found.append(model.m_step(point, following))
-            return found[-1].n_floored.sum() <= following.n_floored.sum()
+            found.append(model.m_step(stats, point.params))
+            floored = found[-1].n_floored
+            return not floored.any() or floored.sum() <= point.following.n_floored.sum()
 
         return found[-1] if self._acceleration.propose(feasible) else None

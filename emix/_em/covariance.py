@@ -9,6 +9,7 @@ factor of a diagonal or isotropic matrix is the reciprocal standard deviation.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -42,6 +43,21 @@ def _packing(d: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return rows * d + cols, packed, np.where(rows == cols, -0.5, -1.0)
 
 
+@lru_cache(maxsize=64)
+def _pairs(d: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """For the features (z_i z_j, z_i, 1), taken as products of (z, 1) with itself: where H_ai and
+    H_aj lie in a matrix H (d + 1, d + 1), a an index of one feature's factor and i of another's;
+    (p, p) each. Also how often (i, j) and (j, i) differ, and the rows z_i² - 1."""
+    rows, cols = np.triu_indices(d)
+    rows = np.concatenate([rows, np.arange(d + 1)])
+    cols = np.concatenate([cols, np.full(d + 1, d)])
+    at = np.stack([a[:, None] * (d + 1) + b for a in (rows, cols) for b in (rows, cols)])
+    square = (rows == cols) & (rows < d)
+    return at, np.where(rows == cols, 0.5, 1.0), np.flatnonzero(square), np.sqrt(
+        np.where(square, 0.5, 1.0)
+    )[:, None]
+
+
 def _inverse_transposed(lower: np.ndarray) -> np.ndarray:
     """L⁻ᵀ of a stack of lower triangular matrices; exactly upper triangular."""
     d = lower.shape[-1]
@@ -56,6 +72,17 @@ def _scalar_gradient_step(factor: np.ndarray, target: np.ndarray, step: float):
     """Where factors are numbers: u (1 + step (1 - u² t) / 2)."""
     moved = 1.0 + 0.5 * step * (1.0 - factor * factor * target)
     return factor * moved if np.min(moved) > 0.0 else None
+
+
+def _linear(factor: np.ndarray, mean: np.ndarray, p: int) -> np.ndarray:
+    """The rows y_i = u_i (z_i - mean_i) and 1 of ``orthonormal``, after p others."""
+    size = p + mean.shape[-1] + 1
+    found = np.zeros((*mean.shape[:-1], size, size))
+    own = np.arange(p, size - 1)
+    found[..., own, own] = factor
+    found[..., own, -1] = -factor * mean
+    found[..., -1, -1] = 1.0
+    return found
 
 
 def _stretch(scalar: np.ndarray) -> np.ndarray:
@@ -135,6 +162,24 @@ class Dense:
             upper = rq(roots[index], mode="r")  # C⁻¹ = A Aᵀ = (R Q)(R Q)ᵀ = R Rᵀ
             factor[index] = upper * np.where(np.diagonal(upper) < 0, -1.0, 1.0)
         return Factored(covariance, factor, floored.sum(-1))
+
+    def orthonormal(self, factor: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        """L (..., p, p): for T = (products, z, 1), p features, those of L T(z) are orthonormal if z
+        has this mean and factor. With y = Uᵀ (z - mean) they are (y_i² - 1) / sqrt 2, y_i y_j,
+        y_i and 1."""
+        d = mean.shape[-1]
+        at, halved, squares, scale = _pairs(d)
+        affine = np.zeros((*factor.shape[:-2], d + 1, d + 1))
+        affine[..., :d, :d] = factor.swapaxes(-1, -2)
+        affine[..., :d, d] = -self.whiten(factor, mean)
+        affine[..., d, d] = 1.0
+        parts = affine.reshape(*affine.shape[:-2], -1).take(at, axis=-1)
+        found = parts[..., 0, :, :] * parts[..., 3, :, :]
+        found += parts[..., 1, :, :] * parts[..., 2, :, :]
+        found *= halved
+        found[..., squares, -1] -= 1.0
+        found *= scale
+        return found
 
     def factor_of_precision(self, precision: np.ndarray) -> np.ndarray:
         """U upper triangular with U Uᵀ = precision: a Cholesky from the last row up."""
@@ -259,6 +304,15 @@ class Diagonal:
         factor = 1.0 / np.sqrt(covariance)
         return Factored(covariance, factor, floored.sum(-1))
 
+    def orthonormal(self, factor: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        """As for dense matrices: (y_i² - 1) / sqrt 2, y_i and 1."""
+        d = mean.shape[-1]
+        found, shift, squares = _linear(factor, mean, d), -factor * mean, np.arange(d)
+        found[..., squares, squares] = math.sqrt(0.5) * factor * factor
+        found[..., squares, d + squares] = math.sqrt(2.0) * factor * shift
+        found[..., :d, -1] = math.sqrt(0.5) * (shift * shift - 1.0)
+        return found
+
     def factor_of_precision(self, precision: np.ndarray) -> np.ndarray:
         return np.sqrt(precision)
 
@@ -353,6 +407,16 @@ class Isotropic:
         covariance = np.where(floored, floor, covariance)
         factor = 1.0 / np.sqrt(covariance)
         return Factored(covariance, factor, floored.astype(int))
+
+    def orthonormal(self, factor: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        """As for dense matrices: (|y|² - d) / sqrt(2 d), y_i and 1."""
+        d = mean.shape[-1]
+        found, root = _linear(_stretch(factor), mean, 1), math.sqrt(0.5 / d)
+        shift = -_stretch(factor) * mean
+        found[..., 0, 0] = root * factor * factor
+        found[..., 0, 1:-1] = 2.0 * root * _stretch(factor) * shift
+        found[..., 0, -1] = root * (np.vecdot(shift, shift) - d)
+        return found
 
     def factor_of_precision(self, precision: np.ndarray) -> np.ndarray:
         return np.sqrt(precision)

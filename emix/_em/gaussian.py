@@ -196,16 +196,20 @@ class Products(BlockKernel):
         self.n_scratch = min(self.n_features, self.n_components)
 
     def features(self, m: int) -> tuple[np.ndarray, np.ndarray]:
-        features = np.empty((self.layout.width, m))
-        features[-1] = 1.0
-        return features, features[self.layout.p : -1]
+        features, one = np.empty((self.n_features, m)), self.layout.width - 1
+        features[one] = 1.0
+        return features, features[self.layout.p : one]
 
     def prepare(self, buffers: Buffers) -> None:
         if self.layout.p:
             self.structure.form.fill_products(buffers.z, buffers.features[: self.layout.p])
 
     def log_joint(self, buffers: Buffers) -> np.ndarray:
-        return times(self.coefficients, buffers.features, out=buffers.log_joint)
+        return times(self.coefficients, self._of_statistics(buffers), out=buffers.log_joint)
+
+    def _of_statistics(self, buffers: Buffers) -> np.ndarray:
+        """T(z), which need not be all features."""
+        return buffers.features[: self.layout.width]
 
     def common(self, buffers: Buffers) -> np.ndarray | float:
         if not self.structure.pooled:
@@ -214,17 +218,17 @@ class Products(BlockKernel):
 
     def accumulate(self, buffers: Buffers, scale: np.ndarray | None, sums: np.ndarray) -> None:
         """Adds (resp * scale) @ Tᵀ; the scale, if any, goes on the smaller factor."""
-        resp, features = buffers.resp, buffers.features
+        resp, features = buffers.resp, self._of_statistics(buffers)
         if scale is not None and len(features) < len(resp):
-            features = np.multiply(features, scale, out=buffers.scratch)
+            features = np.multiply(features, scale, out=buffers.scratch[: len(features)])
         elif scale is not None:
-            resp = np.multiply(resp, scale, out=buffers.scratch)
+            resp = np.multiply(resp, scale, out=buffers.scratch[: len(resp)])
         sums += inner(resp, features).ravel()
 
     def stats(self, value: float, sums: np.ndarray) -> Stats:
         if self.structure.pooled:
             sums = np.concatenate([sums, self.total])
-            value += float(self.eta.vector[self.size :] @ self.total)
+            value += float(self.eta.vector[self.layout.split :] @ self.total)
         return Stats(self.layout, sums, self.eta.origin, value)
 
 

@@ -32,6 +32,7 @@ from .gaussian import (
 )
 from .posterior import hard, reach_of, soft
 from .prior import Prior
+from .quasi_newton import QuasiNewton
 from .reseed import reseeded
 from .screen import screened
 from .stats import Stats
@@ -353,6 +354,10 @@ class Mixture:
     def as_sound(self, params: Params, other: Params) -> bool:
         """Whether params have no more variances at the floor than others, or are perfect."""
         return params.n_floored.sum() <= other.n_floored.sum() or self._perfect(params)
+
+    def acceleration(self) -> QuasiNewton:
+        """What makes climbs shorter."""
+        return QuasiNewton(self)
 
     def about(self, stats: Stats, origin: np.ndarray) -> Stats:
         return about(self.structure, stats, origin)

@@ -56,14 +56,16 @@ class Stats:
     weight (K,), first (K, d), second (K, ...) or (...) where all components share it, are
     parts of one vector; origin (K, d). Statistics about the same origin form a vector space;
     ``gaussian.about`` moves them to another one. value is the objective after the E-step, and
-    evidence the part of it that the data have: the log-likelihood after a soft one.
+    evidence the part of it that the data have: the log-likelihood after a soft one. overlaps, where
+    a kernel tells them, are what ``curvature`` makes of products of responsibilities.
     """
 
-    __slots__ = ("evidence", "layout", "origin", "value", "vector")
+    __slots__ = ("evidence", "layout", "origin", "overlaps", "value", "vector")
 
     def __init__(self, layout: Layout, vector: np.ndarray, origin: np.ndarray, value: float):
         self.layout, self.vector, self.origin = layout, vector, origin
         self.value = self.evidence = value
+        self.overlaps: np.ndarray | None = None
 
     @classmethod
     def of(cls, structure, weight, first, second, origin, value) -> Stats:

@@ -391,7 +391,7 @@ class _Pace(Plain):
 
     radius = _LONGEST
 
-    def accepted(self) -> None:
+    def accepted(self, gain: float) -> None:
         self.radius = min(2.0 * self.radius, _LONGEST)
 
     def rejected(self) -> None:

@@ -23,6 +23,7 @@ from .blocks import Rows
 from .covariance import Structure
 from .gaussian import LOG_ZERO, Params
 from .mixture import Mixture
+from .quasi_newton import QuasiNewton
 from .stats import Stats
 from .weighting import Weighting
 from .wishart import divergence, log_det_gap
@@ -99,6 +100,9 @@ class VariationalMixture:
         likelihood = self.likelihood
         stats = likelihood.e_step(params) if resp is None else likelihood.given(params, resp)
         return self.m_step(stats)
+
+    def acceleration(self) -> QuasiNewton:
+        return QuasiNewton(self)
 
     def e_step(self, posterior: Posterior) -> Stats:
         """Expected statistics at the best q(z); their value is the bound after the E-step."""

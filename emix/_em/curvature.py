@@ -1,0 +1,207 @@
+"""The curvature of the log-likelihood: the complete data's information less what is missing.
+
+With natural parameters eta, features T(x) and q = p(z | x), the information of the rows with
+their components is I, and that of the rows alone I - M (Louis 1982), where
+
+    M = sum_i Cov_q(z T(x_i)) = sum_i sum_{k<l} q_ik q_il (e_k - e_l)(e_k - e_l)ᵀ ⊗ T T ᵀ
+
+is the information that is missing with the components. M is a sum over rows like all
+statistics, and I is that of the normal family: in functions L T(x) that are orthonormal under
+each component, the identity.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from .covariance import Dense
+from .gaussian import Buffers, Params, Products
+from .mixture import Mixture
+from .newton import Newton
+from .posterior import soft
+from .stats import Stats
+from .tiles import inner
+
+# Where a sweep with its curvature costs more multiplications than this for a row, quasi-Newton
+# steps arrive earlier; and so they do where its matrix is larger.
+_MOST_WORK, _MOST_PARAMETERS = 2000, 64
+# Components of less weight are about to die.
+_LEAST = 1e-8
+# Rows that are so far out that squares of squares overflow are left to EM.
+_FAR = 1e100
+
+
+@lru_cache(maxsize=64)
+def _symmetric(width: int) -> np.ndarray:
+    """Where T_a T_b lies among the features (T, T_a T_b packed without the constant)."""
+    place = np.empty((width, width), dtype=np.intp)
+    rows, cols = np.triu_indices(width - 1)
+    place[rows, cols] = place[cols, rows] = width + np.arange(rows.size)
+    place[-1] = place[:, -1] = np.arange(width)
+    return place
+
+
+class Curved(Products):
+    """Products that also add up sum_i resp_ik resp_il T_i T_iᵀ for k < l, the overlaps."""
+
+    def __init__(self, plain: Products):
+        self.__dict__.update(plain.__dict__)
+        self.n_overlaps = self.n_components * (self.n_components - 1) // 2
+        width = self.layout.width
+        self.n_features = width + width * (width - 1) // 2
+        self.size = self.layout.split + self.n_overlaps * self.n_features
+        self.n_scratch = max(self.n_scratch, self.n_overlaps)
+
+    def prepare(self, buffers: Buffers) -> None:
+        super().prepare(buffers)
+        width, features = self.layout.width, buffers.features
+        Dense().fill_products(features[: width - 1], features[width:])
+
+    def accumulate(self, buffers: Buffers, scale: np.ndarray, sums: np.ndarray) -> None:
+        split, resp = self.layout.split, buffers.resp
+        super().accumulate(buffers, scale, sums[:split])
+        total = resp.sum(axis=0)
+        resp /= total
+        total *= scale  # the rows' weights
+        overlaps, at = buffers.scratch[: self.n_overlaps], 0
+        for k in range(self.n_components - 1):
+            stop = at + self.n_components - 1 - k
+            np.multiply(resp[k], resp[k + 1 :], out=overlaps[at:stop])
+            at = stop
+        overlaps *= total
+        sums[split:] += inner(overlaps, buffers.features).ravel()
+
+    def stats(self, value: float, sums: np.ndarray) -> Stats:
+        split = self.layout.split
+        found = super().stats(value, sums[:split])
+        found.overlaps = sums[split:].reshape(self.n_overlaps, self.n_features)
+        return found
+
+
+class Curvature:
+    """The log-likelihood to second order, F + gradient·d - d·(1 - missing) d / 2, in coordinates
+    d in which EM's step is d = gradient.
+
+    These are coefficients of the orthonormal functions: of each component, over sqrt(weight); of
+    the second moments that components share, those of the mixture.
+    """
+
+    def __init__(self, structure, params: Params, stats: Stats):
+        n_components, d = params.means.shape
+        layout, form = stats.layout, structure.form
+        self._stats, self._split, p = stats, layout.split, form.n_products(d)
+        factors = structure.per_component(params.factors, n_components)
+        basis = form.orthonormal(factors, params.means)
+        roots = np.sqrt(params.weights)
+        shared = p if structure.pooled else 0
+        basis[:, shared:] /= roots[:, None, None]
+        gradient = np.matmul(basis, _all_features(stats, d)[..., None])[..., 0]
+        gradient[:, -1] -= roots
+        # the features that responsibilities weight: without the second moments if shared
+        self._basis = basis[..., -layout.width :]
+        self._raw = _missing(stats.overlaps.take(_symmetric(layout.width), axis=1), n_components)
+        half = np.matmul(self._basis[:, None], self._raw)
+        missing = np.matmul(half, self._basis.swapaxes(-1, -2))
+        self._shared, self._shape = shared, gradient.shape
+        self.gradient = self._pooled(gradient)
+        by_rows = self._pooled(missing.swapaxes(1, 2))
+        self.missing = self._pooled(np.moveaxis(by_rows, 0, -1))
+
+    def _pooled(self, stack: np.ndarray) -> np.ndarray:
+        """(K, p, ...) -> (number of coordinates, ...)."""
+        rest, shared = stack.shape[2:], self._shared
+        if not shared:
+            return stack.reshape(-1, *rest)
+        own = stack[:, shared:].reshape(-1, *rest)
+        return np.concatenate([stack[:, :shared].sum(axis=0), own])
+
+    def _spread(self, step: np.ndarray) -> np.ndarray:
+        """The transpose of ``_pooled``: (number of coordinates,) -> (K, p)."""
+        shared, (n_components, _) = self._shared, self._shape
+        if not shared:
+            return step.reshape(self._shape)
+        own = step[shared:].reshape(n_components, -1)
+        return np.concatenate([np.tile(step[:shared], (n_components, 1)), own], axis=1)
+
+    def statistics(self, step: np.ndarray) -> Stats:
+        """The expected statistics to first order after a step."""
+        moved = np.matmul(self._spread(step)[:, None], self._basis)[:, 0]
+        vector = self._stats.vector.copy()
+        vector[: self._split] += np.einsum("klab,lb->ka", self._raw, moved).ravel()
+        return self._stats.at(vector)
+
+
+def _all_features(stats: Stats, d: int) -> np.ndarray:
+    """Sums over rows of resp_k (products, z, 1), (K, p + d + 1); where products are shared,
+    their sum over the components is divided among these."""
+    layout, matrix = stats.layout, stats.layout.matrix(stats.vector)
+    if not layout.structure.pooled:
+        return matrix
+    products = layout.products(stats.vector) / len(matrix)
+    return np.concatenate([np.tile(products, (len(matrix), 1)), matrix], axis=1)
+
+
+def _missing(overlaps: np.ndarray, n_components: int) -> np.ndarray:
+    """M from the blocks q_k q_l T Tᵀ, k < l: (K, K, p, p)."""
+    rows, cols = _upper(n_components)
+    found = np.zeros((n_components, n_components, *overlaps.shape[1:]))
+    found[rows, cols] = found[cols, rows] = -overlaps
+    diagonal = np.arange(n_components)
+    found[diagonal, diagonal] = -found.sum(axis=1)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _upper(n_components: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.triu_indices(n_components, 1)
+
+
+class CurvedMixture(Mixture):
+    """A mixture whose statistics tell the curvature of its log-likelihood."""
+
+    @classmethod
+    def of(cls, model: Mixture) -> CurvedMixture:
+        found = cls.__new__(cls)
+        found.__dict__.update(model.__dict__)
+        return found
+
+    def kernel(self, params: Params):
+        plain = super().kernel(params)
+        return Curved(plain) if isinstance(plain, Products) else plain
+
+    def acceleration(self) -> Newton:
+        return Newton(self.curvature)
+
+    def curvature(self, params: Params, stats: Stats) -> Curvature | None:
+        """None where residuals about the means were summed, and at edges of the parameters, where
+        the gradient need not vanish."""
+        if stats.overlaps is None or params.n_floored.any() or params.weights.min() < _LEAST:
+            return None
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = Curvature(self.structure, params, stats)
+            size = np.vdot(found.missing, found.missing) + np.vdot(found.gradient, found.gradient)
+        return found if size < _FAR else None
+
+
+def curved(model: Mixture, params: Params) -> Mixture:
+    """The model with the curvature of its log-likelihood, if that is all there is to climb, and
+    worth its price."""
+    if not (_is_worth(model.structure, *params.means.shape) and _is_all(model)):
+        return model
+    edge = params.n_floored.any() or not isinstance(model.kernel(params), Products)
+    return model if edge else CurvedMixture.of(model)
+
+
+def _is_all(model: Mixture) -> bool:
+    """Whether the objective is the log-likelihood, and all parameters are free."""
+    usual = type(model) is Mixture and model.rule is soft and not model.frozen
+    return usual and model.prior is model.constraint is None and not model.noise.any()
+
+
+def _is_worth(structure, n_components, d):
+    width = d + 1 + (0 if structure.pooled else structure.form.n_products(d))
+    size = n_components * width
+    work = n_components * (n_components - 1) * width * width // 4
+    return n_components > 1 and size <= _MOST_PARAMETERS and work <= _MOST_WORK

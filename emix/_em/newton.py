@@ -1,0 +1,137 @@
+"""Newton's method with a trust region, in EM's own metric.
+
+Near a point the objective is F + g·d - d·(1 - M) d / 2, d in units of the complete data's
+information and M the share of it that is missing: EM's step is d = g, Newton's solves
+(1 - M) d = g. |d| is how far the mixture moves, whatever the units. A longer step than the radius
+is replaced by the best one of its length (Moré & Sorensen 1983), which exists also where 1 - M is
+not positive definite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.linalg.lapack import dposv
+
+# The radius to begin with, and the largest: from some |d| of this order on, the normal densities
+# before and after have little in common.
+_FIRST, _LARGEST, _LEAST = 0.4, 4.0, 1e-7
+# At the first points a step is Newton's own or none: EM leads faster to where others are good, and
+# two climbs of one step are to be one of two.
+_PLAIN = 2
+# Shares of the promised gain below which the radius shrinks, and above which it grows.
+_POOR, _GOOD = 0.25, 0.75
+# Curvature below this, in units of the complete data's, may be rounding.
+_FLAT = 1e-7
+_HALVINGS, _SECULAR_STEPS, _CLOSE = 6, 8, 1.2
+
+
+class Step(NamedTuple):
+    """A step, its length, and what it promises to gain."""
+
+    d: np.ndarray
+    length: float
+    promise: float
+
+
+class Newton:
+    """Trust region steps from a ``curvature(params, stats)``, which has a gradient, the missing
+    information, and the statistics after a step; or is None, where EM goes on.
+
+    decrement is what the maximum of the quadratic approximation has more than the last point;
+    infinite where it has none, or none that can be believed.
+    """
+
+    reach = 1.0
+
+    def __init__(self, curvature: Callable):
+        self._curvature_at = curvature
+        self._radius, self._n_points = _FIRST, 0
+        self._here = self._step = self._eigen = None
+
+    def push(self, point: Any) -> None:
+        """The next point of the climb."""
+        self._here = self._curvature_at(point.params, point.stats)
+        self._eigen = self._step = None
+        self._n_points += 1
+        if self._here is not None:
+            self._look()
+
+    def estimate(self, point: Any) -> tuple[float, float] | None:
+        """What is likely left to gain, and a bound on it."""
+        return None if self._here is None else (self.decrement, self.decrement)
+
+    def next_gain(self, point: Any) -> float:
+        return point.gain if self._step is None else self._step.promise
+
+    def _look(self) -> None:
+        """Newton's step if it is short enough, else one of the radius."""
+        gradient = self._here.gradient
+        _, d, failed = dposv(self._information(), gradient)
+        self.decrement = math.inf if failed else 0.5 * float(d @ gradient)
+        if not failed and (length := math.sqrt(d @ d)) <= self._radius:
+            self._step = Step(d, length, self.decrement)
+        elif self._n_points > _PLAIN:
+            values, along = self._decompose()
+            if values[0] > -_FLAT:
+                self.decrement = 0.5 * float(along @ (along / np.maximum(values, _FLAT)))
+            self._step = self._within(self._radius)
+
+    def _information(self) -> np.ndarray:
+        return np.eye(len(self._here.gradient)) - self._here.missing
+
+    def _decompose(self) -> tuple[np.ndarray, np.ndarray]:
+        """Eigenvalues of the information, and the gradient along its eigenvectors."""
+        if self._eigen is None:
+            self._eigen = np.linalg.eigh(self._information())
+        return self._eigen[0], self._here.gradient @ self._eigen[1]
+
+    def _within(self, radius: float) -> Step:
+        """argmax of the approximation over |d| <= radius: (1 - M + s) d = g."""
+        values, along = self._decompose()
+        shift = max(0.0, float(np.max(np.abs(along) / radius - values)))
+        for _ in range(_SECULAR_STEPS):
+            curved = np.maximum(values + shift, 1e-300)
+            part = along / curved
+            length = math.sqrt(part @ part)
+            if length <= _CLOSE * radius:
+                break
+            slope = float(part @ (part / curved))
+            shift += (length - radius) / radius * length * length / slope
+        promise = float(part @ (along - 0.5 * values * part))
+        return Step(self._eigen[1] @ part, length, promise)
+
+    def propose(self, feasible: Callable[[Any], bool]) -> bool:
+        """Whether the map accepts the statistics after the step: it is halved until ``feasible``, a
+        few times."""
+        if self._step is None or self._radius < _LEAST:
+            return False
+        step = self._step
+        for _ in range(_HALVINGS):
+            if not step.promise > 0.0:
+                return False
+            if feasible(self._here.statistics(step.d)):
+                self._step = step
+                return True
+            self._shrink(0.5 * step.length)
+            step = self._step
+        return False
+
+    def accepted(self, gain: float) -> None:
+        step = self._step
+        if self._n_points <= _PLAIN:
+            return
+        if gain < _POOR * step.promise:
+            self._radius = max(0.5 * step.length, 0.5 * _LEAST)
+        elif gain > _GOOD * step.promise and step.length > 0.8 * self._radius:
+            self._radius = min(2.0 * self._radius, _LARGEST)
+
+    def rejected(self) -> None:
+        self._shrink(0.25 * self._step.length)
+
+    def _shrink(self, radius: float) -> None:
+        self._radius = max(radius, 0.5 * _LEAST)
+        self._step = self._within(self._radius)
