@@ -129,10 +129,11 @@ class Fit:
 
 
 def is_parallel(X: np.ndarray, structure: Structure, n_components: int) -> bool:
-    """Whether the rows make more than one block."""
+    """Whether products are so large that BLAS would share them among threads, in an order that
+    depends on how many there are."""
     d = X.shape[1]
     width = d + 1 + (0 if structure.pooled else structure.form.n_products(d))
-    return 8 * len(X) * (width + 2 * n_components) > BLOCK_BYTES
+    return 8 * len(X) * (width + 2 * n_components) > BLOCK_BYTES // 16
 
 
 def make_model(

@@ -12,7 +12,7 @@ import numpy as np
 
 # Large enough that threads meet rarely at the interpreter's lock (each NumPy call should take
 # tens of microseconds), small enough for the caches.
-BLOCK_BYTES = 4 * 1024 * 1024
+BLOCK_BYTES = 8 * 1024 * 1024
 # Matrix products take blocks in tiles of so many rows. Not a power of two: arrays of whole tiles
 # would have their rows at multiples of a page, where they contend for the same cache sets.
 TILE = 488
@@ -38,10 +38,10 @@ def block_rows(bytes_per_row: int) -> int:
 
 @lru_cache(maxsize=16)
 def spans(n: int, rows: int) -> list[Span]:
-    """Blocks of about this many rows: an even number of them unless it is one, so that two
-    threads get the same work, and whole tiles but for the last."""
+    """Blocks of at most about this many rows: an even number of them unless half a block is
+    enough, so that two threads get the same work, and whole tiles but for the last."""
     count = -(-n // rows)
-    count += count % 2 if count > 1 else 0
+    count += count % 2 if 2 * n > rows else 0
     inner = {TILE * round(n * i / (count * TILE)) for i in range(1, count)}
     return list(pairwise([0, *sorted(inner - {0}), n]))
 
@@ -110,10 +110,10 @@ class Rows:
 
     def read(self, start: int, stop: int, out: np.ndarray) -> None:
         """z of rows start:stop into out (d, stop - start)."""
-        block = self.X[start:stop]
         if self._spread_out:
-            block = block.copy()
-        np.subtract(block.T, self._shift, out=out)
+            np.multiply((self.X[start:stop] - self.shift).T, self._inverse, out=out)
+            return
+        np.subtract(self.X[start:stop].T, self._shift, out=out)
         out *= self._inverse
 
     def weights(self, start: int, stop: int) -> np.ndarray | None:

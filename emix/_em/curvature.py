@@ -29,8 +29,8 @@ from .tiles import inner
 _MOST_WORK, _MOST_PARAMETERS = 2000, 64
 # Components of less weight are about to die.
 _LEAST = 1e-8
-# Rows that are so far out that squares of squares overflow are left to EM.
-_FAR = 1e100
+# Sums of squares that no sound curvature has: rows are so far out that it is nothing but rounding.
+_FAR = 1e16
 
 
 @lru_cache(maxsize=64)

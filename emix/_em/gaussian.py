@@ -19,6 +19,8 @@ for origins o_k of their choosing:
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -232,6 +234,44 @@ class Products(BlockKernel):
         return Stats(self.layout, sums, self.eta.origin, value)
 
 
+class Pairs:
+    """Some entries of arrays (K, m), in their order: those of each component are a run."""
+
+    def __init__(self, flat: np.ndarray, shape: tuple[int, int]):
+        n_components, m = shape
+        starts = m * np.arange(n_components + 1)
+        edges = np.searchsorted(flat, starts)
+        self._flat, self._counts, self._edges = flat, np.diff(edges), edges.tolist()
+        self.rows = flat - self.spread(starts[:-1])
+
+    @classmethod
+    def where(cls, mask: np.ndarray) -> Pairs:
+        """Those where the mask (K, m), contiguous, is true."""
+        return cls(np.flatnonzero(mask), mask.shape)
+
+    def of(self, array: np.ndarray) -> np.ndarray:
+        return array.reshape(-1)[self._flat]
+
+    def put(self, array: np.ndarray, values: np.ndarray) -> None:
+        array.reshape(-1)[self._flat] = values
+
+    def spread(self, of_components: np.ndarray) -> np.ndarray:
+        """A component's number for each of its pairs."""
+        return np.repeat(of_components, self._counts)
+
+    def chunks(self, size: int) -> Iterator[tuple[int, int, list[tuple[int, int, int]]]]:
+        """(start, stop, [(component, first, last), ...]) for so many pairs at a time, counted
+        from the start."""
+        edges = self._edges
+        for start, stop in _steps(len(self.rows), size):
+            runs = [
+                (k, max(a, start) - start, min(b, stop) - start)
+                for k, (a, b) in enumerate(pairwise(edges))
+                if a < stop and b > start and a < b
+            ]
+            yield start, stop, runs
+
+
 class Panels(BlockKernel):
     """Whitened coordinates of all components, a panel of them at a time.
 
@@ -242,10 +282,10 @@ class Panels(BlockKernel):
     """
 
     # One component's rows are a small part of a block: blocks are large, and scratch is not.
-    chunk = 2 * TILE
+    chunk = 4 * TILE
     _COUNT = 6
     # of panels, for the few rows of a block that concern one component
-    _COUNT_OF_ONE = 3
+    _COUNT_OF_ONE = 2
 
     def __init__(self, structure, params, eta):
         self.structure, self.origin = structure, eta.origin
@@ -259,15 +299,20 @@ class Panels(BlockKernel):
         self.const = eta.const + 0.5 * np.vecdot(params.means, eta.lin)
         self.n_features, self.size = d + 1, n_components * (d + 1) ** 2
         of_screen = 1 + n_directions(n_components, d) * (1 + n_components)
-        self.n_scratch = max(n_components * -(-d // self._COUNT), of_screen, 2 * d + 1)
+        self.n_scratch = max(n_components * -(-d // self._COUNT) + d + 1, of_screen, 2 * d + 1)
         # Of all pairs of rows and components, the share up to which those that matter are quicker
         # done component by component: such a pair takes about 1 + 40 / d times as long.
         self.few = d / (d + 40.0)
 
     def features(self, m: int) -> tuple[np.ndarray, np.ndarray]:
-        features = np.empty((self.d + 1, m))
+        features = np.empty((m, self.d + 1)).T  # so that what belongs to a row lies together
         features[0] = 1.0
         return features, features[1:]
+
+    @cached_property
+    def _columns(self) -> np.ndarray:
+        """(K, d + 1, d): what multiplies features that lie row by row."""
+        return np.ascontiguousarray(self.rows.transpose(1, 2, 0))
 
     def _panels(self, count: int) -> list[tuple[int, int]]:
         return _steps(self.d, -(-self.d // count))
@@ -289,16 +334,23 @@ class Panels(BlockKernel):
                 out[:, start:stop] -= np.einsum("akm,akm->km", cube, cube)
         return out
 
-    def log_joint_of(self, k: int, index: np.ndarray, buffers: Buffers) -> np.ndarray:
-        """log_joint of one component at some rows of the block."""
-        found = np.empty(index.size)
-        for start, stop in self.chunks(index.size):
-            features, white = self.scratch(buffers, stop - start, self.d + 1, self.d)
-            np.take(buffers.features, index[start:stop], axis=1, out=features, mode="clip")
-            for a, b in self._panels(self._COUNT_OF_ONE):
-                np.matmul(self.rows[a:b, k, : b + 1], features[: b + 1], out=white[a:b])
-            np.einsum("im,im->m", white, white, out=found[start:stop])
-        return np.subtract(self.const[k], found, out=found)
+    def log_joint_of(self, pairs: Pairs, buffers: Buffers) -> np.ndarray:
+        """log_joint of some pairs of components and rows."""
+        found = np.empty(pairs.rows.size)
+        for start, stop, runs in pairs.chunks(buffers.scratch.size // (2 * self.d + 1)):
+            room, white = self.scratch(buffers, stop - start, self.d + 1, self.d)
+            rows, white = self._gathered(buffers, pairs.rows[start:stop], room), white.reshape(-1, self.d)
+            for k, first, last in runs:
+                for a, b in self._panels(self._COUNT_OF_ONE):
+                    own = rows[first:last, : b + 1]
+                    np.matmul(own, self._columns[k, : b + 1, a:b], out=white[first:last, a:b])
+            np.einsum("mi,mi->m", white, white, out=found[start:stop])
+        return np.subtract(pairs.spread(self.const), found, out=found)
+
+    def _gathered(self, buffers: Buffers, rows: np.ndarray, out: np.ndarray) -> np.ndarray:
+        """The features of some rows, (rows, d + 1)."""
+        out = out.reshape(-1, self.d + 1)
+        return np.take(buffers.features.T, rows, axis=0, out=out, mode="clip")
 
     def scratch(self, buffers: Buffers, m: int, *sizes: int) -> list[np.ndarray]:
         """Contiguous arrays (size, m)."""
@@ -309,34 +361,37 @@ class Panels(BlockKernel):
     def accumulate(self, buffers: Buffers, scale: np.ndarray | None, sums: np.ndarray) -> None:
         resp = _scaled(buffers.resp, scale)
         products = sums.reshape(self.n_components, self.d + 1, self.d + 1)
-        if np.count_nonzero(resp) > self.few * resp.size:
+        some = resp > 0.0
+        if np.count_nonzero(some) > self.few * resp.size:
             self._accumulate_all(buffers, resp, products)
         else:
-            self._accumulate_each(buffers, resp, products)
+            self._accumulate_each(buffers, resp, Pairs.where(some), products)
 
     def _accumulate_all(self, buffers, resp, products):
         """Adds (z * resp) @ featuresᵀ, of which each panel leaves out what lies right of it."""
         products[:, 0, 0] += resp.sum(axis=1)
+        most = -(-self.d // self._COUNT) * self.n_components
         for start, stop in self.chunks(resp.shape[1]):
-            features, part = buffers.features[:, start:stop], resp[:, start:stop]
+            part = resp[:, start:stop]
+            features, room = self.scratch(buffers, stop - start, self.d + 1, most)
+            np.copyto(features, buffers.features[:, start:stop])
             for a, b in self._panels(self._COUNT):
-                (weighted,) = self.scratch(buffers, stop - start, (b - a) * self.n_components)
+                weighted = room[: (b - a) * self.n_components]
                 cube = weighted.reshape(b - a, *part.shape)
                 np.multiply(features[a + 1 : b + 1, None, :], part, out=cube)
                 strip = (weighted @ features[: b + 1].T).reshape(b - a, -1, b + 1)
                 products[:, a + 1 : b + 1, : b + 1] += strip.swapaxes(0, 1)
 
-    def _accumulate_each(self, buffers, resp, products):
-        """Adds Y Yᵀ, Y the columns of the features times sqrt(resp) where that is not zero."""
-        roots = np.sqrt(resp, out=resp)
-        for product, root in zip(products, roots, strict=True):
-            index = np.flatnonzero(root)
-            for start, stop in self.chunks(index.size):
-                part = index[start:stop]
-                (rooted,) = self.scratch(buffers, part.size, self.d + 1)
-                np.take(buffers.features, part, axis=1, out=rooted, mode="clip")
-                rooted *= root[part]
-                product += rooted @ rooted.T
+    def _accumulate_each(self, buffers, resp, pairs, products):
+        """Adds Y Yᵀ, Y the columns of the features times sqrt(resp), pair by pair."""
+        roots = np.sqrt(pairs.of(resp))
+        for start, stop, runs in pairs.chunks(buffers.scratch.size // (self.d + 1)):
+            (room,) = self.scratch(buffers, stop - start, self.d + 1)
+            rooted = self._gathered(buffers, pairs.rows[start:stop], room)
+            rooted *= roots[start:stop, None]
+            for k, first, last in runs:
+                own = rooted[first:last]
+                products[k] += own.T @ own
 
     def stats(self, value: float, sums: np.ndarray) -> Stats:
         products = np.tril(sums.reshape(self.n_components, self.d + 1, self.d + 1))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from .gaussian import Buffers, Kernel, Panels, Params, n_directions
+from .gaussian import Buffers, Kernel, Pairs, Panels, Params, n_directions
 
 # Multiplications of a sweep from which it pays to look for the directions.
 _WORTH = 1e8
@@ -55,13 +55,14 @@ class Screen:
         rows = np.empty((self.size, len(roots), self.size + 1))
         rows[:, :, 1:] = roots.transpose(2, 0, 1)
         rows[:, :, 0] = -np.einsum("kji,kj->ik", roots, params.means @ basis)
-        self.rows, self.basis = rows.reshape(-1, self.size + 1), basis.T.copy()
+        self.rows, self.basis = rows.reshape(-1, self.size + 1), basis
 
     def log_joint(self, buffers: Buffers) -> np.ndarray:
         out = buffers.log_joint
         if not (self._promises(buffers) and self._evaluate(buffers)):
             self.panels.log_joint(buffers)
-        out[~self._within_reach(out, out.max(axis=0))] = -np.inf
+            far = ~self._within_reach(out, out.max(axis=0))
+            np.copyto(out, -np.inf, where=far)
         return out
 
     def _promises(self, buffers: Buffers) -> bool:
@@ -75,19 +76,30 @@ class Screen:
         """log_joint of the components within reach of each row, -inf of others; not if they turn
         out not to be few."""
         out, bound = buffers.log_joint, self._bound(buffers, buffers.z.shape[1])
-        best = bound.argmax(axis=0)
-        out.fill(-np.inf)
-        self._fill(buffers, [best == k for k in range(len(out))])
-        others = self._within_reach(bound, out.max(axis=0)) & np.isneginf(out)
+        top = bound.max(axis=0)
+        best = Pairs.where(bound == top)
+        found = self.panels.log_joint_of(best, buffers)
+        value = np.empty(len(top))
+        value[best.rows] = found
+        others = self._within_reach(bound, value)
+        others &= bound < top
         if not self._are_few(others):
             return False
-        self._fill(buffers, others)
+        others = Pairs.where(others)
+        out.fill(-np.inf)
+        best.put(out, found)
+        others.put(out, self.panels.log_joint_of(others, buffers))
+        value = out.max(axis=0)
+        for pairs in (best, others):
+            self._drop(pairs, out, value)
         return True
 
-    def _fill(self, buffers: Buffers, where) -> None:
-        """log_joint where (K, m) is true."""
-        for k, rows in enumerate(map(np.flatnonzero, where)):
-            buffers.log_joint[k, rows] = self.panels.log_joint_of(k, rows, buffers)
+    def _drop(self, pairs: Pairs, out: np.ndarray, value: np.ndarray) -> None:
+        """-inf for pairs that are not within reach after all."""
+        found = pairs.of(out)
+        far = found - pairs.spread(self.log_weights[:, 0]) < value[pairs.rows] - self.reach
+        if far.any():
+            pairs.put(out, np.where(far, -np.inf, found))
 
     def _bound(self, buffers: Buffers, m: int) -> np.ndarray:
         """A bound from above on log_joint of the first m rows, (K, m)."""
@@ -95,7 +107,7 @@ class Screen:
         for start, stop in self.panels.chunks(m):
             y, white = self.panels.scratch(buffers, stop - start, self.size + 1, len(self.rows))
             y[0] = 1.0
-            np.matmul(self.basis, buffers.z[:, start:stop], out=y[1:])
+            y[1:] = (buffers.z[:, start:stop].T @ self.basis).T
             np.matmul(self.rows, y, out=white)
             cube = white.reshape(self.size, -1, stop - start)
             np.einsum("akm,akm->km", cube, cube, out=bound[:, start:stop])
