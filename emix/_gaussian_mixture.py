@@ -107,8 +107,10 @@ callable, default='kmeans'
         Iterations between two prints.
 
     acceleration : bool, default=True
-        Extrapolate EM (quasi-Newton, Jamshidian & Jennrich 1997). An extrapolated point is kept
-        only if it does not lower the objective. False is plain EM.
+        Extrapolate EM: by Newton's steps with the exact curvature of the log-likelihood (Louis
+        1982) where there are few parameters, by quasi-Newton steps (Jamshidian & Jennrich 1997)
+        elsewhere. An extrapolated point is kept only if it does not lower the objective. False
+        is plain EM.
 
     frozen : tuple of {'weights', 'means', 'covariances'}, default=()
         Parameters that the fit leaves at their start: at ``weights_init``, ``means_init`` or
@@ -253,6 +255,8 @@ callable, default='kmeans'
        Biometrika 80, 267-278.
     .. [7] O. Cappé, E. Moulines (2009). On-line expectation-maximization algorithm for latent
        data models. J. Royal Statistical Society B 71, 593-613.
+    .. [8] T. A. Louis (1982). Finding the observed information matrix when using the EM
+       algorithm. J. Royal Statistical Society B 44, 226-233.
 
     Examples
     --------

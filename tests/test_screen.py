@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 from common import model_of, random_params, textbook_log_joint
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp
 
 from emix import BayesianGaussianMixture, GaussianMixture
 from emix._em import screen
 from emix._em.constraint import Constraint
 from emix._em.covariance import FULL
-from emix._em.gaussian import Panels, Params, allocate
+from emix._em.gaussian import Pairs, Panels, Params, allocate
 from emix._em.posterior import Tempered, hard, reach_of, soft
 
 N, D, K = 700, 40, 6
@@ -177,3 +177,25 @@ def test_small_problems_are_not_screened():
     kernel, _ = panels_of(X, params)
     assert screen.screened(kernel, params, REACH, N) == kernel.log_joint
     assert screen.screened(kernel, params, REACH, 10**6) != kernel.log_joint
+
+
+@pytest.mark.parametrize("size", [3, 7, 1000])
+def test_pairs_are_runs_of_components(size):
+    mask = np.random.RandomState(0).uniform(size=(5, 40)) < 0.2
+    mask[2] = False
+    array = np.random.RandomState(1).normal(size=(5, 40))
+    pairs = Pairs.where(mask)
+    k, rows = np.nonzero(mask)
+    assert_array_equal(pairs.rows, rows)
+    assert_array_equal(pairs.of(array), array[mask])
+    assert_array_equal(pairs.spread(np.arange(5.0)), k)
+    told = [
+        (component, row)
+        for start, stop, runs in pairs.chunks(size)
+        for component, first, last in runs
+        for row in pairs.rows[start:stop][first:last]
+    ]
+    assert told == list(zip(k.tolist(), rows, strict=True))
+    filled = np.zeros((5, 40))
+    pairs.put(filled, array[mask])
+    assert_array_equal(filled, np.where(mask, array, 0.0))

@@ -50,7 +50,7 @@ def test_the_engine_imports_numpy_scipy_and_itself_alone(path):
         assert allowed or name.startswith("emix._em"), name
 
 
-@pytest.mark.parametrize("name", ["covariance", "posterior", "blocks", "quasi_newton"])
+@pytest.mark.parametrize("name", ["covariance", "posterior", "blocks", "quasi_newton", "newton"])
 def test_the_ground_floor_imports_nothing_of_emix(name):
     assert own(PACKAGE / "_em" / f"{name}.py") == set()
 

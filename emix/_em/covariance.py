@@ -53,9 +53,12 @@ def _pairs(d: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     cols = np.concatenate([cols, np.full(d + 1, d)])
     at = np.stack([a[:, None] * (d + 1) + b for a in (rows, cols) for b in (rows, cols)])
     square = (rows == cols) & (rows < d)
-    return at, np.where(rows == cols, 0.5, 1.0), np.flatnonzero(square), np.sqrt(
-        np.where(square, 0.5, 1.0)
-    )[:, None]
+    return (
+        at,
+        np.where(rows == cols, 0.5, 1.0),
+        np.flatnonzero(square),
+        np.sqrt(np.where(square, 0.5, 1.0))[:, None],
+    )
 
 
 def _inverse_transposed(lower: np.ndarray) -> np.ndarray:

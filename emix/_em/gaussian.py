@@ -339,7 +339,8 @@ class Panels(BlockKernel):
         found = np.empty(pairs.rows.size)
         for start, stop, runs in pairs.chunks(buffers.scratch.size // (2 * self.d + 1)):
             room, white = self.scratch(buffers, stop - start, self.d + 1, self.d)
-            rows, white = self._gathered(buffers, pairs.rows[start:stop], room), white.reshape(-1, self.d)
+            rows = self._gathered(buffers, pairs.rows[start:stop], room)
+            white = white.reshape(-1, self.d)
             for k, first, last in runs:
                 for a, b in self._panels(self._COUNT_OF_ONE):
                     own = rows[first:last, : b + 1]

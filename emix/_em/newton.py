@@ -26,7 +26,9 @@ _PLAIN = 2
 _POOR, _GOOD = 0.25, 0.75
 # Curvature below this, in units of the complete data's, may be rounding.
 _FLAT = 1e-7
-_HALVINGS, _SECULAR_STEPS, _CLOSE = 6, 8, 1.2
+# Steps for the length of a step, which may exceed the radius by this factor.
+_SECULAR_STEPS, _CLOSE = 8, 1.2
+_HALVINGS = 6
 
 
 class Step(NamedTuple):
@@ -45,7 +47,7 @@ class Newton:
     infinite where it has none, or none that can be believed.
     """
 
-    reach = 1.0
+    reach = 5.0  # of plain steps in between, see QuasiNewton
 
     def __init__(self, curvature: Callable):
         self._curvature_at = curvature
@@ -53,7 +55,7 @@ class Newton:
         self._here = self._step = self._eigen = None
 
     def push(self, point: Any) -> None:
-        """The next point of the climb."""
+        """The next point of the climb; its curvature, and the step from it."""
         self._here = self._curvature_at(point.params, point.stats)
         self._eigen = self._step = None
         self._n_points += 1
@@ -65,6 +67,7 @@ class Newton:
         return None if self._here is None else (self.decrement, self.decrement)
 
     def next_gain(self, point: Any) -> float:
+        """What the next step is expected to gain."""
         return point.gain if self._step is None else self._step.promise
 
     def _look(self) -> None:
@@ -92,9 +95,10 @@ class Newton:
     def _within(self, radius: float) -> Step:
         """argmax of the approximation over |d| <= radius: (1 - M + s) d = g."""
         values, along = self._decompose()
-        shift = max(0.0, float(np.max(np.abs(along) / radius - values)))
+        least = np.abs(along) / radius  # of values + shift, or a coordinate alone is too long
+        shift = max(0.0, float(np.max(least - values)))
         for _ in range(_SECULAR_STEPS):
-            curved = np.maximum(values + shift, 1e-300)
+            curved = np.maximum(np.maximum(values + shift, least), 1e-300)
             part = along / curved
             length = math.sqrt(part @ part)
             if length <= _CLOSE * radius:
@@ -109,18 +113,16 @@ class Newton:
         few times."""
         if self._step is None or self._radius < _LEAST:
             return False
-        step = self._step
         for _ in range(_HALVINGS):
-            if not step.promise > 0.0:
+            if not self._step.promise > 0.0:
                 return False
-            if feasible(self._here.statistics(step.d)):
-                self._step = step
+            if feasible(self._here.statistics(self._step.d)):
                 return True
-            self._shrink(0.5 * step.length)
-            step = self._step
+            self._shrink(0.5 * self._step.length)
         return False
 
     def accepted(self, gain: float) -> None:
+        """The proposal gained so much; how much of its promise that is says how far to go next."""
         step = self._step
         if self._n_points <= _PLAIN:
             return
@@ -130,6 +132,7 @@ class Newton:
             self._radius = min(2.0 * self._radius, _LARGEST)
 
     def rejected(self) -> None:
+        """The proposal lowered the objective: a shorter step from the same point is next."""
         self._shrink(0.25 * self._step.length)
 
     def _shrink(self, radius: float) -> None:

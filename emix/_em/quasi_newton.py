@@ -25,8 +25,8 @@ _LIMIT = _GROWTH = 4.0
 # Less curvature than this, in units of I, is rounding, and a longer step no quadratic's.
 _FLAT, _FAR = 1e-8, 1e6
 _HALVINGS = 6
-# Over overlapping mixtures, with rates of up to 0.9995, the estimate of what is left was a bound with
-# this multiple of the longest 1 / (1 - rate); without any it fell short by up to 5000 times.
+# Over overlapping mixtures, with rates of up to 0.9995, the estimate of what is left was a bound
+# with this multiple of the longest 1 / (1 - rate); without any it fell short by up to 5000 times.
 _REACHES = 5.0
 
 

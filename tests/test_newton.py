@@ -1,0 +1,247 @@
+"""Newton's steps in EM's metric: the curvature is the objective's, and steps keep their radius."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from common import (
+    STRUCTURES,
+    as_initial_values,
+    clusters,
+    fitted,
+    integer_weights,
+    model_of,
+    random_params,
+)
+from numpy.testing import assert_allclose
+from scipy.special import softmax
+
+from emix import GaussianMixture
+from emix._em.ascent import Ascent
+from emix._em.covariance import DIAG, FULL, SPHERICAL
+from emix._em.curvature import Curvature, CurvedMixture, curved
+from emix._em.newton import Newton
+from emix._em.posterior import hard
+from emix.constraints import Proportions
+from emix.priors import ConjugatePrior
+
+N, D, K = 400, 2, 3
+
+
+def features(structure, z):
+    """(products, z, 1) of the columns of z."""
+    products = np.empty((structure.form.n_products(len(z)), z.shape[1]))
+    structure.form.fill_products(z, products)
+    return np.concatenate([products, z, np.ones((1, z.shape[1]))])
+
+
+@pytest.mark.parametrize("structure", [FULL, DIAG, SPHERICAL])
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_functions_are_orthonormal(structure, d):
+    """By Gauss-Hermite quadrature, which is exact for polynomials of this degree."""
+    params = random_params(structure, 0, 2, d)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(5)
+    grid = np.array(np.meshgrid(*[nodes] * d)).reshape(d, -1)
+    mass = np.array(np.meshgrid(*[weights / weights.sum()] * d)).reshape(d, -1).prod(axis=0)
+    basis = structure.form.orthonormal(params.factors, params.means)
+    for factor, mean, own in zip(params.factors, params.means, basis, strict=True):
+        z = mean[:, None] + structure.form.unwhiten(factor, grid.T).T
+        found = own @ features(structure, z)
+        assert_allclose((found * mass) @ found.T, np.eye(len(own)), atol=1e-10)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_overlaps_are_sums_over_rows(covariance_type, weighted):
+    structure, X = STRUCTURES[covariance_type], clusters(0, N, D, K, 1.0)
+    weight = np.random.RandomState(0).uniform(size=N) if weighted else None
+    plain = model_of(X, structure, weight)
+    params = random_params(structure, 1, K, D)
+    stats = CurvedMixture.of(plain).e_step(params)
+    assert_allclose(stats.vector, plain.e_step(params).vector, rtol=1e-12, atol=1e-14)
+
+    z = ((X - plain.rows.shift) / plain.rows.scale).T
+    log_joint = np.concatenate(seen(plain, params), axis=1)
+    resp = softmax(log_joint, axis=0)
+    share = np.full(N, 1.0 / N) if weight is None else weight / weight.sum()
+    T = features(structure, z)[-stats.layout.width :]
+    one, other = np.triu_indices(K, 1)
+    expected = np.einsum("pn,an,bn->pab", resp[one] * resp[other] * share, T, T)
+    width = len(T)
+    assert_allclose(stats.overlaps[:, :width], expected[:, :, -1], rtol=1e-10, atol=1e-13)
+    a, b = np.triu_indices(width - 1)
+    assert_allclose(stats.overlaps[:, width:], expected[:, a, b], rtol=1e-10, atol=1e-13)
+
+
+def seen(model, params):
+    found = []
+    model.each(params, lambda start, stop, log_joint, common: found.append(log_joint + common))
+    return found
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_newton_step_from_near_the_maximum_ends_there(covariance_type, weighted):
+    """The decrement is what is missing, and the step leaves next to nothing of it; EM's step from
+    the same point leaves most."""
+    structure, X = STRUCTURES[covariance_type], clusters(8, N, D, 2, 1.2)
+    weight = integer_weights(0, N).astype(float) + 1.0 if weighted else None
+    model = CurvedMixture.of(model_of(X, structure, weight))
+    top = Ascent(model, random_params(structure, 1, 2, D), accelerate=True)
+    top = top.run(tol=1e-14, max_iter=2000)
+    assert top.converged
+    away = 0.02 * np.random.RandomState(0).normal(size=(2, D))
+    params = top.params._replace(means=top.params.means + away)
+    stats = model.e_step(params)
+    curvature = model.curvature(params, stats)
+    step = np.linalg.solve(np.eye(len(curvature.gradient)) - curvature.missing, curvature.gradient)
+    missing = top.objective - stats.value
+    assert missing > 1e-5
+    assert_allclose(0.5 * step @ curvature.gradient, missing, rtol=0.1)
+    after = model.e_step(model.m_step(curvature.statistics(step), params)).value
+    assert top.objective - after < 0.02 * missing
+    plain = model.e_step(model.m_step(stats, params)).value
+    assert top.objective - plain > 5.0 * (top.objective - after)
+
+
+def test_em_s_step_is_the_gradient(covariance_type):
+    """The statistics after the step d = gradient, less what curvature adds, are EM's: a step d of
+    zero leads to the expected statistics themselves."""
+    structure = STRUCTURES[covariance_type]
+    model = CurvedMixture.of(model_of(clusters(0, N, D, K, 1.0), structure))
+    params = random_params(structure, 1, K, D)
+    stats = model.e_step(params)
+    curvature = model.curvature(params, stats)
+    nowhere = curvature.statistics(np.zeros(len(curvature.gradient)))
+    assert_allclose(nowhere.vector, stats.vector, rtol=1e-15)
+    # at the M-step of the statistics of its own density the gradient vanishes
+    at_rest = stats.at(model_statistics(structure, params, stats))
+    at_rest.overlaps = stats.overlaps
+    assert_allclose(Curvature(structure, params, at_rest).gradient, 0.0, atol=1e-12)
+
+
+def model_statistics(structure, params, stats):
+    """Statistics that the mixture itself expects about the origin: its M-step is where it is."""
+    form, (n_components, d) = structure.form, params.means.shape
+    scale = d if structure is SPHERICAL or structure is STRUCTURES["tied_spherical"] else 1.0
+    own = structure.per_component(params.covariances, n_components) * scale
+    second = own + form.outer(params.means, params.means)
+    weights = params.weights.reshape(-1, *[1] * (second.ndim - 1))
+    second = (weights * second).sum(axis=0) if structure.pooled else weights * second
+    first = params.weights[:, None] * params.means
+    origin = np.zeros_like(params.means)
+    return type(stats).of(structure, params.weights, first, second, origin, 0.0).vector
+
+
+def quadratic(values, gradient, seed=0):
+    """A curvature with these eigenvalues of the information, and the gradient along them."""
+    turn = np.linalg.qr(np.random.RandomState(seed).normal(size=(len(values),) * 2))[0]
+    return SimpleNamespace(
+        gradient=turn @ gradient,
+        missing=np.eye(len(values)) - turn @ np.diag(values) @ turn.T,
+        statistics=lambda step: step,
+    )
+
+
+def proposed(curvature, plain_points=2):
+    """Newton's proposal after so many points of the climb."""
+    newton, found = Newton(lambda params, stats: curvature), []
+    for _ in range(plain_points + 1):
+        newton.push(SimpleNamespace(params=None, stats=None, gain=1.0))
+    newton.propose(lambda stats: found.append(stats) is None)
+    return newton, found
+
+
+def gain(curvature, step):
+    information = np.eye(len(step)) - curvature.missing
+    return curvature.gradient @ step - 0.5 * step @ information @ step
+
+
+def test_a_short_step_is_newton_s_own():
+    curvature = quadratic([0.1, 0.5, 1.0], [0.01, 0.02, 0.1])
+    newton, (step,) = proposed(curvature)
+    information = np.eye(3) - curvature.missing
+    assert_allclose(step, np.linalg.solve(information, curvature.gradient), rtol=1e-10)
+    assert newton.decrement == pytest.approx(gain(curvature, step))
+
+
+@pytest.mark.parametrize("values", [[0.001, 0.5, 1.0], [-0.5, 0.2, 1.0], [-3.0, -1.0, 0.5]])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_long_step_is_the_best_of_its_length(values, seed):
+    curvature = quadratic(values, np.array([0.3, -0.2, 1.0]), seed)
+    newton, (step,) = proposed(curvature)
+    length = np.linalg.norm(step)
+    assert 0.3 < length < 0.5
+    others = np.random.RandomState(seed).normal(size=(2000, 3))
+    others *= length / np.linalg.norm(others, axis=1, keepdims=True)
+    assert gain(curvature, step) >= max(gain(curvature, other) for other in others)
+    assert np.isinf(newton.decrement) == (values[0] < 0.0)
+
+
+def test_the_radius_follows_the_promise():
+    curvature = quadratic([0.001, 0.5], [0.3, 0.2])
+    newton, (first,) = proposed(curvature)
+    newton.rejected()
+    found = []
+    assert newton.propose(lambda stats: found.append(stats) is None)
+    assert np.linalg.norm(found[0]) < 0.35 * np.linalg.norm(first)
+    newton, (first,) = proposed(curvature)
+    newton.accepted(gain(curvature, first))
+    newton.push(SimpleNamespace(params=None, stats=None, gain=1.0))
+    assert newton.propose(lambda stats: found.append(stats) is None)
+    assert np.linalg.norm(found[-1]) > 1.5 * np.linalg.norm(first)
+
+
+def test_statistics_that_no_data_have_are_not_tried():
+    curvature = quadratic([0.001, 0.5], [0.3, 0.2])
+    newton = proposed(curvature)[0]
+    assert not newton.propose(lambda stats: False)
+    assert newton.propose(lambda stats: np.linalg.norm(stats) < 0.1)
+
+
+def test_at_the_first_points_em_goes_on_unless_the_step_is_short():
+    assert not proposed(quadratic([0.001, 0.5], [0.3, 0.2]), plain_points=1)[1]
+    assert proposed(quadratic([0.5, 0.5], [0.01, 0.02]), plain_points=0)[1]
+
+
+def test_without_a_curvature_em_goes_on():
+    newton, found = proposed(None)
+    assert not found
+    assert newton.estimate(None) is None
+
+
+def test_the_curvature_is_not_asked_for_where_it_is_not_the_objective_s():
+    X = clusters(0, N, D, K, 1.5)
+    model, params = model_of(X, FULL), random_params(FULL, 0, K, D)
+    assert isinstance(curved(model, params), CurvedMixture)
+    assert curved(model.freezing("means"), params).frozen == {"means"}
+    for other in (
+        model.freezing("means"),
+        model.ruled(hard),
+        model_of(X, FULL, noise=0.1),
+    ):
+        assert curved(other, params) is other
+    one, many = random_params(FULL, 0, 1, D), random_params(FULL, 0, 30, D)
+    assert curved(model, one) is curved(model, many) is model
+
+
+@pytest.mark.parametrize(
+    "options", [{"prior": ConjugatePrior()}, {"constraints": (Proportions(lower=0.1),)}]
+)
+def test_priors_and_constraints_are_climbed_by_quasi_newton_steps(monkeypatch, options):
+    X, made = clusters(0, N, D, K, 1.5), []
+    monkeypatch.setattr(CurvedMixture, "acceleration", lambda self: made.append(1))
+    fitted(X, K, random_state=0, **options)
+    assert not made
+
+
+def test_few_sweeps_are_needed_where_components_overlap(covariance_type):
+    X = clusters(1, 1000, 2, 3, 0.8)
+    options = {"covariance_type": covariance_type, "random_state": 0}
+    newton = GaussianMixture(3, **options).fit(X)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("emix._fitting.curved", lambda model, params: model)
+        quasi = GaussianMixture(3, **options).fit(X)
+    assert newton.n_iter_ <= 30
+    assert newton.n_iter_ < 0.8 * quasi.n_iter_
+    options = {"covariance_type": covariance_type, "acceleration": False, "tol": 1e-12}
+    further = fitted(X, 3, max_iter=5000, **options, **as_initial_values(newton))
+    assert further.lower_bound_ - newton.lower_bound_ <= 2.0 * newton.tol
