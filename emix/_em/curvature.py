@@ -3,7 +3,7 @@
 With natural parameters eta, features T(x) and q = p(z | x), the information of the rows with
 their components is I, and that of the rows alone I - M (Louis 1982), where
 
-    M = sum_i Cov_q(z T(x_i)) = sum_i sum_{k<l} q_ik q_il (e_k - e_l)(e_k - e_l)ᵀ ⊗ T T ᵀ
+    M = sum_i Cov_q(z T(x_i)) = sum_i sum_{k<l} q_ik q_il (e_k - e_l)(e_k - e_l)ᵀ ⊗ T Tᵀ
 
 is the information that is missing with the components. M is a sum over rows like all
 statistics, and I is that of the normal family: in functions L T(x) that are orthonormal under
