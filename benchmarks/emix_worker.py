@@ -14,7 +14,12 @@ from problems import Cell, Problem
 def load(folder, structure, n, d, k):
     """The problem that the guard made."""
     cell = Cell(structure, int(n), int(d), int(k))
-    shape = {"full": (cell.k, cell.d, cell.d), "tied": (cell.d, cell.d), "diag": (cell.k, cell.d)}
+    shape = {
+        "full": (cell.k, cell.d, cell.d),
+        "tied": (cell.d, cell.d),
+        "diag": (cell.k, cell.d),
+        "kmeans": (),
+    }
     shapes = {
         "X": (cell.n, cell.d),
         "weights": (cell.k,),
