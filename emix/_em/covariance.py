@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import rq, solve_triangular
-from scipy.linalg.lapack import dtrtri
+from scipy.linalg.lapack import dpotrf, dtrtri
 
 # Least variance, for features scaled to unit variance. The constraint makes the likelihood
 # bounded (Hathaway 1985); clusters have to be 3e7 standard deviations apart before it touches
@@ -69,6 +69,20 @@ def _inverse_transposed(lower: np.ndarray) -> np.ndarray:
     for k, matrix in enumerate(stack):
         inverse[k] = dtrtri(matrix.T)[0]
     return inverse.reshape(lower.shape)
+
+
+def _factor(covariance: np.ndarray) -> np.ndarray | None:
+    """U of C = (U Uᵀ)⁻¹ for a stack of matrices, or None unless all are positive definite. With
+    the Cholesky factor R of C = Rᵀ R it is R⁻¹."""
+    d = covariance.shape[-1]
+    stack = covariance.reshape(-1, d, d)
+    factor = np.empty_like(stack)
+    for k, matrix in enumerate(stack):
+        root, failed = dpotrf(matrix.T)
+        if failed:
+            return None
+        factor[k] = dtrtri(root)[0]
+    return factor.reshape(covariance.shape)
 
 
 def _scalar_gradient_step(factor: np.ndarray, target: np.ndarray, step: float):
@@ -139,13 +153,9 @@ class Dense:
         return max(FLOOR, DENSE_FLOOR * float(np.linalg.eigvalsh(total)[-1]))
 
     def factorise(self, covariance: np.ndarray, floor: float) -> Factored:
-        try:
-            root = np.linalg.cholesky(covariance)
-        except np.linalg.LinAlgError:
-            return self._constrain(covariance, floor)
-        factor = _inverse_transposed(root)
+        factor = _factor(covariance)
         # 1 / least eigenvalue <= |U|²: the constraint is idle
-        if np.vdot(factor, factor) * floor > 1.0:
+        if factor is None or np.vdot(factor, factor) * floor > 1.0:
             return self._constrain(covariance, floor)
         return Factored(covariance, factor, np.zeros(covariance.shape[:-2], dtype=int))
 

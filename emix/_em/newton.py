@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.linalg.lapack import dposv
+from scipy.linalg.lapack import dposv, dsyevd
 
 # The radius to begin with, and the largest: from some |d| of this order on, the normal densities
 # before and after have little in common.
@@ -84,12 +84,17 @@ class Newton:
             self._step = self._within(self._radius)
 
     def _information(self) -> np.ndarray:
-        return np.eye(len(self._here.gradient)) - self._here.missing
+        information = -self._here.missing
+        information.flat[:: len(information) + 1] += 1.0
+        return information
 
     def _decompose(self) -> tuple[np.ndarray, np.ndarray]:
         """Eigenvalues of the information, and the gradient along its eigenvectors."""
         if self._eigen is None:
-            self._eigen = np.linalg.eigh(self._information())
+            values, vectors, failed = dsyevd(self._information())
+            if failed:
+                raise np.linalg.LinAlgError("the eigenvalues of the information were not found")
+            self._eigen = values, vectors
         return self._eigen[0], self._here.gradient @ self._eigen[1]
 
     def _within(self, radius: float) -> Step:
