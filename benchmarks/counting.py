@@ -15,7 +15,7 @@ import numpy as np
 
 from emix import GaussianMixture
 from emix._em.blocks import block_rows, spans
-from emix._em.gaussian import Buffers, bytes_per_row
+from emix._em.gaussian import Buffers, Kernel, bytes_per_row
 from emix._em.mixture import Mixture
 from emix._fitting import make_model
 from problems import Problem
@@ -116,12 +116,18 @@ def tally_of(work: Callable[[], object]) -> Tally:
     return Counted.tally
 
 
+def kernel_of(model: Mixture, params) -> Kernel:
+    """What an E-step is computed with."""
+    kernel = model.kernel(params)
+    return model.odds(kernel, params) or kernel
+
+
 def count_pass(model: Mixture, params) -> dict:
     """The figures of one E-step, the buffers being there already.
 
     Calls are those of one block; of the elements, those of exponentials are told apart.
     """
-    kernel = model.kernel(params)
+    kernel = kernel_of(model, params)
     model = counted(model)
     model.e_step(params)
     tally = tally_of(lambda: model.e_step(params))

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from counting import counted, model_and_start, tally_of
+from counting import counted, kernel_of, model_and_start, tally_of
 from emix import TwoNormalMixture
 from limits import n_cores
 from peers import VARIATIONAL, EmixPeer, Fitted, Peer, SklearnPeer
@@ -100,7 +100,7 @@ def where(cell: Cell, peers: list[Peer], n_rounds: int) -> dict:
     tally = min(tallies, key=lambda tally: sum(tally.seconds.values()))
     return {
         "cell": cell.name,
-        "kernel": type(model.kernel(params)).__name__,
+        "kernel": type(kernel_of(model, params)).__name__,
         "seconds": min(plain[1:]),
         "by_operation": dict(tally.seconds),
         "gflops_of_products": 1e-9 * tally.flops / tally.seconds["matmul"],

@@ -120,7 +120,7 @@ def _rates_row(row: dict, subject: str, limits: dict) -> list[str]:
 PURPOSES = {
     "products": ("matmul",),
     "exp, log": ("exp", "log", "reciprocal", "multiply.reduce"),
-    "multiply": ("multiply", "einsum"),
+    "multiply, divide": ("multiply", "divide", "einsum"),
     "subtract": ("subtract",),
     "sums": ("add", "add.reduce"),
 }

@@ -17,9 +17,10 @@ from functools import lru_cache
 import numpy as np
 
 from .covariance import Dense
-from .gaussian import Buffers, Params, Products
+from .gaussian import Buffers, Kernel, Params, Products
 from .mixture import Mixture
 from .newton import Newton
+from .odds import Odds
 from .posterior import soft
 from .stats import Stats
 from .tiles import inner
@@ -43,6 +44,21 @@ def _symmetric(width: int) -> np.ndarray:
     return place
 
 
+def _overlaps(resp: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Products of any two rows of resp (K, m), the first with all others first."""
+    at = 0
+    for k in range(len(resp) - 1):
+        stop = at + len(resp) - 1 - k
+        np.multiply(resp[k], resp[k + 1 :], out=out[at:stop])
+        at = stop
+    return out[:at]
+
+
+def _fill_squares(features: np.ndarray, width: int) -> None:
+    """Products of any two of the features T but the constant, after these."""
+    Dense().fill_products(features[: width - 1], features[width:])
+
+
 class Curved(Products):
     """Products that also add up sum_i resp_ik resp_il T_i T_iᵀ for k < l, the overlaps."""
 
@@ -56,8 +72,7 @@ class Curved(Products):
 
     def prepare(self, buffers: Buffers) -> None:
         super().prepare(buffers)
-        width, features = self.layout.width, buffers.features
-        Dense().fill_products(features[: width - 1], features[width:])
+        _fill_squares(buffers.features, self.layout.width)
 
     def accumulate(self, buffers: Buffers, scale: np.ndarray, sums: np.ndarray) -> None:
         split, resp = self.layout.split, buffers.resp
@@ -65,11 +80,7 @@ class Curved(Products):
         total = resp.sum(axis=0)
         resp /= total
         total *= scale  # the rows' weights
-        overlaps, at = buffers.scratch[: self.n_overlaps], 0
-        for k in range(self.n_components - 1):
-            stop = at + self.n_components - 1 - k
-            np.multiply(resp[k], resp[k + 1 :], out=overlaps[at:stop])
-            at = stop
+        overlaps = _overlaps(resp, buffers.scratch)
         overlaps *= total
         sums[split:] += inner(overlaps, buffers.features).ravel()
 
@@ -78,6 +89,62 @@ class Curved(Products):
         found = super().stats(value, sums[:split])
         found.overlaps = sums[split:].reshape(self.n_overlaps, self.n_features)
         return found
+
+
+class CurvedOdds(Odds):
+    """The same from odds: components are in their order but for the reference, which is first, and
+    no statistics are differences."""
+
+    def __init__(self, curved: Curved, reference: int, moments: np.ndarray):
+        super().__init__(curved, reference, moments)
+        self.n_overlaps, self.size = curved.n_overlaps, curved.size
+        self.n_scratch = self.n_overlaps
+
+    @property
+    def keeper(self) -> type:
+        return Curved
+
+    @property
+    def n_working(self) -> int:
+        return self.n_components + 1
+
+    def _of_others(self, resp: np.ndarray) -> np.ndarray:
+        return resp[1:]
+
+    def prepare(self, buffers: Buffers) -> None:
+        super().prepare(buffers)
+        _fill_squares(buffers.features, self.layout.width)
+
+    def accumulate(self, buffers: Buffers, weight: np.ndarray | None, sums: np.ndarray) -> None:
+        split, resp, total = self.layout.split, buffers.resp, buffers.work
+        np.reciprocal(total, out=resp[0])
+        resp[1:] /= total
+        overlaps = _overlaps(resp, buffers.scratch)
+        if weight is not None:
+            resp *= weight
+            overlaps *= weight
+        sums[:split] += inner(resp, self._of_statistics(buffers)).ravel()
+        sums[split:] += inner(overlaps, buffers.features).ravel()
+
+    def stats(self, value: float, sums: np.ndarray) -> Stats:
+        components, pairs = _in_order(self.n_components, self.reference)
+        split, width = self.layout.split, self.layout.width
+        own = sums[:split].reshape(-1, width)[components].ravel()
+        found = Products.stats(self, value + self.of_reference, own)
+        found.overlaps = sums[split:].reshape(self.n_overlaps, -1)[pairs]
+        return found
+
+
+@lru_cache(maxsize=256)
+def _in_order(n_components: int, reference: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where the components, and the pairs k < l of them, lie if the reference comes first."""
+    components = np.arange(n_components)
+    components[:reference] += 1
+    components[reference] = 0
+    rows, cols = _upper(n_components)
+    pairs = np.empty((n_components, n_components), dtype=np.intp)
+    pairs[rows, cols] = pairs[cols, rows] = np.arange(len(rows))
+    return components, pairs[components[rows], components[cols]]
 
 
 class Curvature:
@@ -101,7 +168,9 @@ class Curvature:
         gradient[:, -1] -= roots
         # the features that responsibilities weight: without the second moments if shared
         self._basis = basis[..., -layout.width :]
-        self._raw = _missing(stats.overlaps.take(_symmetric(layout.width), axis=1), n_components)
+        # M in these features, (K, K, p, p)
+        missing = (_signs(n_components) @ stats.overlaps).take(_symmetric(layout.width), axis=1)
+        self._raw = missing.reshape(n_components, n_components, *missing.shape[1:])
         half = np.matmul(self._basis[:, None], self._raw)
         missing = np.matmul(half, self._basis.swapaxes(-1, -2))
         self._shared, self._shape = shared, gradient.shape
@@ -143,14 +212,12 @@ def _all_features(stats: Stats, d: int) -> np.ndarray:
     return np.concatenate([np.tile(products, (len(matrix), 1)), matrix], axis=1)
 
 
-def _missing(overlaps: np.ndarray, n_components: int) -> np.ndarray:
-    """M from the blocks q_k q_l T Tᵀ, k < l: (K, K, p, p)."""
+@lru_cache(maxsize=64)
+def _signs(n_components: int) -> np.ndarray:
+    """(e_k - e_l)(e_k - e_l)ᵀ for the pairs k < l, (K K, number of pairs)."""
     rows, cols = _upper(n_components)
-    found = np.zeros((n_components, n_components, *overlaps.shape[1:]))
-    found[rows, cols] = found[cols, rows] = -overlaps
-    diagonal = np.arange(n_components)
-    found[diagonal, diagonal] = -found.sum(axis=1)
-    return found
+    difference = np.eye(n_components)[rows] - np.eye(n_components)[cols]
+    return np.einsum("pk,pl->klp", difference, difference).reshape(-1, len(rows))
 
 
 @lru_cache(maxsize=64)
@@ -167,9 +234,14 @@ class CurvedMixture(Mixture):
         found.__dict__.update(model.__dict__)
         return found
 
-    def kernel(self, params: Params):
+    def kernel(self, params: Params) -> Kernel:
         plain = super().kernel(params)
         return Curved(plain) if isinstance(plain, Products) else plain
+
+    def odds(self, kernel: Kernel, params: Params) -> CurvedOdds | None:
+        if not isinstance(kernel, Curved):
+            return None
+        return CurvedOdds(kernel, int(params.weights.argmax()), self.moments)
 
     def acceleration(self) -> Newton:
         return Newton(self.curvature)

@@ -127,8 +127,10 @@ def expected_log_joint(stats: Stats, eta: Natural) -> float:
 
 
 def rounding_of_expected(stats: Stats, eta: Natural) -> float:
-    """A bound on the rounding error of ``expected_log_joint``."""
-    return _ROUNDING * float(np.abs(stats.vector) @ np.abs(eta.vector))
+    """A bound on the rounding error of ``expected_log_joint``, and of what the statistics are
+    worth: at high temperatures that is mostly entropy."""
+    terms = float(np.abs(stats.vector) @ np.abs(eta.vector))
+    return _ROUNDING * (terms + abs(stats.value))
 
 
 class Buffers(NamedTuple):
@@ -137,9 +139,9 @@ class Buffers(NamedTuple):
 
     features: np.ndarray
     z: np.ndarray
+    scratch: np.ndarray
     log_joint: np.ndarray
     resp: np.ndarray
-    scratch: np.ndarray
     work: np.ndarray
     norm: np.ndarray
 
@@ -148,6 +150,22 @@ class BlockKernel:
     """What kernels have in common; scratch has room for ``chunk`` rows of a block."""
 
     chunk = MOST_ROWS
+    n_components: int
+
+    @property
+    def keeper(self) -> type:
+        """The kind of kernel whose features these are."""
+        return type(self)
+
+    @property
+    def n_working(self) -> int:
+        """Numbers per row that ``working`` divides."""
+        return 2 * (self.n_components + 1)
+
+    def working(self, rows: np.ndarray) -> tuple[np.ndarray, ...]:
+        """log_joint, resp, work and norm from an array (n_working, m)."""
+        n_components = self.n_components
+        return rows[:n_components], rows[n_components:-2], rows[-2], rows[-1]
 
     def prepare(self, buffers: Buffers) -> None:
         """Fill the features that are not z."""
@@ -163,18 +181,17 @@ def bytes_per_row(kernel: Kernel) -> int:
 
 def pool_size(kernel: Kernel, m: int) -> int:
     """Numbers that ``allocate`` needs besides the features."""
-    return 2 * (kernel.n_components + 1) * m + kernel.n_scratch * min(m, kernel.chunk)
+    return kernel.n_working * m + kernel.n_scratch * min(m, kernel.chunk)
 
 
 def allocate(kernel: Kernel, m: int, pool: np.ndarray | None = None) -> Buffers:
     """Buffers for m rows, out of the pool; all are contiguous, or NumPy's functions would take
     twice as long."""
     pool = np.empty(pool_size(kernel, m)) if pool is None else pool
-    edges = np.cumsum([0, kernel.n_components, kernel.n_components, 1, 1]) * m
-    log_joint, resp, work, norm = (pool[a:b].reshape(-1, m) for a, b in pairwise(edges.tolist()))
-    columns = min(m, kernel.chunk)
-    scratch = pool[edges[-1] :][: kernel.n_scratch * columns].reshape(-1, columns)
-    return Buffers(*kernel.features(m), log_joint, resp, scratch, work[0], norm[0])
+    size, columns = kernel.n_working * m, min(m, kernel.chunk)
+    scratch = pool[size : size + kernel.n_scratch * columns].reshape(-1, columns)
+    rows = pool[:size].reshape(-1, m)
+    return Buffers(*kernel.features(m), scratch, *kernel.working(rows))
 
 
 def _scaled(resp: np.ndarray, scale: np.ndarray | None) -> np.ndarray:

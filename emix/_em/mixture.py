@@ -6,6 +6,7 @@ Everything is per unit of sample weight: statistics' weights add up to one.
 from __future__ import annotations
 
 import copy
+import math
 import threading
 from collections.abc import Callable
 from functools import cached_property
@@ -20,6 +21,7 @@ from .gaussian import (
     Kernel,
     Natural,
     Params,
+    Products,
     about,
     allocate,
     bytes_per_row,
@@ -30,6 +32,7 @@ from .gaussian import (
     pool_size,
     rounding_of_expected,
 )
+from .odds import Odds
 from .posterior import hard, reach_of, soft
 from .prior import Prior
 from .quasi_newton import QuasiNewton
@@ -70,6 +73,7 @@ class Mixture:
         self.rule, self.frozen = rule, frozen
         self.cloud = structure.form.from_variances(noise)
         self._local = threading.local()
+        self._overflows = False  # whether components are so far apart that their odds are infinite
         self._features, self._kept_bytes = _Features(None), _KEPT_BYTES
         # of the last two params: a point of a climb and the M-step there
         self._naturals: tuple[tuple[Params | None, Natural | None], ...] = ((None, None),) * 2
@@ -106,16 +110,23 @@ class Mixture:
     @cached_property
     def total(self) -> np.ndarray:
         """Second moment of all rows about the origin of the units."""
+        form, d = self.structure.form, self.rows.d
+        return form.unpack(self.moments[: form.n_products(d)], d)
+
+    @cached_property
+    def moments(self) -> np.ndarray:
+        """Means over all rows of (products, z, 1)."""
         form, rows = self.structure.form, self.rows
 
         def work(share):
-            total = np.zeros(form.shape(rows.d))
+            sums = 0.0
             for start, stop in share:
-                z = np.empty((rows.d, stop - start))
+                z, weight = np.empty((rows.d, stop - start)), rows.weights(start, stop)
                 rows.read(start, stop, z)
-                weight = rows.weights(start, stop)
-                total += form.weighted_second(z, np.ones(z.shape[1]) if weight is None else weight)
-            return total
+                weight = np.ones(stop - start) if weight is None else weight
+                second = np.asarray(form.weighted_second(z, weight))
+                sums += np.concatenate([form.pack(second), z @ weight, [weight.sum()]])
+            return sums
 
         return rows.reduce(work, block_rows(24 * rows.d)) / rows.total_weight
 
@@ -138,7 +149,7 @@ class Mixture:
         other = type(self)(self.structure, rows, self.noise, rule=self.rule, frozen=self.frozen)
         other.prior, other._local = self.prior, self._local
         if same_moments:
-            other.total, other._floor = self.total, self._floor
+            other.moments, other._floor = self.moments, self._floor
         return other
 
     def part(self, rows: Rows, n_parts: int) -> Mixture:
@@ -167,12 +178,40 @@ class Mixture:
         return self.rule is hard
 
     def kernel(self, params: Params) -> Kernel:
-        total = self.structure.form.pack(self.total) if self.structure.pooled else None
-        return choose(self.structure, params, self.natural(params), self.noise, total)
+        structure, d = self.structure, self.rows.d
+        total = self.moments[: structure.form.n_products(d)] if structure.pooled else None
+        return choose(structure, params, self.natural(params), self.noise, total)
 
     def e_step(self, params: Params) -> Stats:
         """Expected statistics at q = rule(log_joint); their value is F after the E-step."""
         kernel = self.kernel(params)
+        stats = self._by_odds(kernel, params) or self._by_log_joint(kernel, params)
+        stats.value += self.log_prior(params)
+        return stats
+
+    def _by_odds(self, kernel: Kernel, params: Params) -> Stats | None:
+        """None where it cannot be done, or not accurately."""
+        if self.rule is not soft or self.constraint is not None or self._overflows:
+            return None
+        odds = self.odds(kernel, params)
+        if odds is None:
+            return None
+
+        def add(buffers, start, stop, sums):
+            weight = self.rows.weights(start, stop)
+            sums[0] += odds.soft(buffers, weight)
+            odds.accumulate(buffers, weight, sums[1:])
+
+        sums = self.mean(odds, add, 1 + odds.size)
+        self._overflows = not math.isfinite(sums[0])
+        return None if self._overflows else odds.stats(float(sums[0]), sums[1:])
+
+    def odds(self, kernel: Kernel, params: Params) -> Odds | None:
+        """The kernel relative to one of its components, where there is one to relate to."""
+        is_plain = type(kernel) is Products
+        return Odds.of(kernel, params, self.moments) if is_plain else None
+
+    def _by_log_joint(self, kernel: Kernel, params: Params) -> Stats:
         tilt = None if self.constraint is None else self.constraint.tilt(self, kernel)
 
         log_joint_of = kernel.log_joint
@@ -189,7 +228,6 @@ class Mixture:
         if tilt is not None:
             stats.value += tilt.gain
             stats.evidence = stats.value + tilt.gap
-        stats.value += self.log_prior(params)
         return stats
 
     def sweep(self, params: Params) -> tuple[Params, Stats]:
@@ -372,7 +410,7 @@ class _Features:
 
     def serving(self, kernel: Kernel, n: int, n_bytes: int) -> _Features:
         """Those for this kernel, if those of all rows fit."""
-        kind = type(kernel) if 8 * kernel.n_features * n <= n_bytes else None
+        kind = kernel.keeper if 8 * kernel.n_features * n <= n_bytes else None
         return self if kind is self.kind else _Features(kind)
 
 

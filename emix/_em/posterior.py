@@ -19,6 +19,8 @@ import numpy as np
 
 # Logarithms are dear: that of a product of so many evidences takes the place of as many.
 _GROUP = 8
+# Of so few the products are not worth their calls.
+_FEW = 4096
 # exp(-46) is 1e-20, a share that is nothing even in the sum over very many rows.
 _NEGLIGIBLE = 46.0
 _TINY = float(np.finfo(float).tiny)
@@ -42,6 +44,15 @@ def log_evidence(log_joint, out, work, norm) -> np.ndarray:
     if top is not None:
         work += top
     return work
+
+
+def soft_by_odds(odds, total, weight) -> float:
+    """The soft rule relative to one component, from the exponentials (K - 1, m) of the others: what
+    normalises them, and the values summed over the rows."""
+    np.add.reduce(odds, axis=0, out=total, initial=1.0)
+    if weight is None:
+        return _sum_of_logs(total)
+    return float(np.log(total) @ weight)
 
 
 def _exponentials(log_joint, out, total, norm):
@@ -71,6 +82,8 @@ def _all_normal(number: np.ndarray, reciprocal: np.ndarray) -> bool:
 def _sum_of_logs(number: np.ndarray) -> float:
     """sum_i log x_i, by the logarithms of products of _GROUP of them where these are normal
     numbers."""
+    if len(number) <= _FEW:
+        return float(np.log(number).sum())
     size = len(number) // _GROUP * _GROUP
     product = np.multiply.reduce(number[:size].reshape(_GROUP, -1), axis=0)
     if not product.min(initial=1.0) >= _TINY:

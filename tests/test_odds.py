@@ -1,0 +1,109 @@
+"""The E-step by odds is the E-step, and is left where components are too far apart for it."""
+
+import numpy as np
+import pytest
+from common import STRUCTURES, clusters, factorised, fitted, model_of, random_params
+from numpy.testing import assert_allclose
+
+from emix._em.covariance import FULL
+from emix._em.curvature import Curved, CurvedMixture
+from emix._em.gaussian import Params, Products
+from emix._em.odds import Odds
+
+N = 700
+
+
+def weights_of(weighted):
+    return np.random.RandomState(3).uniform(size=N) * 2 if weighted else None
+
+
+def assert_same_statistics(found, expected):
+    assert_allclose(found.value, expected.value, rtol=1e-12)
+    assert_allclose(found.vector, expected.vector, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize(("d", "n_components"), [(1, 2), (2, 3), (3, 9)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_it_is_the_e_step_by_log_densities(covariance_type, d, n_components, weighted):
+    structure = STRUCTURES[covariance_type]
+    model = model_of(clusters(0, N, d, n_components, 1.0), structure, weights_of(weighted))
+    params = random_params(structure, 1, n_components, d)
+    kernel = model.kernel(params)
+    assert type(model.odds(kernel, params)) is Odds
+    assert_same_statistics(model._by_odds(kernel, params), model._by_log_joint(kernel, params))
+
+
+@pytest.mark.parametrize("reference", range(4))
+@pytest.mark.parametrize("weighted", [False, True])
+def test_with_curvature_too_whichever_component_is_the_reference(
+    covariance_type, reference, weighted
+):
+    structure = STRUCTURES[covariance_type]
+    plain = model_of(clusters(0, N, 2, 4, 1.0), structure, weights_of(weighted))
+    model, params = CurvedMixture.of(plain), random_params(structure, 1, 4, 2)
+    weights = np.full(4, 0.2)
+    weights[reference] = 0.4
+    params = params._replace(weights=weights)
+    kernel = model.kernel(params)
+    assert isinstance(kernel, Curved)
+    found, expected = model._by_odds(kernel, params), model._by_log_joint(kernel, params)
+    assert model.odds(kernel, params).reference == reference
+    assert_same_statistics(found, expected)
+    assert_allclose(found.overlaps, expected.overlaps, rtol=1e-10, atol=1e-13)
+
+
+def far_apart(n_components=3):
+    """Clusters of unit variance, 400 apart."""
+    X = clusters(0, N, 2, n_components, 0.0)
+    return X + 400.0 * (np.arange(N) % n_components)[:, None]
+
+
+@pytest.mark.parametrize("accelerate", [False, True])
+def test_infinite_odds_are_noticed(accelerate):
+    X = far_apart()
+    model = model_of((X - X.mean(0)) / X.std(0), FULL)
+    model = CurvedMixture.of(model) if accelerate else model
+    means = np.array([-1.2, 0.0, 1.2])[:, None] * np.ones(2)
+    covariances = np.tile(1e-5 * np.eye(2), (3, 1, 1))
+    params = Params(np.full(3, 1 / 3), means, *factorised(FULL, covariances))
+    kernel = Products(FULL, params, model.natural(params), None)
+    kernel = Curved(kernel) if accelerate else kernel
+    model.odds = lambda kernel, params: relative_to_first(kernel, model)
+    model.kernel = lambda params: kernel
+    assert model._by_odds(kernel, params) is None
+    stats = model.e_step(params)
+    assert np.isfinite(stats.vector).all()
+    assert_allclose(stats.weight, 1 / 3, atol=0.01)
+
+
+def relative_to_first(kernel, model):
+    return Odds(kernel, 0, model.moments)
+
+
+def test_fits_of_clusters_far_apart_are_right():
+    X = far_apart()
+    mixture = fitted(X, n_components=3, random_state=0)
+    assert mixture.converged_
+    own = [X[np.arange(N) % 3 == k] for k in range(3)]
+    order = mixture.means_[:, 0].argsort()
+    assert_allclose(mixture.means_[order], [rows.mean(axis=0) for rows in own], atol=1e-11)
+    expected = [np.cov(rows.T, bias=True) for rows in own]
+    assert_allclose(mixture.covariances_[order], expected, rtol=1e-7)
+
+
+@pytest.mark.parametrize("scale", [1e-1, 1e-5])
+def test_a_reference_much_narrower_than_the_data_is_none(covariance_type, scale):
+    """Its statistics would be a small difference of large ones."""
+    structure = STRUCTURES[covariance_type]
+    params = random_params(structure, 0, 2, 2)
+    narrow = factorised(structure, params.covariances * scale**2)
+    params = Params(np.array([0.5, 0.5]), params.means, *narrow)
+    model = model_of(clusters(0, N, 2, 2, 1.0), structure)
+    kernel = Products(structure, params, model.natural(params), model.moments[:-3])
+    odds = Odds.of(kernel, params, model.moments)
+    assert (odds is None) == (scale < 1e-3)
+
+
+def test_one_component_has_no_odds():
+    model, params = model_of(clusters(0, N, 2, 2), FULL), random_params(FULL, 0, 1, 2)
+    assert model.odds(model.kernel(params), params) is None
