@@ -77,7 +77,7 @@ def test_infinite_odds_are_noticed(accelerate):
 
 
 def relative_to_first(kernel, model):
-    return Odds(kernel, 0, model.moments)
+    return Odds(kernel, 0, model.moments, 0.0)
 
 
 def test_fits_of_clusters_far_apart_are_right():
@@ -102,6 +102,23 @@ def test_a_reference_much_narrower_than_the_data_is_none(covariance_type, scale)
     kernel = Products(structure, params, model.natural(params), model.moments[:-3])
     odds = Odds.of(kernel, params, model.moments)
     assert (odds is None) == (scale < 1e-3)
+
+
+@pytest.mark.parametrize("distance", [6.0, 9.0, 20.0])
+def test_a_reference_to_which_rows_give_nothing_is_none(distance):
+    """A start may give most weight to a component that is far from all rows."""
+    model = model_of(np.random.RandomState(0).normal(size=(N, 2)), FULL)
+    means = np.array([[distance, distance], [0.5, 0.0], [-0.5, 0.0]])
+    unit = factorised(FULL, np.tile(np.eye(2), (3, 1, 1)))
+    params = Params(np.array([0.8, 0.1, 0.1]), means, *unit)
+    kernel = model.kernel(params)
+    assert type(kernel) is Products
+    assert model.odds(kernel, params).reference == 0
+    found, expected = model.e_step(params), model._by_log_joint(kernel, params)
+    assert_allclose(found.vector, expected.vector, rtol=1e-8, atol=0)
+    one, two = (model.m_step(stats, params) for stats in (found, expected))
+    assert_allclose(one.means, two.means, rtol=1e-8)
+    assert one.weights.min() >= 0.0
 
 
 def test_one_component_has_no_odds():

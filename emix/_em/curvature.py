@@ -96,7 +96,7 @@ class CurvedOdds(Odds):
     no statistics are differences."""
 
     def __init__(self, curved: Curved, reference: int, moments: np.ndarray):
-        super().__init__(curved, reference, moments)
+        super().__init__(curved, reference, moments, 0.0)
         self.n_overlaps, self.size = curved.n_overlaps, curved.size
         self.n_scratch = self.n_overlaps
 

@@ -36,14 +36,15 @@ class Odds(Products):
         weights, factors = params.weights, params.factors
         k = int(weights.argmax())
         own = factors if plain.structure.pooled else factors[k]
-        lost = params.means.shape[1] * float(np.vdot(own, own))
-        is_sound = len(weights) > 1 and lost <= MOMENT_LIMIT * weights[k]
-        return cls(plain, k, moments) if is_sound else None
+        least = params.means.shape[1] * float(np.vdot(own, own)) / MOMENT_LIMIT
+        is_sound = len(weights) > 1 and least <= weights[k]
+        return cls(plain, k, moments, least) if is_sound else None
 
-    def __init__(self, plain: Products, reference: int, moments: np.ndarray):
+    def __init__(self, plain: Products, reference: int, moments: np.ndarray, least: float):
+        """least: the weight that rows must give to the reference, or its digits are lost."""
         self.__dict__.update(plain.__dict__)
         self.reference, self.others = reference, _others(self.n_components, reference)
-        self.moments = moments[-self.layout.width :]
+        self.moments, self.least = moments[-self.layout.width :], least
         own = self.coefficients[reference]
         self.relative = self.coefficients[self.others] - own
         self.of_reference = float(own @ self.moments)
@@ -84,8 +85,11 @@ class Odds(Products):
             scaled *= weight
         sums += inner(resp, features).ravel()
 
-    def stats(self, value: float, sums: np.ndarray) -> Stats:
+    def stats(self, value: float, sums: np.ndarray) -> Stats | None:
+        """None where rows give the reference less than its weight had promised."""
         found = np.empty((self.n_components, self.layout.width))
         others = found[self.others] = sums.reshape(-1, self.layout.width)
         found[self.reference] = self.moments - others.sum(axis=0)
+        if not found[self.reference, -1] >= self.least:
+            return None
         return super().stats(value + self.of_reference, found.ravel())
