@@ -291,7 +291,8 @@ default='dirichlet_process'
 
     def _variational(self, structure, rows, noise) -> VariationalMixture:
         """The model, with the priors in the units of the rows."""
-        likelihood = Mixture(structure, rows, noise)
+        # the prior keeps the bound finite, and the bound would not be exact at a floor
+        likelihood = Mixture(structure, rows, noise, least_share=0.0)
         degrees = self._degrees_prior(structure, rows.d)
         covariance, factor = self._covariance_prior(likelihood)
         prior = Prior(

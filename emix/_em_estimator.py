@@ -31,6 +31,7 @@ from ._fitting import (
     so_far,
 )
 from ._history import as_history
+from ._singular import message, singular_components
 from ._threads import thread_budget
 from ._validation import (
     check_assignment,
@@ -62,6 +63,7 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
     remaining_gain_: float
     history_: np.ndarray
     n_collapsed_: int
+    singular_components_: np.ndarray
 
     def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the mixture to the rows of X.
@@ -136,9 +138,9 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         with thread_budget(is_parallel(X, settings.structure, settings.n_components)) as mapper:
             fit = self._solve(X, weight, settings, rng, observer, mapper)
         attributes = self._attributes(settings, fit, X, weight)
-        self._warn(settings, fit)
         for name in ("n_features_in_", "feature_names_in_"):
             attributes[name] = getattr(checked, name, None)
+        self._warn(settings, fit, X, attributes["feature_names_in_"])
         before = self.__dict__.copy()
         try:
             self._publish(attributes)
@@ -263,17 +265,11 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         """The fitted attributes of a fit, or of one that is under way."""
         return _attributes(settings, fit, dtype)
 
-    def _warn(self, settings: Settings, fit: Fit) -> None:
+    def _warn(self, settings: Settings, fit: Fit, X, names) -> None:
         result = fit.run.result
-        if fit.run.degenerate:
-            count = int(np.count_nonzero(result.params.n_floored))
-            warnings.warn(
-                f"{count} covariance(s) are singular and held at the floor: they rest on too "
-                "few distinct rows. Decrease n_components, choose a simpler covariance_type, or "
-                "set reg_covar.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+        held = message(settings.structure, fit, X, names) if settings.reg_covar == 0.0 else ""
+        if held:
+            warnings.warn(held, ConvergenceWarning, stacklevel=4)
         if not result.converged and settings.max_iter > 0 and "callback" not in result.status:
             left = f"an estimated {result.remaining:.2g}"
             left = left if math.isfinite(result.remaining) else "an amount not known yet"
@@ -305,6 +301,7 @@ def _attributes(settings: Settings, fit: Fit, dtype) -> dict:
         "remaining_gain_": result.remaining,
         "history_": np.concatenate(histories),
         "n_collapsed_": fit.n_collapsed,
+        "singular_components_": singular_components(settings.structure, fit),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from ._em.curvature import curved
 from ._em.gaussian import Params
 from ._em.mixture import Mixture
 from ._em.posterior import at_temperature
+from ._em.search import leading
 from .priors import ConjugatePrior
 
 STARTS: dict[str, Callable] = {
@@ -29,14 +30,11 @@ STARTS: dict[str, Callable] = {
 # Starts are told apart after so many passes, or when this little is left to gain.
 _SHORT_PASSES = 20
 _SHORT_TOL = 1e-4
-# Starts that are drawn in addition when all of n_init collapse.
-_RETRIES = 8
-
-COLLAPSED = (
-    "Fitting the mixture model failed because some components have ill-defined empirical "
-    "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
-    "number of components, increase reg_covar, or scale the input data."
-)
+# Starts that are tried in addition where no result is sound.
+_RETRIES = 3
+# Iterations of plain EM where nothing else leads to a sound result. On the way to a spike the
+# likelihood can be flat for very long, and acceleration is there too soon.
+_CAUTIOUS = 300
 
 
 @dataclass(frozen=True)
@@ -90,15 +88,16 @@ class Settings:
     prior: ConjugatePrior | None = None
     constraint: Constraint | None = None
     phases: tuple[Phase, ...] = (Phase(),)
+    searches: bool = False  # whether starts are searched for by races
 
 
 @dataclass(frozen=True)
 class Run:
-    """The outcome of one start: its last climb, and those of earlier phases."""
+    """The outcome of one start: its last climb, and those of earlier phases; degenerate if a
+    component rests on too little."""
 
     result: Result
     degenerate: bool
-    collapsed: bool
     earlier: tuple[Result, ...] = ()
 
     @property
@@ -126,6 +125,11 @@ class Fit:
     @property
     def lower_bound(self) -> float:
         return self.run.result.objective + self.log_unit
+
+    @property
+    def n_null(self) -> int:
+        """Directions in which the data do not vary."""
+        return self.model.n_null
 
 
 def is_parallel(X: np.ndarray, structure: Structure, n_components: int) -> bool:
@@ -185,16 +189,10 @@ def fit_mixture(
     observer: Observer,
     mapper: Mapper,
 ) -> Fit:
-    """The best of all runs.
-
-    Raises ValueError if every one of them collapsed; where the user gave all initial values,
-    the outcome of these is returned all the same.
-    """
+    """The best of all runs, one without degenerate components if there is any."""
     model = make_model(X, weight, settings, mapper)
     starts = Starts(model, settings, rng)
     runs = climb_all(model, starts, settings, rng, observer)
-    if not runs:
-        raise ValueError(COLLAPSED)
     best = max(runs, key=lambda run: (not run.degenerate, run.result.objective))
     return in_data_units(model, best, starts.n_collapsed)
 
@@ -206,16 +204,15 @@ def climb_all(
     rng: np.random.RandomState,
     observer: Observer,
 ) -> list[Run]:
-    """The outcomes of all starts but those that collapsed."""
-    runs = []
-    for index, climb in enumerate(starts.climbs(until=lambda: bool(runs))):
+    """The outcomes of all starts."""
+    runs: list[Run] = []
+    climbs = starts.climbs(until=lambda: any(not run.degenerate for run in runs))
+    for index, climb in enumerate(climbs):
         observer.begin_init(index)
-        results = _climbed(model, climb, settings, rng, observer)
+        results = _climbed(model, climb, starts.settings, rng, observer)
         observer.end_init(model, results[-1])
-        run = judge(model, *results)
-        starts.n_collapsed += run.collapsed
-        if not run.collapsed or settings.given.complete():
-            runs.append(run)
+        runs.append(judge(model, *results))
+        starts.n_collapsed += runs[-1].degenerate
     return runs
 
 
@@ -258,8 +255,7 @@ def _climbed(
 def judge(model: Mixture, *results: Result) -> Run:
     """The outcome of a start from the results of its phases."""
     *earlier, result = results
-    degenerate, collapsed = model.is_degenerate(result.params), model.is_collapsed(result.params)
-    return Run(result, degenerate, collapsed, tuple(earlier))
+    return Run(result, model.is_degenerate(result.params), tuple(earlier))
 
 
 class Starts:
@@ -267,6 +263,7 @@ class Starts:
 
     def __init__(self, model: Mixture, settings: Settings, rng: np.random.RandomState):
         self._model, self._settings, self._rng = model, settings, rng
+        self.settings = settings  # of the climb that was begun last
         # means that every start begins with: given ones, or those of labelled rows
         self._means = None
         if settings.given.means is not None:
@@ -276,15 +273,17 @@ class Starts:
         self.n_collapsed = 0
 
     def climbs(self, until: Callable[[], bool]) -> Iterator[Ascent]:
-        """From the promising starts; where all of them collapse, more until one does not."""
-        settings = self._settings
+        """From the promising starts; where none of them leads to a sound result, from more until
+        one does."""
+        settings, model = self._settings, self._model
         if settings.given.complete():
-            yield self._climb(self._model, settings.given.override(self._model, None))
+            yield self._climb(model, settings.given.override(model, None))
         elif not isinstance(settings.assign, str):
-            yield self._climb(self._model, self._assigned())
+            yield self._climb(model, self._assigned())
+        elif settings.searches and self._means is None and settings.n_components > 1:
+            yield from self._searched(until)
         else:
-            model = self._model
-            rows, complete = start.sample_rows(model.rows, settings.n_components, self._rng)
+            rows, complete = start.sample_of(model, settings.n_components)
             sample = model.over(rows, same_moments=complete)
             # such means are used as they are: the climb begins there, on all rows
             whole = complete or self._means is not None
@@ -293,20 +292,41 @@ class Starts:
             for _ in range(_RETRIES if self._means is None and settings.max_iter else 0):
                 if until():
                     return
-                yield self._climb(self._model, self._draw(sample))
+                yield self._climb(model, self._draw(sample))
 
     def _climb(self, model: Mixture, params: Params) -> Ascent:
         if model.constraint is not None and self._means is None:
             params = model.constraint.aligned(model, params)
         return begin(model, params, self._settings)
 
+    def _searched(self, until: Callable[[], bool]) -> Iterator[Ascent]:
+        """From the start that wins a race, or from n_init that can still win; from others that did
+        well if these do not lead to a sound result."""
+        settings, model = self._settings, self._model
+        found = leading(model.likelihood, settings.n_components, self._rng, settings.n_init)
+        found = [model.begin(settings.given.override(model.likelihood, each)) for each in found]
+        first = found[0]
+        if settings.n_init > 1 and settings.max_iter:
+            climbs = [self._climb(model, params) for params in found[: settings.n_init]]
+            yield from self._selected(model, climbs)
+            found = found[settings.n_init :]
+        else:
+            yield self._climb(model, found.pop(0))
+        for params in found[: _RETRIES if settings.max_iter else 0]:
+            if until():
+                return
+            yield self._climb(model, params)
+        if not until() and not model.is_degenerate(first):
+            limit = min(_CAUTIOUS, settings.max_iter)
+            self.settings = replace(settings, accelerate=False, max_iter=limit)
+            yield Ascent(model, first, accelerate=False)
+
     def _promising(self, sample: Mixture, ground: Mixture) -> Iterator[Ascent]:
         """From n_init starts, or from those of them that can still win.
 
         Several starts, or starts from a sample that is smaller than the data, first climb a
-        little on the ground: the sample if it is smaller. Those that collapse are dropped; of
-        the others, those go on whose objective and estimated remaining gain reach the best
-        objective.
+        little on the ground: the sample if it is smaller. Those go on whose objective and
+        estimated remaining gain reach the best objective.
         """
         settings, model = self._settings, self._model
         if settings.max_iter == 0:
@@ -320,17 +340,15 @@ class Starts:
             yield climb if ground is model else self._climb(model, climb.params)
 
     def _selected(self, ground: Mixture, climbs: list[Ascent]) -> list[Ascent]:
-        settings, found = self._settings, []
+        settings, sound = self._settings, []
         for climb in climbs:
             result = climb.run(
                 tol=max(settings.tol, _SHORT_TOL), max_iter=min(settings.max_iter, _SHORT_PASSES)
             )
-            run = judge(ground, result)
-            self.n_collapsed += run.collapsed
-            if not run.collapsed:
-                found.append((climb, run.degenerate))
-        healthy = [climb for climb, degenerate in found if not degenerate]
-        kept = sorted(healthy or [climb for climb, _ in found], key=lambda c: -c.objective)
+            if not judge(ground, result).degenerate:
+                sound.append(climb)
+        self.n_collapsed += len(climbs) - len(sound)
+        kept = sorted(sound or climbs, key=lambda c: -c.objective)
         return kept[:1] + [c for c in kept[1:] if c.within_reach > kept[0].objective]
 
     def _draw(self, sample: Mixture) -> Params:
@@ -376,4 +394,4 @@ def so_far(model: Mixture, climb: Ascent, earlier: tuple[Result, ...]) -> Fit:
     passes = tuple(climb.passes)
     remaining = passes[-1].remaining
     result = Result(climb.params, climb.objective, passes, False, remaining, "under way")
-    return in_data_units(model, Run(result, False, False, earlier))
+    return in_data_units(model, Run(result, False, earlier))

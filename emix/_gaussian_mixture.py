@@ -417,7 +417,10 @@ callable, default='kmeans'
         constraint = check_constraints(self.constraints, labels, X, n_components)
         if constraint is not None and self.algorithm == "incremental":
             raise ValueError("constraints and labels need algorithm='batch'")
-        return replace(settings, prior=prior, constraint=constraint)
+        # races climb the likelihood, in all its parameters
+        free = prior is None and not settings.model.keywords["frozen"] & {"means", "covariances"}
+        searches = free and isinstance(self.init_params, str) and self.init_params == "kmeans"
+        return replace(settings, prior=prior, constraint=constraint, searches=searches)
 
     def _phases(self, n_samples: int) -> tuple[Phase, ...]:
         variant = M_STEPS[check_option("m_step", self.m_step, M_STEPS)]

@@ -296,7 +296,7 @@ class IntervalStarts:
                 max_iter=min(settings.max_iter, _SHORT_PASSES),
                 watch=is_known,
             )
-            if judge(ground, result).collapsed:
+            if ground.is_collapsed(result.params):
                 self.n_collapsed += 1
             elif not result.stopped:
                 found.append(climb)

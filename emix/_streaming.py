@@ -74,4 +74,4 @@ def published(stream: Stream, model: Mixture, averaging: bool) -> Fit:
     state = stream.state
     params = model.m_step(state.averaged, state.params) if averaging else state.params
     result = Result(params, state.stats.value, (), False, np.inf, "a batch was taken in")
-    return in_data_units(model, Run(result, False, False))
+    return in_data_units(model, Run(result, False))

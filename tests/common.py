@@ -181,6 +181,14 @@ def textbook_from(X, covariance_type, initial, passes, **options):
 
 
 @contextmanager
+def convergence_warnings_allowed():
+    """For data whose fits warn, where a test is about something else."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
+
+
+@contextmanager
 def not_converged_allowed():
     """For fits that are stopped by max_iter on purpose; other warnings stay errors."""
     with warnings.catch_warnings():

@@ -135,7 +135,8 @@ def score_in_means(X, mixture, weight=None):
 def test_score_in_means_is_the_finite_difference_of_score():
     """The gradient that the next tests rely on."""
     X = clusters(8, 200, 2, 2, 1.5)
-    mixture = fitted(X, 2, random_state=0, max_iter=2, tol=0.0, acceleration=False)
+    options = {"init_params": "random", "max_iter": 2, "tol": 0.0, "acceleration": False}
+    mixture = fitted(X, 2, random_state=0, **options)
     gradient = score_in_means(X, mixture)
     for index in np.ndindex(gradient.shape):
         values = []

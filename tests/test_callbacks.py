@@ -2,7 +2,14 @@
 
 import numpy as np
 import pytest
-from common import FITTED, assert_same_state, clusters, fitted, public_state
+from common import (
+    FITTED,
+    assert_same_state,
+    clusters,
+    convergence_warnings_allowed,
+    fitted,
+    public_state,
+)
 from numpy.testing import assert_array_equal
 
 from emix import GaussianMixture, HardGaussianMixture, TwoNormalMixture
@@ -73,14 +80,15 @@ def test_every_run_is_an_init_task():
 
 
 def test_fits_with_collapsing_starts_can_be_watched():
-    """More starts are drawn than n_init when all of them collapse."""
+    """More starts are drawn than n_init when none of them leads to a sound result."""
     data = np.random.RandomState(0).normal(size=(25, 1))
     for seed in range(12):
         options = {"init_params": "random_from_data", "random_state": seed}
         mixture, watched = GaussianMixture(3, **options), GaussianMixture(3, **options)
         watched.set_callbacks(Recorder())
-        mixture.fit(data)
-        watched.fit(data)
+        with convergence_warnings_allowed():
+            mixture.fit(data)
+            watched.fit(data)
         assert mixture.n_collapsed_ == watched.n_collapsed_
         assert_array_equal(mixture.means_, watched.means_)
 

@@ -481,6 +481,7 @@ def test_warm_start_goes_on_from_the_previous_fit(covariance_type, acceleration)
         warm_start=True,
         max_iter=2,
         tol=0.0,
+        init_params="random",
         random_state=0,
         acceleration=acceleration,
     )

@@ -362,7 +362,9 @@ def test_bad_parameters(parameters, error, match):
     assert hard.means_ is before
 
 
-def test_rows_that_single_components_collapse_onto_are_refused():
+def test_a_component_for_every_row():
     X = np.repeat(np.arange(4.0)[:, None], 2, axis=1)
-    with pytest.raises(ValueError, match="ill-defined empirical covariance"):
-        HardGaussianMixture(4, random_state=0).fit(X)
+    with pytest.warns(ConvergenceWarning, match="singular"):
+        mixture = HardGaussianMixture(4, random_state=0).fit(X)
+    assert mixture.singular_components_.all()
+    assert_array_equal(np.sort(mixture.means_[:, 0]), X[:, 0])

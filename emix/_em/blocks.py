@@ -136,14 +136,14 @@ def standard_units(rows: Rows) -> Rows:
     """The same rows, shifted by their mean and scaled by their standard deviations.
 
     Two sweeps, so that neither a distant origin nor squares that overflow can spoil them:
-    half ranges first, then moments in those units. A constant feature has no spread; its
-    magnitude (or one) is its unit.
+    half ranges first, then moments in those units. A constant feature has no spread, and one is
+    its unit; its magnitude is, if its values differ by rounding.
     """
     low, high = _range(rows)
     middle, half = 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low
     constant = half <= 4e-16 * np.maximum(np.abs(low), np.abs(high))
     middle = np.where(constant, low, middle)
-    half = np.where(constant, np.where(low == 0.0, 1.0, np.abs(low)), half)
+    half = np.where(constant, np.where(low == high, 1.0, np.abs(low)), half)
     half = np.maximum(half, 1e-290)
     mean, square = _moments(rows.in_units(middle, half))
     # rows of nearly all the weight may be equal, and the others' share be lost in rounding

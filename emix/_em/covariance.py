@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from scipy.linalg import rq, solve_triangular
 from scipy.linalg.lapack import dpotrf, dtrtri
 
-# Least variance, for features scaled to unit variance. The constraint makes the likelihood
-# bounded (Hathaway 1985); clusters have to be 3e7 standard deviations apart before it touches
-# a healthy fit.
+# Variances below this, for features scaled to unit variance, are rounding.
 FLOOR = 1e-15
 # Eigenvalues of a dense covariance are rounding below this share of the data's largest one.
 DENSE_FLOOR = 64 * 2.0**-52
+
+# Stacks of at least so many matrices of at most so many features are factorised by NumPy's stacked
+# functions, which take half the time of calls of LAPACK one by one (measured from 3 to 80 matrices).
+_MANY, _SMALL = 16, 8
 
 
 class Factored(NamedTuple):
@@ -31,6 +33,74 @@ class Factored(NamedTuple):
     covariance: np.ndarray
     factor: np.ndarray
     n_floored: np.ndarray
+
+
+class Bound(Protocol):
+    """A least covariance F: what C >= F makes of the M-step's covariances."""
+
+    least: np.ndarray
+
+    def factorise(self, covariance: np.ndarray) -> Factored:
+        """For each of a stack argmax of -log|C| - tr(C⁻¹ S) over C >= F, S the given matrix."""
+
+
+class DenseBound:
+    """F (d, d). With its Cholesky factor R, C >= F is R⁻¹ C R⁻ᵀ >= 1: eigenvalues of this
+    below one are raised to one."""
+
+    def __init__(self, form: Dense, least: np.ndarray):
+        self.least, self._form = least, form
+        self._root = np.linalg.cholesky(least)
+        self._inverse = dtrtri(self._root, lower=1)[0]
+
+    def factorise(self, covariance: np.ndarray) -> Factored:
+        d = covariance.shape[-1]
+        stack = covariance.reshape(-1, d, d)
+        factor, n_floored = _factor(stack), np.zeros(len(stack), dtype=int)
+        if factor is None:
+            held = np.arange(len(stack))
+            factor = np.empty_like(stack)
+        else:
+            # the trace of F C⁻¹ bounds its eigenvalues: where it is small the constraint is idle
+            traces = np.square(self._root.T @ factor).sum(axis=(-2, -1))
+            held = np.flatnonzero(traces > 1.0)
+        if len(held):
+            stack = stack.copy()
+            stack[held], factor[held], n_floored[held] = self._raised(stack[held])
+        # eigenvalues that are rounding beside the largest
+        size = np.square(factor).sum(axis=(-2, -1)) * np.trace(stack, axis1=-2, axis2=-1)
+        for k in np.flatnonzero(~(size * DENSE_FLOOR < 1.0)):
+            fitted = self._form.factorise(stack[k], DENSE_FLOOR * self._form.largest(stack[k]))
+            stack = stack.copy()
+            stack[k], factor[k] = fitted.covariance, fitted.factor
+            n_floored[k] = max(n_floored[k], fitted.n_floored)
+        shape = covariance.shape
+        return Factored(stack.reshape(shape), factor.reshape(shape), n_floored.reshape(shape[:-2]))
+
+    def _raised(self, stack: np.ndarray) -> Factored:
+        root, inverse = self._root, self._inverse
+        inner = inverse @ stack @ inverse.T
+        values, vectors = np.linalg.eigh(0.5 * (inner + inner.swapaxes(-1, -2)))
+        n_floored = np.count_nonzero(values < 1.0, axis=-1)
+        values = np.maximum(values, 1.0)
+        axes = root @ vectors
+        above = (axes * values[..., None, :]) @ axes.swapaxes(-1, -2)
+        stack = np.where((n_floored > 0)[:, None, None], above, stack)
+        factor = _factor(stack)
+        if factor is None:
+            # beside a variance this small another is so large that Cholesky's factor has no digits
+            factor = _factor_of_roots(inverse.T @ (vectors / np.sqrt(values)[..., None, :]))
+        return Factored(stack, factor, n_floored)
+
+
+class VarianceBound:
+    """F (d,) or (): variances one by one."""
+
+    def __init__(self, form: Diagonal | Isotropic, least: np.ndarray):
+        self.least, self._form = least, form
+
+    def factorise(self, covariance: np.ndarray) -> Factored:
+        return self._form.factorise(covariance, self.least)
 
 
 @lru_cache(maxsize=64)
@@ -76,6 +146,8 @@ def _factor(covariance: np.ndarray) -> np.ndarray | None:
     the Cholesky factor R of C = Rᵀ R it is R⁻¹."""
     d = covariance.shape[-1]
     stack = covariance.reshape(-1, d, d)
+    if len(stack) >= _MANY and d <= _SMALL:
+        return _factors_at_once(covariance)
     factor = np.empty_like(stack)
     for k, matrix in enumerate(stack):
         root, failed = dpotrf(matrix.T)
@@ -83,6 +155,23 @@ def _factor(covariance: np.ndarray) -> np.ndarray | None:
             return None
         factor[k] = dtrtri(root)[0]
     return factor.reshape(covariance.shape)
+
+
+def _factors_at_once(covariance: np.ndarray) -> np.ndarray | None:
+    try:
+        lower = np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        return None
+    return np.triu(np.linalg.inv(lower).swapaxes(-1, -2))
+
+
+def _factor_of_roots(roots: np.ndarray) -> np.ndarray:
+    """U of C⁻¹ = A Aᵀ = (R Q)(R Q)ᵀ = R Rᵀ for a stack of matrices A."""
+    factor = np.empty_like(roots)
+    for index in np.ndindex(roots.shape[:-2]):
+        upper = rq(roots[index], mode="r")
+        factor[index] = upper * np.where(np.diagonal(upper) < 0, -1.0, 1.0)
+    return factor
 
 
 def _scalar_gradient_step(factor: np.ndarray, target: np.ndarray, step: float):
@@ -149,14 +238,53 @@ class Dense:
         return second
 
     def floor(self, total: np.ndarray) -> float:
-        """Least eigenvalue allowed to components of data with this second moment."""
-        return max(FLOOR, DENSE_FLOOR * float(np.linalg.eigvalsh(total)[-1]))
+        """Eigenvalues below this are rounding, for data with this second moment."""
+        return max(FLOOR, DENSE_FLOOR * self.largest(total))
+
+    def largest(self, total: np.ndarray) -> float:
+        """The largest variance in any direction."""
+        return float(np.linalg.eigvalsh(total)[-1])
+
+    def whitening(self, total: np.ndarray, least: float) -> np.ndarray | None:
+        """W (d, d) with W z of unit covariance, for data of this second moment; zero for directions
+        of less than this share of the largest variance. None where the form has no metric of its
+        own."""
+        values, vectors = np.linalg.eigh(total)
+        kept = values > max(values[-1] * least, 0.0)
+        return (vectors * np.where(kept, np.where(kept, values, 1.0) ** -0.5, 0.0)).T
+
+    def bound(self, least: np.ndarray) -> DenseBound:
+        return DenseBound(self, least)
+
+    def loadings(self, covariance: np.ndarray, bound: Bound) -> np.ndarray:
+        """Absolute loadings (d,) of the features on the direction in which a covariance is least
+        beside the bound, in units of the features' own."""
+        root = np.linalg.cholesky(bound.least)
+        inverse = dtrtri(root, lower=1)[0]
+        _, vectors = np.linalg.eigh(inverse @ covariance @ inverse.T)
+        direction = (root @ vectors[:, 0]) / np.sqrt(np.diagonal(bound.least))
+        return np.abs(direction) / np.linalg.norm(direction)
+
+    def least(self, total, scale, share, rounding) -> np.ndarray:
+        """share D R D + rounding, R the data's second moment and D their local scales (d,); one in
+        place of eigenvalues of R that are rounding."""
+        values, vectors = np.linalg.eigh(total)
+        values = np.where(values < rounding, 1.0, values)
+        axes = scale[:, None] * vectors
+        local = (axes * values) @ axes.T
+        lowest = DENSE_FLOOR * float(np.linalg.eigvalsh(local)[-1])
+        return share * local + lowest * np.eye(len(scale))
 
     def factorise(self, covariance: np.ndarray, floor: float) -> Factored:
+        fitted = self.unconstrained(covariance, floor)
+        return self._constrain(covariance, floor) if fitted is None else fitted
+
+    def unconstrained(self, covariance: np.ndarray, least: float) -> Factored | None:
+        """None unless all variances are known to be greater than this."""
         factor = _factor(covariance)
-        # 1 / least eigenvalue <= |U|²: the constraint is idle
-        if factor is None or np.vdot(factor, factor) * floor > 1.0:
-            return self._constrain(covariance, floor)
+        # 1 / least eigenvalue <= |U|²
+        if factor is None or np.vdot(factor, factor) * least > 1.0:
+            return None
         return Factored(covariance, factor, np.zeros(covariance.shape[:-2], dtype=int))
 
     def _constrain(self, covariance: np.ndarray, floor: float) -> Factored:
@@ -169,11 +297,7 @@ class Dense:
             (vectors * values[..., None, :]) @ vectors.swapaxes(-1, -2),
             covariance,
         )
-        roots = vectors / np.sqrt(values)[..., None, :]
-        factor = np.empty_like(roots)
-        for index in np.ndindex(roots.shape[:-2]):
-            upper = rq(roots[index], mode="r")  # C⁻¹ = A Aᵀ = (R Q)(R Q)ᵀ = R Rᵀ
-            factor[index] = upper * np.where(np.diagonal(upper) < 0, -1.0, 1.0)
+        factor = _factor_of_roots(vectors / np.sqrt(values)[..., None, :])
         return Factored(covariance, factor, floored.sum(-1))
 
     def orthonormal(self, factor: np.ndarray, mean: np.ndarray) -> np.ndarray:
@@ -311,7 +435,28 @@ class Diagonal:
     def floor(self, total: np.ndarray) -> float:
         return FLOOR
 
-    def factorise(self, covariance: np.ndarray, floor: float) -> Factored:
+    def largest(self, total: np.ndarray) -> float:
+        return max(float(np.max(total)), 1.0)
+
+    def whitening(self, total: np.ndarray, least: float) -> np.ndarray | None:
+        return None
+
+    def bound(self, least: np.ndarray) -> VarianceBound:
+        return VarianceBound(self, least)
+
+    def loadings(self, covariance: np.ndarray, bound: Bound) -> np.ndarray:
+        return np.zeros(1)
+
+    def least(self, total, scale, share, rounding) -> np.ndarray:
+        """share D²; the local scale of a constant feature is one."""
+        return share * scale * scale
+
+    def unconstrained(self, covariance: np.ndarray, least: float) -> Factored | None:
+        if not np.min(covariance) >= least:
+            return None
+        return Factored(covariance, 1.0 / np.sqrt(covariance), np.zeros(covariance.shape[:-1], dtype=int))
+
+    def factorise(self, covariance: np.ndarray, floor: float | np.ndarray) -> Factored:
         floored = covariance < floor
         covariance = np.where(floored, floor, covariance)
         factor = 1.0 / np.sqrt(covariance)
@@ -415,7 +560,28 @@ class Isotropic:
     def floor(self, total: np.ndarray) -> float:
         return FLOOR
 
-    def factorise(self, covariance: np.ndarray, floor: float) -> Factored:
+    def largest(self, total: np.ndarray) -> float:
+        return max(float(total), 1.0)
+
+    def whitening(self, total: np.ndarray, least: float) -> np.ndarray | None:
+        return None
+
+    def bound(self, least: np.ndarray) -> VarianceBound:
+        return VarianceBound(self, least)
+
+    def loadings(self, covariance: np.ndarray, bound: Bound) -> np.ndarray:
+        return np.zeros(1)
+
+    def least(self, total, scale, share, rounding) -> np.ndarray:
+        """share times the mean of D²."""
+        return np.asarray(share * np.mean(scale * scale))
+
+    def unconstrained(self, covariance: np.ndarray, least: float) -> Factored | None:
+        if not np.min(covariance) >= least:
+            return None
+        return Factored(covariance, 1.0 / np.sqrt(covariance), np.zeros(covariance.shape, dtype=int))
+
+    def factorise(self, covariance: np.ndarray, floor: float | np.ndarray) -> Factored:
         floored = covariance < floor
         covariance = np.where(floored, floor, covariance)
         factor = 1.0 / np.sqrt(covariance)

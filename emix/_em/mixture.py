@@ -16,6 +16,7 @@ import numpy as np
 from .blocks import TILE, Rows, block_rows
 from .constraint import Constraint
 from .covariance import Factored, Structure
+from .floor import SHARE, Floor
 from .gaussian import (
     Buffers,
     Kernel,
@@ -37,7 +38,9 @@ from .posterior import hard, reach_of, soft
 from .prior import Prior
 from .quasi_newton import QuasiNewton
 from .reseed import reseeded
+from .sample import DistinctRows
 from .screen import screened
+from .soundness import Soundness
 from .stats import Stats
 
 # A component with less than this share of the data keeps its last mean and covariance.
@@ -54,7 +57,7 @@ class Mixture:
     units: log_joint is its expectation over e, and every covariance of the M-step carries
     the noise on its diagonal (``reg_covar``). ``frozen`` names parameters that
     the M-step leaves alone; a prior of the parameters is part of the objective, and a
-    constraint restricts q.
+    constraint restricts q. ``least_share`` is that of ``covariance_floor``.
     """
 
     prior: Prior | None = None
@@ -68,8 +71,10 @@ class Mixture:
         *,
         rule: Callable = soft,
         frozen: frozenset[str] = frozenset(),
+        least_share: float = SHARE,
     ):
         self.structure, self.rows, self.noise = structure, rows, noise
+        self._least_share = least_share
         self.rule, self.frozen = rule, frozen
         self.cloud = structure.form.from_variances(noise)
         self._local = threading.local()
@@ -89,10 +94,15 @@ class Mixture:
         found with ``likelihood``."""
         return params
 
-    @cached_property
+    @property
     def n_null(self) -> int:
         """Directions in which the data do not vary: no component can either."""
-        return int(self.factorise(self.spread).n_floored)
+        return self.covariance_floor.n_null
+
+    @cached_property
+    def distinct(self) -> DistinctRows:
+        """The rows' distinct values."""
+        return DistinctRows(self.rows)
 
     @cached_property
     def spread(self) -> np.ndarray:
@@ -100,12 +110,14 @@ class Mixture:
         return self.structure.form.mean_matrix(self.total, self.rows.d)
 
     @cached_property
-    def _floor(self) -> float:
-        return self.structure.form.floor(self.spread)
+    def covariance_floor(self) -> Floor:
+        """The constraint that keeps the likelihood of these data bounded; noise does so, too."""
+        share = 0.0 if self.noise.any() else self._least_share
+        return Floor(self.structure.form, self.spread, self.distinct, share)
 
     def factorise(self, covariance: np.ndarray) -> Factored:
-        """Under the constraint that keeps the likelihood of these data bounded."""
-        return self.structure.form.factorise(covariance, self._floor)
+        """Covariances under the constraint, with their factors."""
+        return self.covariance_floor.factorise(covariance)
 
     @cached_property
     def total(self) -> np.ndarray:
@@ -148,8 +160,9 @@ class Mixture:
         same working memory."""
         other = type(self)(self.structure, rows, self.noise, rule=self.rule, frozen=self.frozen)
         other.prior, other._local = self.prior, self._local
+        other.covariance_floor, other.soundness = self.covariance_floor, self.soundness
         if same_moments:
-            other.moments, other._floor = self.moments, self._floor
+            other.moments = self.moments
         return other
 
     def part(self, rows: Rows, n_parts: int) -> Mixture:
@@ -372,10 +385,16 @@ class Mixture:
 
         self.mean(kernel, look, 1)
 
+    @cached_property
+    def soundness(self) -> Soundness:
+        """Of the components that a climb ends with."""
+        rows, floor = self.rows, self.covariance_floor
+        return Soundness(self.structure, rows.d, floor, self.distinct)
+
     def is_degenerate(self, params: Params) -> bool:
-        """Whether a covariance is at the floor in a direction in which the data vary."""
-        most = params.n_floored.max()
-        return bool(most > 0 and most > self.n_null)
+        """Whether a component rests on too little to be believed."""
+        parts = params.weights, params.means, params.covariances, params.factors, params.n_floored
+        return bool(self.soundness.unsound(*parts).any())
 
     def is_collapsed(self, params: Params) -> bool:
         """Whether a component has shrunk to a point that the data are not."""

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .blocks import Rows, block_rows
-from .start import SAMPLE_ROWS, sample_rows
+from .sample import DistinctRows
+from .start import SAMPLE_ROWS
 
 # Many rows are counted in bins of equal width in place of being sorted, unless one of the bins
 # holds more than this share of them.
@@ -20,8 +21,7 @@ def sorted_sample(rows: Rows) -> tuple[np.ndarray, np.ndarray, bool]:
     """Distinct values z in ascending order and their weights, of all rows or of a systematic
     sample; and whether of all."""
     if rows.weight is not None:
-        # the generator shifts a systematic sample: any seed will do
-        sample, complete = sample_rows(rows, 2, np.random.RandomState(0))
+        sample, complete = DistinctRows(rows).sample(SAMPLE_ROWS)
         return _standardised(sample, sample.X[:, 0]), sample.weight, complete
     if rows.n <= SAMPLE_ROWS:
         z = _standardised(rows, np.sort(rows.X[:, 0]))

@@ -1,8 +1,7 @@
 """Starting values, from a sample of the rows.
 
-The sample is sorted and its equal rows are merged, and all draws go along that order with
-cumulative weights: starts depend neither on the order of rows nor on whether a row is
-repeated or weighted.
+All draws go along the sample's order with cumulative weights: starts depend neither on the
+order of rows nor on whether a row is repeated or weighted.
 """
 
 from __future__ import annotations
@@ -29,50 +28,10 @@ _WHITEN = 1e-12
 _NUDGE = 0.05
 
 
-def sample_rows(rows: Rows, n_components: int, rng: np.random.RandomState) -> tuple[Rows, bool]:
+def sample_of(model: Mixture, n_components: int) -> tuple[Rows, bool]:
     """Distinct rows with their weights that start values are computed from: all of them, or
     a systematic sample; and whether they are all."""
-    order = _sorted_order(rows.X)
-    if rows.weight is None:
-        weight = np.ones(rows.n)
-    else:
-        weight = rows.weight[order]
-        order, weight = order[weight > 0.0], weight[weight > 0.0]
-    same = _equal_neighbours(rows.X, order, np.arange(len(order) - 1), range(rows.d))
-    if len(same):
-        first = np.delete(np.arange(len(order)), same + 1)
-        order, weight = order[first], np.add.reduceat(weight, first)
-    size = max(SAMPLE_ROWS, _ROWS_PER_COMPONENT * n_components)
-    complete = len(order) <= size
-    if not complete:
-        cumulative = np.cumsum(weight)
-        points = (rng.uniform() + np.arange(size)) / size * cumulative[-1]
-        picked = np.searchsorted(cumulative, points, side="right").clip(max=len(order) - 1)
-        picked, counts = np.unique(picked, return_counts=True)
-        order, weight = order[picked], counts.astype(float)
-    return Rows(np.asarray(rows.X[order]), weight, rows.shift, rows.scale), complete
-
-
-def _sorted_order(X: np.ndarray) -> np.ndarray:
-    """Lexicographic order of the rows, by as many leading features as tell them apart."""
-    d = X.shape[1]
-    order = np.argsort(X[:, 0])
-    used = 1
-    while used < d:
-        ties = _equal_neighbours(X, order, np.arange(len(X) - 1), range(used))
-        if len(_equal_neighbours(X, order, ties, range(used, d))) == len(ties):
-            break
-        used = min(2 * used, d)
-        order = np.lexsort([X[:, j] for j in reversed(range(used))])
-    return order
-
-
-def _equal_neighbours(X, order, positions, features):
-    """Those positions i where rows order[i] and order[i + 1] agree; a feature at a time."""
-    for j in features:
-        column = X[:, j]
-        positions = positions[column[order[positions]] == column[order[positions + 1]]]
-    return positions
+    return model.distinct.sample(max(SAMPLE_ROWS, _ROWS_PER_COMPONENT * n_components))
 
 
 def _standardised(model: Mixture) -> np.ndarray:

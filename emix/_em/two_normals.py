@@ -105,7 +105,10 @@ class TwoNormals(Mixture):
     @property
     def floor(self) -> float:
         """Least variance."""
-        return self._floor
+        return self.structure.form.floor(self.spread)
+
+    def is_degenerate(self, params: Params) -> bool:
+        return bool(params.n_floored.max() > self.n_null)
 
     @cached_property
     def one_normal(self) -> float:
@@ -164,7 +167,7 @@ class TwoNormals(Mixture):
 
     def params(self, weights: list, means: list, variances: list) -> Params:
         """Parameters from two weights, means and variances; the first if they share it."""
-        floor = self._floor
+        floor = self.floor
         floored = [int(variance < floor) for variance in variances]
         variances = [max(variance, floor) for variance in variances]
         factors = [1.0 / math.sqrt(variance) for variance in variances]

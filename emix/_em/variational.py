@@ -85,7 +85,7 @@ class VariationalMixture:
     def __init__(self, likelihood: Mixture, prior: Prior, total_weight: float):
         self.likelihood, self.prior, self.total_weight = likelihood, prior, total_weight
         self.structure, self.rows = likelihood.structure, likelihood.rows
-        self.is_degenerate, self.is_collapsed = likelihood.is_degenerate, likelihood.is_collapsed
+        self.is_collapsed = likelihood.is_collapsed
         self.about, self.natural = likelihood.about, likelihood.natural
         self._noise = self.structure.form.from_variances(likelihood.noise)
 
@@ -209,6 +209,23 @@ class VariationalMixture:
     def ruled(self, rule: Callable) -> VariationalMixture:
         """This model with another rule, which its likelihood has."""
         return VariationalMixture(self.likelihood.ruled(rule), self.prior, self.total_weight)
+
+    @property
+    def distinct(self):
+        return self.likelihood.distinct
+
+    @property
+    def covariance_floor(self):
+        return self.likelihood.covariance_floor
+
+    @property
+    def n_null(self) -> int:
+        return self.likelihood.n_null
+
+    def is_degenerate(self, posterior: Posterior) -> bool:
+        """Whether a covariance is singular to rounding where the data vary; components that empty
+        themselves are sound."""
+        return bool((posterior.n_floored > self.likelihood.n_null).any())
 
     def vacant(self, stats: Stats) -> bool:
         return False

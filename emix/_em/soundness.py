@@ -1,0 +1,76 @@
+"""Which components rest on enough rows.
+
+The likelihood has spurious maxima, at which a component fits a few rows that happen to lie close
+to a line or plane (McLachlan & Peel 2000, section 3.10). A sound component has at least as many
+rows as its covariance needs, and is not far narrower than the data in any direction; or it is
+narrow because its rows lie on a spike.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from .covariance import Structure
+from .floor import Floor
+from .sample import DistinctRows
+from .spikes import spikes
+
+# A component is thin where its variance is less than this multiple of the floor, which is a standard
+# deviation of a hundredth of the local scale. Measured on the tables of benchmarks/quality.py: the
+# shares of fits that reach the best maximum change by less than 0.02 from 10 to 1000.
+THIN = 100.0
+# A mean is at a spike within so many standard deviations, and has its variance up to this factor.
+_NEAR, _FLAT = 3.0, 4.0
+# Rows that spikes are looked for in.
+_ROWS = 16384
+
+
+class Soundness:
+    """Of components over rows in standard units."""
+
+    def __init__(self, structure: Structure, d: int, floor: Floor, rows: DistinctRows):
+        self._structure, self._d, self._floor, self._rows = structure, d, floor, rows
+
+    def unsound(self, weights, means, covariances, factors, n_floored) -> np.ndarray:
+        """Whether components rest on too little; arrays (..., K, ...) as in Params, with an axis of
+        length one for K where all share a covariance."""
+        structure, form, d = self._structure, self._structure.form, self._d
+        needed = 1 if structure.pooled else form.n_variances(d) + 1 - self._floor.n_null
+        few = weights * self._rows.count < needed
+        if not self._floor.share:
+            return few | self._own(n_floored > self._floor.n_null)
+        least = self._floor.bound.least
+        # the trace of F C⁻¹: one for each variance at the floor
+        held = form.inner(form.precision(factors), least, d) - self._floor.n_null
+        thin = self._own(held > 1.0 / THIN)
+        if not thin.any():
+            return few
+        return (few | thin) & ~(thin & self._on_spikes(means, covariances, held))
+
+    def _own(self, flags):
+        return flags[..., None] if self._structure.pooled else flags
+
+    def _on_spikes(self, means, covariances, held):
+        """Whether all variances at the floor belong to features at whose spikes the means are."""
+        form, d = self._structure.form, self._d
+        least = form.variances(self._floor.bound.least, d)
+        flat = self._own_features(form.variances(covariances, d) <= _FLAT * least)
+        at = np.zeros(means.shape, dtype=bool)
+        for j, values in enumerate(self._spikes):
+            for value in values:
+                at[..., j] |= np.abs(means[..., j] - value) <= _NEAR * np.sqrt(least[j])
+        count = np.count_nonzero(at & flat, axis=-1) * form.n_variances(d) // d
+        return (count > 0) & (self._own(held) <= count + 1.0 / THIN)
+
+    def _own_features(self, flags):
+        return flags[..., None, :] if self._structure.pooled else flags
+
+    @cached_property
+    def _spikes(self) -> list[np.ndarray]:
+        rows, _ = self._rows.sample(_ROWS)
+        z = np.empty((rows.d, rows.n))
+        rows.read(0, rows.n, z)
+        scale = self._floor.scale
+        return [spikes(z[j], rows.weight, scale[j]) for j in range(self._d)]
