@@ -1,4 +1,4 @@
-"""Write the tables and figures of docs/benchmarks.md from the results of `run.py --json`.
+"""Write the tables and figures of docs/benchmarks.md from what `--json` stored.
 
 `python benchmarks/publish.py FILE...` writes, `--check` only says whether something differs.
 """
@@ -12,9 +12,12 @@ from pathlib import Path
 
 import matplotlib as mpl
 
+import quality_report
 import report
+import small_report
+from machine import machine_line
 from problems import SCALING_CELLS
-from run import MEASUREMENTS, machine_line
+from run import MEASUREMENTS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 FIGURE = PAGE.with_name("figures") / "scaling.svg"
@@ -23,6 +26,8 @@ PICTURE = (
     "![Milliseconds per pass against rows, features and components, on logarithmic scales]"
     "(figures/scaling.svg)"
 )
+# default fits against scikit-learn's, of `quality.py` and `small.py`
+DEFAULTS = {"quality": quality_report.quality, "small": small_report.small}
 _FEW = 3  # more peers are shown in tables of their own
 LETTERS = {"n": "rows n", "d": "features d", "k": "components K"}
 
@@ -62,6 +67,7 @@ def sections(run: dict) -> dict[str, str]:
     results, peers = run["results"], run["peers"]
     limits = results.get("limits")
     texts = {} if limits is None else {"limits": report.limits(limits)}
+    texts |= {name: show(results[name]) for name, show in DEFAULTS.items() if name in results}
     for name, measurement in MEASUREMENTS.items():
         if name in results:
             texts[name] = measurement.show(results[name], peers, limits)

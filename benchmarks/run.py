@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import datetime
-import json
-import platform
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-import scipy
-import sklearn
-from threadpoolctl import threadpool_info
-
 import limits
+import machine
 import measures
 import problems
 import report
@@ -86,14 +79,20 @@ def main() -> None:
     sections = [] if rates is None else [_section("Limits of this machine", report.limits(rates))]
     print(*sections, sep="\n", flush=True)
     try:
-        about = _about(peers, args)
-        _save(args.json, about, results)
+        about = machine.about(
+            {peer.name: peer.version() for peer in peers},
+            [peer.name for peer in peers],
+            cells=args.cells,
+            rounds=args.rounds,
+        )
+        machine.save(args.json, about, results)
         for name, (title, cells, measure, show) in MEASUREMENTS.items():
             cells = _chosen(cells, args.cells) if name in args.what else []
             for cell in cells:
                 row = _measured(name, measure, cell, peers, args.rounds)
                 results.setdefault(name, []).append(row)
-                _save(args.json, about, results)
+                # after every row: a run that is stopped keeps what it has
+                machine.save(args.json, about, results)
             if rows := results.get(name):
                 sections.append(_section(title, show(rows, [peer.name for peer in peers], rates)))
                 print(sections[-1], flush=True)
@@ -101,13 +100,7 @@ def main() -> None:
         for peer in peers:
             peer.close()
     if args.markdown:
-        args.markdown.write_text("\n".join([machine_line(about), "", *sections]))
-
-
-def _save(path: Path | None, about: dict, results: dict) -> None:
-    """Called after every row: a run that is stopped keeps what it has."""
-    if path is not None:
-        path.write_text(json.dumps({**about, "results": results}, indent=1) + "\n")
+        args.markdown.write_text("\n".join([machine.machine_line(about), "", *sections]))
 
 
 def _arguments() -> argparse.Namespace:
@@ -196,51 +189,6 @@ def _measured(name: str, measure: Callable, cell: Cell, peers: list[Peer], n_rou
 
 def _section(title: str, text: str) -> str:
     return f"## {title}\n\n{text}\n"
-
-
-def _about(peers: Sequence[Peer], args: argparse.Namespace) -> dict:
-    """Where, when and with what the numbers were made."""
-    return {
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "machine": {
-            "cpu": _cpu(),
-            "n_cores": limits.n_cores(),
-            "system": f"{platform.system()} {platform.machine()}",
-            "blas": [
-                {key: pool.get(key) for key in ("internal_api", "version", "num_threads")}
-                for pool in threadpool_info()
-                if pool["user_api"] == "blas"
-            ],
-        },
-        "versions": {
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "scipy": scipy.__version__,
-            "scikit-learn": sklearn.__version__,
-            **{peer.name: peer.version() for peer in peers},
-        },
-        "peers": [peer.name for peer in peers],
-        "cells": args.cells,
-        "rounds": args.rounds,
-    }
-
-
-def _cpu() -> str:
-    """Name of the processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())
-
-
-def machine_line(about: dict) -> str:
-    """Date, machine and versions, in a line."""
-    machine = about["machine"]
-    labelled = {report.label(name): version for name, version in about["versions"].items()}
-    versions = ", ".join(f"{name} {version}" for name, version in labelled.items())
-    return f"{about['date'][:10]}, {machine['n_cores']} cores of {machine['cpu']}; {versions}."
 
 
 if __name__ == "__main__":

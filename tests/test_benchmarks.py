@@ -3,7 +3,10 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import sklearn.mixture
+from sklearn.datasets import load_iris
 
 from emix import GaussianMixture
 from problems import MAXIMUM_CELLS, PASS_CELLS, SCALING_CELLS, Cell, make, mean_log_likelihood
@@ -53,3 +56,121 @@ def test_workers_serve_the_fits_of_the_package(tmp_path):
     assert served.n_passes == own.n_passes == 3
     assert (served.means == own.means).all()
     assert (served.covariances == own.covariances).all()
+
+
+def _fit(height, rows=20.0, eigenvalue=0.1, **more):
+    return {"seconds": 1.0, "log_likelihood": height, "rows": rows, "eigenvalue": eigenvalue} | more
+
+
+def _row(ours, theirs, best=-1.0, **more):
+    return {
+        "problem": "p",
+        "synthetic": False,
+        "structure": "full",
+        "size": "n < 150",
+        "d": 4,
+        "best": {"standard": best},
+        "fits": {"emix": ours, "sklearn": theirs},
+    } | more
+
+
+def test_a_fit_reaches_the_maximum_when_it_is_close_and_healthy():
+    from quality_report import reached
+
+    row = _row([], [])
+    assert reached(row, _fit(-1.004))
+    assert not reached(row, _fit(-1.006))
+    assert not reached(row, _fit(0.0, rows=4.9))  # d + 1 = 5 rows
+    assert not reached(row, _fit(0.0, eigenvalue=0.9e-4))
+    assert not reached(row, {"seconds": 1.0, "refused": "no"})
+
+
+def test_a_refused_fit_loses_and_equal_ones_tie():
+    from quality_report import won_lost_tied
+
+    refused = {"seconds": 1.0, "refused": "no"}
+    ours = [_fit(0, held_out=1.0), _fit(0, held_out=1.0), refused, _fit(0, held_out=None)]
+    theirs = [_fit(0, held_out=0.9), _fit(0, held_out=1.001), _fit(0, held_out=1.0), refused]
+    assert won_lost_tied([_row(ours, theirs)], "held_out", 0.005) == "1-1-2"
+
+
+def test_cells_behind_are_those_more_than_a_sixth_of_the_seeds_behind():
+    from quality_report import gap, quality
+
+    good, bad = _fit(-1.0), _fit(-2.0)
+    even = _row([bad] + 5 * [good], 6 * [good])  # one seed of six
+    behind = _row(2 * [bad] + 4 * [good], 6 * [good], problem="the one behind")
+    assert gap(even) == pytest.approx(1 / 6)
+    text = quality([even, behind])
+    assert "1 of 2." in text
+    assert "the one behind" in text
+
+
+def test_quality_judges_fits_by_the_maximum_that_its_search_finds(tmp_path, capsys):
+    import quality
+
+    known, told = tmp_path / "known.json", tmp_path / "told.json"
+    chosen = "--tables iris --structures tied --components 3 --synthetic 4 --synthetic-seeds 1"
+    options = [*chosen.split(), "--known", str(known), "--json", str(told)]
+    quality.main([*options, "--seeds", "2", "--cv-seeds", "1"])
+    rows = json.loads(told.read_text())["results"]["quality"]
+    assert [row["problem"] for row in rows[:2]] == ["iris-tied-k3", "iris-standardised-tied-k3"]
+    assert rows[0]["key"] == rows[1]["key"]
+    iris = load_iris().data
+    best = GaussianMixture(3, covariance_type="tied", n_init=30, random_state=0).fit(iris)
+    per_unit = np.linalg.slogdet(np.cov(iris.T))[1] / 2
+    assert rows[0]["best"]["standard"] == pytest.approx(best.score(iris) + per_unit, abs=1e-5)
+    assert "| all" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("structure", ["full", "tied", "diag", "spherical"])
+def test_plain_em_of_many_starts_makes_the_passes_of_scikit_learn(structure):
+    from healthy import expanded
+    from plain_em import PlainEM
+
+    X = make(Cell("full", 300, 3, 2)).X / 2.0
+    responsibilities = np.random.default_rng(0).dirichlet(np.ones(2), (4, 300)).swapaxes(1, 2)
+    em = PlainEM(X, structure)
+    starts = em.m_step(responsibilities)
+    climbed = em.climb(responsibilities, tol=-np.inf, max_passes=3)
+    assert len(climbed) == 4
+    for r, one in enumerate(climbed):
+        precisions = np.linalg.inv(starts.covariances[r])
+        shapes = {"full": precisions, "tied": precisions[0]}
+        variances = np.diagonal(precisions, axis1=1, axis2=2)
+        shapes |= {"diag": variances, "spherical": variances[:, 0]}
+        reference = sklearn.mixture.GaussianMixture(
+            2,
+            covariance_type=structure,
+            reg_covar=0.0,
+            tol=0.0,
+            max_iter=3,
+            weights_init=starts.weights[r] / starts.weights[r].sum(),
+            means_init=starts.means[r],
+            precisions_init=shapes[structure],
+        ).fit(X)
+        covariances = expanded(reference.covariances_, structure, 2, 3)
+        np.testing.assert_allclose(one.mixture.covariances, covariances, atol=1e-10)
+        np.testing.assert_allclose(one.mixture.means, reference.means_, atol=1e-10)
+        assert one.log_likelihood == pytest.approx(reference.lower_bound_, abs=1e-10)
+
+
+def test_small_tells_the_times_of_both(tmp_path, capsys):
+    import small
+
+    told = tmp_path / "told.json"
+    cells = [
+        "mixture-full-50x2-k2-",
+        "bayesian-tied-50x1-k3-",
+        "hard-50x5-k2-",
+        "predict-10-rows-diag-d2",
+    ]
+    small.main(["--cells", *cells, "--seconds", "0", "--threads", "1", "--json", str(told)])
+    rows = json.loads(told.read_text())["results"]["small"]
+    assert {row["family"] for row in rows} == {"mixture", "bayesian", "hard", "predictions"}
+    for row in rows:
+        assert row["faster"] == pytest.approx(
+            row["seconds"]["sklearn"] / row["seconds"]["emix"], rel=1e-4
+        )
+    assert "geometric mean" in capsys.readouterr().out
