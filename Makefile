@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 OLDEST_PYTHON ?= $(PYTHON)
 
-.PHONY: demo test oldest coverage lint types format docs dist bench counts guard clean
+.PHONY: demo test oldest coverage lint types format docs dist bench defaults counts guard clean
 
 demo: $(VENV)/.demo  ## fit Old Faithful with emix and scikit-learn, and draw it
 	$(BIN)/python -m emix
@@ -41,6 +41,11 @@ dist: $(VENV)/.dev  ## build wheel and sdist, install each in an environment of 
 
 bench: $(VENV)/.test  ## time emix against its peers
 	$(BIN)/python benchmarks/run.py
+
+defaults: $(VENV)/.test  ## compare default fits with scikit-learn's, an hour and a half; write the docs' tables
+	$(BIN)/python benchmarks/quality.py --jobs 2 --json benchmarks/results/defaults-quality.json
+	$(BIN)/python benchmarks/small.py --json benchmarks/results/defaults-small.json
+	$(BIN)/python benchmarks/publish.py benchmarks/results/*.json
 
 counts: $(VENV)/.test  ## store the counts that the tests compare with
 	PYTHONPATH=benchmarks $(BIN)/python tests/test_counts.py

@@ -12,13 +12,16 @@ import numpy as np
 from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from healthy import LEVELS, metric_of, shape_of
+from healthy import LEVELS, STANDARD, metric_of, shape_of
 from plain_em import Climbed, Mixtures, PlainEM
 from quality_problems import QualityProblem
 
 STORE = Path(__file__).with_name("results") / "known" / "maxima.json"
 
 Heights = dict[str, float]
+# Beside the heights of the levels: the best standard one that the starts of the search lead to
+# without splits and merges, a bar that a multi-start search of the usual kind sets.
+STARTS_ALONE = "standard, best of many starts alone"
 
 _TOL, _PASSES = 1e-6, 400  # of the climbs that look for maxima
 _POLISH_TOL, _POLISH_PASSES = 1e-10, 20_000  # of the few that are kept
@@ -77,10 +80,11 @@ def search(problem: QualityProblem, n_seeds: int = _N_SEEDS) -> Heights:
 
     Many starts (K-means in several metrics, rows at random, agglomeration, labels at random,
     the true ones) climb by plain EM; then splits and merges of the best, until they
-    find nothing higher; the best few are polished.
+    find nothing higher; the best few are polished. What the starts alone lead to is told too.
     """
     climber = Climber(problem)
     found = climber.climb(_first_labels(problem, n_seeds))
+    alone = climber.polished_heights(found)
     rng = np.random.default_rng(0)
     for _ in range(_ROUNDS):
         best = climber.best(found)
@@ -89,8 +93,8 @@ def search(problem: QualityProblem, n_seeds: int = _N_SEEDS) -> Heights:
         after = climber.heights(found)
         if all(after[level] - before.get(level, -np.inf) < _SAME for level in after):
             break
-    polished = [climber.polish(one.mixture) for one in climber.best(found)]
-    return climber.heights([one for one in polished if one is not None])
+    heights = climber.polished_heights(found)
+    return heights | ({STARTS_ALONE: alone[STANDARD]} if STANDARD in alone else {})
 
 
 class Climber:
@@ -118,6 +122,11 @@ class Climber:
         mixtures = Mixtures(*(array[None] for array in mixture))
         responsibilities, _ = self.em.responsibilities(mixtures)
         return next(iter(self.em.climb(responsibilities, _POLISH_TOL, _POLISH_PASSES)), None)
+
+    def polished_heights(self, found: list[Climbed]) -> Heights:
+        """Best maximum of each level that the best climbs lead to."""
+        polished = [self.polish(one.mixture) for one in self.best(found)]
+        return self.heights([one for one in polished if one is not None])
 
     def heights(self, found: list[Climbed]) -> Heights:
         """Best of each level; a level of which no climb is healthy has none."""

@@ -27,7 +27,10 @@ PICTURE = (
     "(figures/scaling.svg)"
 )
 # default fits against scikit-learn's, of `quality.py` and `small.py`
-DEFAULTS = {"quality": quality_report.quality, "small": small_report.small}
+DEFAULTS = {
+    "quality": lambda rows: quality_report.quality(quality_report.unpacked(rows)),
+    "small": small_report.small,
+}
 _FEW = 3  # more peers are shown in tables of their own
 LETTERS = {"n": "rows n", "d": "features d", "k": "components K"}
 

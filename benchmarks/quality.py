@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for row, problem in zip(rows, problems, strict=True):
         row["best"] = known.of(problem)
     told = about({"emix": emix.__version__}, list(ESTIMATORS), n_threads=1, jobs=args.jobs)
-    save_compact(args.json, told, {"quality": rows})
+    save_compact(args.json, told, {"quality": quality_report.packed(rows)})
     text = quality_report.quality(rows)
     print(text)
     if args.markdown:
@@ -192,15 +192,16 @@ def _fit(
         seconds = time.perf_counter() - began
     mixture = _in_metric(model, problem, climber)
     shape = shape_of(mixture.weights, mixture.covariances, len(problem.X))
-    labels, rows = problem.labels, problem.X
     fit = {
         "seconds": seconds,
         "n_iter": int(model.n_iter_),
         "warnings": sorted({warning.category.__name__ for warning in caught}),
-        "log_likelihood": _height(climber, mixture),
         "rows": shape.rows,
         "eigenvalue": shape.eigenvalue,
     }
+    if (height := _height(climber, mixture)) is not None:
+        fit["log_likelihood"] = height
+    labels, rows = problem.labels, problem.X
     if problem.synthetic:
         labels, rows = problem.labels_test, problem.X_test
         fit["held_out"] = float(model.score(rows))
@@ -237,8 +238,8 @@ def _height(climber: Climber, mixture: Mixtures) -> float | None:
 
 def _raise(higher: Heights, climber: Climber, mixture: Mixtures, fit: dict, best: Heights) -> None:
     """Where a fit is above a best known height, climb on to its maximum and keep that."""
-    height = fit["log_likelihood"]
-    levels = climber.levels(mixture) if height is not None else []
+    height = fit.get("log_likelihood", quality_report.LOWEST)
+    levels = climber.levels(mixture) if "log_likelihood" in fit else []
     if any(height > best.get(level, -np.inf) + _HIGHER for level in levels):
         polished = climber.polish(mixture)
         for level, found in climber.heights([polished] if polished else []).items():
@@ -246,8 +247,8 @@ def _raise(higher: Heights, climber: Climber, mixture: Mixtures, fit: dict, best
                 higher[level] = found
 
 
-def _cross_validated(name: str, problem: QualityProblem, seed: int) -> float | None:
-    """Mean held-out log-likelihood per row of five folds; None where a fold is refused."""
+def _cross_validated(name: str, problem: QualityProblem, seed: int) -> float:
+    """Mean held-out log-likelihood per row of five folds; the lowest where one is refused."""
     scores = []
     for train, test in KFold(N_FOLDS, shuffle=True, random_state=seed).split(problem.X):
         with warnings.catch_warnings():
@@ -255,7 +256,7 @@ def _cross_validated(name: str, problem: QualityProblem, seed: int) -> float | N
             try:
                 model = _default(name, problem, seed).fit(problem.X[train])
             except ValueError:
-                return None
+                return quality_report.LOWEST
         scores.append(model.score(problem.X[test]))
     return float(np.mean(scores))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from statistics import fmean, median
 
+from best_known import STARTS_ALONE
 from healthy import LEVELS, STANDARD, Shape
 from quality_problems import SIZES, STRUCTURES
 from report import Rows, number, table
@@ -14,9 +15,39 @@ REACHED = 0.005  # per row; a fit this close to the best known healthy maximum h
 BEHIND = 1 / 6  # share of the seeds by which a cell may reach it less often than scikit-learn
 HELD_OUT_TIE = 0.005  # per row; smaller differences of held-out log-likelihood are ties
 ARI_TIE = 0.01
+LOWEST = -1e300  # what an estimator gets that refuses the data
 _WORST = 20  # cells told by name
+BARS = {**LEVELS, STARTS_ALONE: LEVELS[STANDARD]}
 
 _EMIX, _OTHER = "emix", "sklearn"
+
+
+def packed(rows: Rows) -> list[dict]:
+    """Rows to be stored: of each peer's fits, a list of each figure, None where a fit has none."""
+    return [
+        {**row, "fits": {peer: _columns(fits) for peer, fits in row["fits"].items()}}
+        for row in rows
+    ]
+
+
+def _columns(fits: list[dict]) -> dict[str, list]:
+    names = dict.fromkeys(name for fit in fits for name in fit)
+    return {name: [fit.get(name) for fit in fits] for name in names}
+
+
+def unpacked(rows: Rows) -> list[dict]:
+    """What `packed` made of rows, as it was."""
+    return [
+        {**row, "fits": {peer: _fits(columns) for peer, columns in row["fits"].items()}}
+        for row in rows
+    ]
+
+
+def _fits(columns: dict[str, list]) -> list[dict]:
+    return [
+        {name: value for name, value in zip(columns, values, strict=True) if value is not None}
+        for values in zip(*columns.values(), strict=True)
+    ]
 
 
 def quality(rows: Rows) -> str:
@@ -31,7 +62,7 @@ def quality(rows: Rows) -> str:
     parts += [
         f"Cells more than {BEHIND:.0%} of the seeds behind scikit-learn",
         _behind(rows),
-        "The share by what is called healthy",
+        "The share by what is called healthy and how far was searched",
         _levels(rows),
         "Refusals",
         _refusals(rows),
@@ -85,9 +116,10 @@ def share(rows: Rows, peer: str, level: str = STANDARD) -> float | None:
 
 def reached(row: dict, fit: dict, level: str = STANDARD) -> bool:
     """Whether a fit is healthy and at the best known height."""
-    if not _healthy(row, fit, level) or fit["log_likelihood"] is None:
-        return False
-    return fit["log_likelihood"] >= row["best"][level] - REACHED
+    return (
+        _healthy(row, fit, level)
+        and fit.get("log_likelihood", LOWEST) >= row["best"][level] - REACHED
+    )
 
 
 def gap(row: dict) -> float:
@@ -99,7 +131,7 @@ def _healthy(row: dict, fit: dict, level: str = STANDARD) -> bool:
     if _refused(row, fit):
         return False
     shape = Shape(fit["rows"], fit["eigenvalue"])
-    return LEVELS[level].holds(shape, row["structure"], row["d"])
+    return BARS[level].holds(shape, row["structure"], row["d"])
 
 
 def _refused(row: dict, fit: dict) -> bool:
@@ -143,8 +175,7 @@ def won_lost_tied(rows: Rows, what: str, tie: float) -> str:
 
 def _value(fit: dict, what: str) -> float:
     """A finite value, the lowest where there is none."""
-    value = fit.get(what)
-    return -1e300 if value is None else max(value, -1e300)
+    return max(fit.get(what, LOWEST), LOWEST)
 
 
 def time_ratios(rows: Rows) -> tuple[float, float, float]:
@@ -180,9 +211,8 @@ def _behind(rows: Rows) -> str:
 
 def _short(row: dict) -> float | None:
     """Median distance of emix's fits from the best; negative where they are singular and above."""
-    heights = [fit.get("log_likelihood") for fit in row["fits"][_EMIX]]
-    short = [row["best"][STANDARD] - height for height in heights if height is not None]
-    return median(short) if short else None
+    heights = [fit["log_likelihood"] for fit in row["fits"][_EMIX] if "log_likelihood" in fit]
+    return row["best"][STANDARD] - median(heights) if heights else None
 
 
 def _levels(rows: Rows) -> str:
@@ -193,7 +223,7 @@ def _levels(rows: Rows) -> str:
             str(sum(level in row["best"] for row in rows)),
             *(_percent(share(rows, peer, level)) for peer in (_EMIX, _OTHER)),
         ]
-        for level in LEVELS
+        for level in BARS
     )
     return table(header, body)
 

@@ -89,9 +89,9 @@ def test_a_refused_fit_loses_and_equal_ones_tie():
     from quality_report import won_lost_tied
 
     refused = {"seconds": 1.0, "refused": "no"}
-    ours = [_fit(0, held_out=1.0), _fit(0, held_out=1.0), refused, _fit(0, held_out=None)]
-    theirs = [_fit(0, held_out=0.9), _fit(0, held_out=1.001), _fit(0, held_out=1.0), refused]
-    assert won_lost_tied([_row(ours, theirs)], "held_out", 0.005) == "1-1-2"
+    ours = [_fit(0, held_out=1.0), _fit(0, held_out=1.0), refused, _fit(0)]
+    theirs = [_fit(0, held_out=0.9), _fit(0, held_out=1.001), _fit(0, held_out=1.0), _fit(0)]
+    assert won_lost_tied([_row(ours, theirs)], "held_out", 0.005) == "1-1-1"
 
 
 def test_cells_behind_are_those_more_than_a_sixth_of_the_seeds_behind():
@@ -110,7 +110,7 @@ def test_quality_judges_fits_by_the_maximum_that_its_search_finds(tmp_path, caps
     import quality
 
     known, told = tmp_path / "known.json", tmp_path / "told.json"
-    chosen = "--tables iris --structures tied --components 3 --synthetic 4 --synthetic-seeds 1"
+    chosen = "--tables iris --structures tied --components 3 --synthetic 2 --synthetic-seeds 1"
     options = [*chosen.split(), "--known", str(known), "--json", str(told)]
     quality.main([*options, "--seeds", "2", "--cv-seeds", "1"])
     rows = json.loads(told.read_text())["results"]["quality"]
@@ -121,6 +121,37 @@ def test_quality_judges_fits_by_the_maximum_that_its_search_finds(tmp_path, caps
     per_unit = np.linalg.slogdet(np.cov(iris.T))[1] / 2
     assert rows[0]["best"]["standard"] == pytest.approx(best.score(iris) + per_unit, abs=1e-5)
     assert "| all" in capsys.readouterr().out
+
+
+def test_stored_fits_are_told_as_they_were():
+    from quality_report import packed, unpacked
+
+    rows = [_row([_fit(-1.0, ari=0.5), {"seconds": 1.0, "refused": "no"}], [_fit(0), _fit(1)])]
+    assert unpacked(json.loads(json.dumps(packed(rows)))) == rows
+
+
+def test_the_maxima_of_all_problems_are_known():
+    """Who changes the problems searches again: `benchmarks/quality.py --search`."""
+    from best_known import STARTS_ALONE, BestKnown
+    from healthy import LEVELS
+    from quality_problems import (
+        COMPONENTS,
+        N_SYNTHETIC,
+        STRUCTURES,
+        TABLES,
+        real_problems,
+        synthetic_problems,
+    )
+
+    known = BestKnown()
+    problems = [
+        *real_problems(TABLES, STRUCTURES, COMPONENTS),
+        *synthetic_problems(N_SYNTHETIC, STRUCTURES),
+    ]
+    for problem in problems:
+        heights = known.of(problem)
+        assert heights is not None, problem.name
+        assert set(heights) <= {*LEVELS, STARTS_ALONE}
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
