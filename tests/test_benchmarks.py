@@ -123,6 +123,71 @@ def test_quality_judges_fits_by_the_maximum_that_its_search_finds(tmp_path, caps
     assert "| all" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("structure", ["full", "tied", "diag", "spherical"])
+def test_the_metric_of_the_data_takes_their_units_out(structure):
+    from healthy import metric_of, shape_of
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 3)) + 5.0
+    units = {
+        "diag": np.diag([1e3, 1.0, 1e-3]),
+        "spherical": 7.0 * np.eye(3),
+    }.get(structure, rng.normal(size=(3, 3)))
+    covariances = np.array([np.eye(3), np.diag([1.0, 2.0, 0.1])])
+    moved = units.T @ covariances @ units
+    before, after = metric_of(X, structure), metric_of(X @ units + 9.0, structure)
+    shapes = [
+        shape_of(np.array([0.9, 0.1]), metric.covariances(some), 50)
+        for metric, some in ((before, covariances), (after, moved))
+    ]
+    assert shapes[0].rows == shapes[1].rows == pytest.approx(5.0)
+    assert shapes[0].eigenvalue == pytest.approx(shapes[1].eigenvalue)
+
+
+def test_heights_are_raised_and_never_lowered(tmp_path):
+    from best_known import BestKnown, key
+    from quality_problems import synthetic_problems
+
+    (problem,) = synthetic_problems(1, ["full"])
+    known = BestKnown(tmp_path / "known.json")
+    assert known.of(problem) is None
+    known.raise_to(key(problem), {"standard": -2.0})
+    known.raise_to(key(problem), {"standard": -3.0, "twice the rows": -4.0})
+    known.save()
+    assert BestKnown(known.path).of(problem) == {"standard": -2.0, "twice the rows": -4.0}
+
+
+def test_a_run_raises_a_height_that_a_fit_passes():
+    from best_known import STARTS_ALONE, BestKnown, key
+    from quality import judged
+    from quality_problems import real_problems
+
+    (problem, _) = real_problems(["faithful"], ["full"], [2])
+    best = BestKnown().of(problem)
+    best.pop(STARTS_ALONE, None)
+    row = judged(problem, 1, 1, {name: height - 0.1 for name, height in best.items()})
+    assert row["key"] == key(problem)
+    assert row["higher"]["standard"] == pytest.approx(best["standard"], abs=1e-6)
+    assert judged(problem, 1, 1, best)["higher"] == {}
+
+
+def test_splits_and_merges_find_what_one_start_misses():
+    """Two clusters one behind the other, a third far off: K-means' labels put two in one."""
+    from best_known import Climber
+    from quality_problems import QualityProblem
+
+    rng = np.random.default_rng(0)
+    centres = np.repeat([[0.0, 0.0], [6.0, 0.0], [60.0, 0.0]], 40, axis=0)
+    X = centres + rng.normal(size=(120, 2))
+    climber = Climber(QualityProblem("three", "raw", "full", 3, X))
+    true = np.repeat([0, 1, 2], 40)
+    wrong = np.where(true < 2, 0, 1 + (X[:, 1] > 0))
+    (low,), (high,) = climber.climb([wrong]), climber.climb([true])
+    moved = climber.climb(list(climber.moves(low, rng)))
+    assert low.log_likelihood < high.log_likelihood - 0.1
+    assert max(one.log_likelihood for one in moved) > high.log_likelihood - 1e-3
+
+
 def test_stored_fits_are_told_as_they_were():
     from quality_report import packed, unpacked
 
