@@ -43,6 +43,7 @@ _FITTED_ROWS = 2000
 _MAX_ROUNDS = 9
 _LEAST_SECONDS = 0.004  # of predictions timed together
 _PAUSE = 0.02  # seconds between peers of several threads, as in timing.py
+_SAVED_EVERY = 50  # cells; a run that is stopped keeps those
 # Every 17th fit of the map and every 17th prediction: 17 divides no length of a list, so that
 # each value of each size occurs.
 _QUICK_STEP = 17
@@ -68,16 +69,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = _arguments(arguments)
     _warm_up()
     chosen = [timed for family in args.what for timed in _chosen(FAMILIES[family](), args)]
-    rows = []
+    run = about(
+        {"emix": emix.__version__},
+        ["emix", "sklearn"],
+        quick=args.quick,
+        seconds=args.seconds,
+        clock=args.clock,
+    )
+    rows: list[dict] = []
     for n_threads in args.threads:
         for timed in chosen:
             print(f"{timed.name}, {n_threads} threads", file=sys.stderr, flush=True)
             with threadpool_limits(n_threads):
                 rows.append(measured(timed, n_threads, args.seconds, CLOCKS[args.clock]))
-    versions = {"emix": emix.__version__}
-    run = about(
-        versions, ["emix", "sklearn"], quick=args.quick, seconds=args.seconds, clock=args.clock
-    )
+            if len(rows) % _SAVED_EVERY == 0:
+                save_compact(args.json, run, {"small": rows})
     save_compact(args.json, run, {"small": rows})
     text = small_report.small(rows)
     print(text)
@@ -94,7 +100,11 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cells", nargs="+", metavar="TEXT", help="those whose name has a TEXT")
     parser.add_argument("--threads", nargs="+", type=int, metavar="N", help="default: 1 2")
     parser.add_argument(
-        "--seconds", type=float, metavar="S", help="rounds of a cell go on for this long"
+        "--seconds",
+        type=float,
+        default=0.5,
+        metavar="S",
+        help="rounds of a cell go on for this long (default: 0.5)",
     )
     parser.add_argument(
         "--clock",
@@ -107,8 +117,6 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there")
     args = parser.parse_args(arguments)
     args.threads = args.threads or ([1] if args.quick else [1, 2])
-    if args.seconds is None:
-        args.seconds = 0.5 if args.quick else 1.0
     return args
 
 
@@ -184,6 +192,12 @@ def _map() -> Iterator[Cell]:
             yield Cell(structure, n, d, k, separation)
 
 
+def _every_other(cells: Iterator[Cell]) -> Iterator[Cell]:
+    """Overlapping clusters of one cell, those apart of the next; these come in pairs."""
+    for index, pair in enumerate(zip(cells, cells, strict=True)):
+        yield pair[(index + index // len(STRUCTURES)) % 2]
+
+
 def mixtures() -> Iterator[Timed]:
     """Default fits of `GaussianMixture`."""
     for cell in _map():
@@ -198,8 +212,8 @@ def many() -> Iterator[Timed]:
 
 
 def bayesian() -> Iterator[Timed]:
-    """Default fits of `BayesianGaussianMixture`."""
-    for cell in _map():
+    """Default fits of `BayesianGaussianMixture`, of overlapping and apart clusters by turns."""
+    for cell in _every_other(_map()):
         yield _fits(
             "bayesian",
             cell,
