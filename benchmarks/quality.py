@@ -168,6 +168,8 @@ def judged(problem: QualityProblem, n_seeds: int, n_splits: int, best: Heights) 
     return {
         "problem": problem.name,
         "key": key(problem),
+        "table": "synthetic" if problem.synthetic else problem.table,
+        "n_components": problem.n_components,
         "synthetic": problem.synthetic,
         "structure": problem.structure,
         "size": problem.size,

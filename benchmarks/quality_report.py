@@ -60,6 +60,8 @@ def quality(rows: Rows) -> str:
             parts += [f"{title}: fits that reach the best known healthy maximum", _reached(some)]
             parts += ["Comparisons with scikit-learn, won-lost-tied, and time", _compared(some)]
     parts += [
+        "By table and number of components, emix / scikit-learn",
+        _by_table(rows),
         f"Cells more than {BEHIND:.0%} of the seeds behind scikit-learn",
         _behind(rows),
         "The share by what is called healthy and how far was searched",
@@ -144,6 +146,26 @@ def _unhealthy(row: dict, fit: dict) -> bool:
 
 def _warned(row: dict, fit: dict) -> bool:
     return bool(fit.get("warnings"))
+
+
+def _by_table(rows: Rows) -> str:
+    components = sorted({row["n_components"] for row in rows})
+    header = ["table", *(f"K = {k}" for k in components)]
+    body = (
+        [
+            name,
+            *(
+                _pair([r for r in rows if r["table"] == name and r["n_components"] == k])
+                for k in components
+            ),
+        ]
+        for name in dict.fromkeys(row["table"] for row in rows)
+    )
+    return table(header, body)
+
+
+def _pair(rows: Rows) -> str:
+    return " / ".join(_percent(share(rows, peer)) for peer in (_EMIX, _OTHER))
 
 
 def _compared(rows: Rows) -> str:

@@ -65,6 +65,8 @@ def _fit(height, rows=20.0, eigenvalue=0.1, **more):
 def _row(ours, theirs, best=-1.0, **more):
     return {
         "problem": "p",
+        "table": "iris",
+        "n_components": 3,
         "synthetic": False,
         "structure": "full",
         "size": "n < 150",
