@@ -39,6 +39,17 @@ STRUCTURES: dict[str, Structure] = {
 FLOATS = [np.float64, np.float32]
 
 
+def _total(values: np.ndarray, weight: np.ndarray | None) -> tuple[float, float]:
+    """Weighted sum of the rows' values, and the sum of the weights.
+
+    A row of weight zero counts for nothing, even where its value is infinite.
+    """
+    if weight is None:
+        return float(values.sum()), float(values.size)
+    values = np.where(weight > 0.0, values, 0.0)
+    return float((values * weight).sum()), float(weight.sum())
+
+
 class BaseNormalMixture(DensityMixin, BaseEstimator):
     """A mixture of normals given by weights_, means_ and precisions_cholesky_.
 
@@ -116,8 +127,8 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
             The (weighted) mean of ``score_samples(X)``.
         """
         scorer, X = self._density(), self._validated(X)
-        weight = check_sample_weight(sample_weight, X.shape[0])
-        return float(np.average(scorer.log_prob(X), weights=weight))
+        total, n = _total(scorer.log_prob(X), check_sample_weight(sample_weight, X.shape[0]))
+        return total / n
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Most probable component of every row.
@@ -202,7 +213,12 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
     def _n_parameters(self) -> int:
         return sum(self._parameter_counts().values())
 
-    def aic(self, X: ArrayLike) -> float:
+    def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
+        """log L of the rows under the mixture, and how many they are."""
+        scorer, X = self._scorer(), self._validated(X)
+        return _total(scorer.log_prob(X), check_sample_weight(sample_weight, X.shape[0]))
+
+    def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Akaike information criterion, -2 log L + 2 p; the lower the better.
 
         Parameters
@@ -210,47 +226,63 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             Rows that the model was fitted to.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, those that the fit had; None for equal ones. A weight counts as
+            so many equal rows.
+
         Returns
         -------
         aic : float
         """
-        log_prob = self._scorer().log_prob(self._validated(X))
-        return float(-2.0 * log_prob.sum() + 2.0 * self._n_parameters())
+        log_likelihood, _ = self._log_likelihood(X, sample_weight)
+        return -2.0 * log_likelihood + 2.0 * self._n_parameters()
 
-    def bic(self, X: ArrayLike) -> float:
+    def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Bayesian information criterion, -2 log L + p log n; the lower the better.
+
+        n is the number of rows, or the sum of their weights.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows that the model was fitted to.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, those that the fit had; None for equal ones. A weight counts as
+            so many equal rows.
 
         Returns
         -------
         bic : float
         """
-        log_prob = self._scorer().log_prob(self._validated(X))
-        return float(-2.0 * log_prob.sum() + self._n_parameters() * math.log(log_prob.size))
+        log_likelihood, n = self._log_likelihood(X, sample_weight)
+        return -2.0 * log_likelihood + self._n_parameters() * math.log(n)
 
-    def icl(self, X: ArrayLike) -> float:
+    def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Integrated completed likelihood, -2 log L_c + p log n; the lower the better.
 
         L_c is the likelihood of the rows together with their most probable components, so
         that components that overlap cost something (Biernacki, Celeux & Govaert 2000, IEEE
-        Trans. PAMI 22, 719-725).
+        Trans. PAMI 22, 719-725). n is the number of rows, or the sum of their weights.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows that the model was fitted to.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, those that the fit had; None for equal ones. A weight counts as
+            so many equal rows.
+
         Returns
         -------
         icl : float
-            At least ``bic(X)``.
+            At least ``bic(X, sample_weight)``.
         """
-        joint = self._scorer().largest_joint(self._validated(X))
-        return float(-2.0 * joint.sum() + self._n_parameters() * math.log(joint.size))
+        scorer, X = self._scorer(), self._validated(X)
+        weight = check_sample_weight(sample_weight, X.shape[0])
+        completed, n = _total(scorer.largest_joint(X), weight)
+        return -2.0 * completed + self._n_parameters() * math.log(n)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
