@@ -141,13 +141,12 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         for name in ("n_features_in_", "feature_names_in_"):
             attributes[name] = getattr(checked, name, None)
         self._warn(settings, fit, X, attributes["feature_names_in_"])
-        before = self.__dict__.copy()
+        before = vars(self)
         try:
             self._publish(attributes)
             tasks.end(lambda: attributes)
         except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
+            self.__dict__ = before
             raise
         return X
 
@@ -156,12 +155,16 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         return self._described(settings, fit, X.dtype)
 
     def _publish(self, attributes: dict) -> None:
-        """Set attributes; None removes one of an earlier fit."""
+        """Set attributes; None removes one of an earlier fit.
+
+        All of them in one step: an interrupt comes before or after it, so that no attributes of
+        two fits are ever found together.
+        """
+        after = {**vars(self), **attributes}
         for name, value in attributes.items():
             if value is None:
-                self.__dict__.pop(name, None)
-            else:
-                setattr(self, name, value)
+                del after[name]
+        self.__dict__ = after
 
     def _solve(self, X, weight, settings, rng, observer, mapper) -> Fit:
         return fit_mixture(X, weight, settings, rng, observer, mapper)

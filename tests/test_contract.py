@@ -1,5 +1,9 @@
 """What every estimator promises, whatever it fits."""
 
+import copy
+import pickle
+import sys
+
 import numpy as np
 import pytest
 from common import clusters, integer_weights, not_converged_allowed
@@ -62,3 +66,53 @@ def test_rows_without_weight_do_not_count_wherever_they_lie(case, method):
     weight = np.append(np.ones(len(rows)), 0.0)
     value = getattr(mixture, method)
     assert_allclose(value(far, sample_weight=weight), value(rows), rtol=1e-12)
+
+
+# --- interrupts -----------------------------------------------------------------------------
+
+
+def interrupted(method, rows, estimator, at):
+    """State after method(rows), interrupted at that line of the estimator's own modules, and how
+    many lines there were."""
+    modules = {kind.__module__ for kind in type(estimator).__mro__}
+    files = {sys.modules[name].__file__ for name in modules if name.startswith("emix.")}
+    count = 0
+
+    def trace(frame, event, argument):
+        nonlocal count
+        if frame.f_code.co_filename not in files:
+            return None
+        if event == "line":
+            count += 1
+            if count == at:
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        getattr(estimator, method)(rows)
+    except KeyboardInterrupt:
+        assert at > 0
+    finally:
+        sys.settrace(before)
+    return state_of(estimator), count
+
+
+def state_of(estimator):
+    return {name: pickle.dumps(value) for name, value in vars(estimator).items()}
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_an_interrupt_at_any_line_leaves_the_old_or_the_new_fit(case, method):
+    fitted, further = fit_of(case, max_iter=3), case[1][:40] + 1.0
+    if not hasattr(fitted, method):
+        return
+    old = state_of(copy.deepcopy(fitted))
+    with not_converged_allowed():
+        new, n_lines = interrupted(method, further, copy.deepcopy(fitted), 0)
+        assert new != old
+        # all of the lines after the climb, which take little time, and some of those before
+        for at in [*range(1, n_lines - 60, 9), *range(max(1, n_lines - 60), n_lines + 1)]:
+            now, _ = interrupted(method, further, copy.deepcopy(fitted), at)
+            assert now in (old, new), at
