@@ -191,7 +191,7 @@ default='dirichlet_process'
         returned, per sample (per unit of weight).
 
     lower_bounds_ : list of float, length n_iter_
-        The bound after each iteration; it never falls.
+        The bound after each iteration; it never falls, and ends in ``lower_bound_``.
 
     remaining_gain_ : float
         Estimate of what more iterations would add to ``lower_bound_``; infinite if there were

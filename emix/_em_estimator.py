@@ -30,7 +30,7 @@ from ._fitting import (
     log_unit,
     so_far,
 )
-from ._history import as_history
+from ._history import as_history, lower_bounds
 from ._singular import message, singular_components
 from ._threads import thread_budget
 from ._validation import (
@@ -293,14 +293,16 @@ def _attributes(settings: Settings, fit: Fit, dtype) -> dict:
         as_history(climb.passes, fit.log_unit, phase.temperature)
         for climb, phase in zip(fit.run.climbs, settings.phases, strict=False)
     ]
-    bounds = [np.maximum.accumulate(history["objective"])[1:] for history in histories]
+    bounds = np.concatenate([lower_bounds(history)[1:] for history in histories])
+    # where a climb had no iteration left, the last one of the climb before has the last word
+    bounds[-1:] = fit.lower_bound
     return {
         **fit_attributes(settings.structure, fit, dtype),
         "converged_": result.converged,
         "n_iter_": fit.run.n_iter,
         "stop_reason_": result.status,
         "lower_bound_": fit.lower_bound,
-        "lower_bounds_": np.concatenate(bounds).tolist(),
+        "lower_bounds_": bounds.tolist(),
         "remaining_gain_": result.remaining,
         "history_": np.concatenate(histories),
         "n_collapsed_": fit.n_collapsed,

@@ -208,7 +208,8 @@ callable, default='kmeans'
         and smaller for T < 1.
 
     lower_bounds_ : list of float, length n_iter_
-        The objective after each iteration; at one temperature it never falls.
+        The objective after each iteration, that of the last point that was accepted; at one
+        temperature it never falls, and it ends in ``lower_bound_``.
 
     remaining_gain_ : float
         Estimate of what more iterations would add to ``lower_bound_``; infinite if there were

@@ -129,7 +129,8 @@ callable, default='kmeans'
         sample; less than ``score(X)``, the mean log-density.
 
     lower_bounds_ : list of float
-        The objective after each assignment but the first; it never falls.
+        The objective after each assignment but the first; it never falls, and ends in
+        ``lower_bound_``.
 
     remaining_gain_ : float
         What the next M-step would add to ``lower_bound_``.

@@ -40,3 +40,19 @@ def as_history(passes: tuple[Pass, ...], log_unit: float, temperature: float) ->
         for p in passes
     ]
     return np.array(rows, dtype=HISTORY)
+
+
+def reached(history: np.ndarray) -> np.ndarray:
+    """The objective where the fit stands after each pass, (n_passes,): that of the last
+    accepted point."""
+    at = np.maximum.accumulate(np.where(history["accepted"], np.arange(len(history)), 0))
+    return history["objective"][at]
+
+
+def lower_bounds(history: np.ndarray) -> np.ndarray:
+    """The same, such that it never falls in a climb at one temperature.
+
+    Accepted steps may lower the objective by as much as rounding does: values that the climb does
+    not keep to its end are rounding errors.
+    """
+    return np.minimum.accumulate(reached(history)[::-1])[::-1]

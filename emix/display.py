@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._base import STRUCTURES, BaseNormalMixture
 from ._em.covariance import FULL
+from ._history import reached
 from ._kmeans_limit import kmeans_limit
 from ._scoring import Scorer
 
@@ -378,8 +379,8 @@ class ConvergenceDisplay:
         return self
 
     def _reached(self):
-        """The objective of the best point so far: rejected ones are shown where they left from."""
-        return np.maximum.accumulate(self.history["objective"])
+        """Rejected points are shown where they left from."""
+        return reached(self.history)
 
     def _plot_objective(self, gap):
         ax, history = self.ax_, self.history
@@ -398,8 +399,8 @@ class ConvergenceDisplay:
 
     def _plot_distance(self):
         ax, history = self.ax_, self.history
-        reached = self._reached()
-        sweeps, distance = np.arange(len(history)), reached[-1] - reached
+        objective = self._reached()
+        sweeps, distance = np.arange(len(history)), objective[-1] - objective
         shown = distance > 0.0
         (line,) = ax.semilogy(
             sweeps[shown], distance[shown], "-", label=f"{self.name}: to the best"

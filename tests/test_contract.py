@@ -3,11 +3,13 @@
 import copy
 import pickle
 import sys
+import warnings
 
 import numpy as np
 import pytest
 from common import clusters, integer_weights, not_converged_allowed
 from numpy.testing import assert_allclose
+from sklearn.exceptions import ConvergenceWarning
 
 from emix import (
     BayesianGaussianMixture,
@@ -116,3 +118,42 @@ def test_an_interrupt_at_any_line_leaves_the_old_or_the_new_fit(case, method):
         for at in [*range(1, n_lines - 60, 9), *range(max(1, n_lines - 60), n_lines + 1)]:
             now, _ = interrupted(method, further, copy.deepcopy(fitted), at)
             assert now in (old, new), at
+
+
+# --- the objective --------------------------------------------------------------------------
+
+
+def assert_ends_where_the_fit_is(mixture):
+    bounds, history = np.array(mixture.lower_bounds_), mixture.history_
+    assert bounds[-1] == mixture.lower_bound_
+    assert (np.diff(bounds) >= 0.0).all()
+    assert np.isin(bounds, history["objective"][history["accepted"]]).all()
+
+
+def test_lower_bounds_end_in_lower_bound(case):
+    assert_ends_where_the_fit_is(fit_of(case))
+    for max_iter in (1, 2, 3, 5):
+        assert_ends_where_the_fit_is(fit_of(case, max_iter=max_iter))
+
+
+def test_lower_bounds_leave_out_points_that_were_tried_and_dropped():
+    # a component gets the row of least value, which raises F, and cannot keep it: one row has
+    # no covariance
+    rows = np.array([[2.0, 0.0], [1.0, 3.0], [0.0, 0.0], [0.0, 1.0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mixture = HardGaussianMixture(
+            2, covariance_type="diag", init_params="random", random_state=0
+        ).fit(rows)
+    dropped = mixture.history_[~mixture.history_["accepted"]]
+    assert dropped["objective"].max() > mixture.lower_bound_
+    assert_ends_where_the_fit_is(mixture)
+
+
+@pytest.mark.parametrize("given", [{"temperature": (4.0, 2.0, 1.0)}, {"algorithm": "incremental"}])
+@pytest.mark.parametrize("max_iter", [1, 2, 30])
+def test_lower_bounds_of_several_climbs_end_in_lower_bound(given, max_iter):
+    with not_converged_allowed():
+        mixture = GaussianMixture(2, random_state=0, max_iter=max_iter, **given).fit(X)
+    assert mixture.lower_bounds_[-1] == mixture.lower_bound_
+    assert len(mixture.lower_bounds_) == mixture.n_iter_
