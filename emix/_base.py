@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -70,9 +71,27 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
     def _structure(self) -> Structure:
         return STRUCTURES[check_option("covariance_type", self.covariance_type, STRUCTURES)]
 
+    def _fitted_structure(self) -> Structure:
+        """That of the fitted parameters: ``set_params`` may have named another one since."""
+        name = self._when_fitted("covariance_type", None)
+        return self._structure() if name is None else STRUCTURES[name]
+
+    def _when_fitted(self, name: str, default: Any) -> Any:
+        """A constructor parameter as it was in fit; the default where attributes were set by
+        hand."""
+        return getattr(self, "_fit_settings", {}).get(name, default)
+
     def _scorer(self) -> Scorer:
         check_is_fitted(self)
-        return Scorer(self._structure(), *self._parameters())
+        structure, (weights, means, factors) = self._fitted_structure(), self._parameters()
+        shape = structure.shape(*np.shape(means))
+        if np.shape(factors) != shape:
+            raise ValueError(
+                f"precisions_cholesky_ has the shape {np.shape(factors)}, which is not that of its "
+                f"covariance_type, {shape}; fit, or make a new estimator to set attributes of "
+                "another covariance_type"
+            )
+        return Scorer(structure, weights, means, factors)
 
     def _density(self) -> Scorer:
         """What evaluates p(x); the mixture itself unless a subclass says otherwise."""
@@ -189,7 +208,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
                 f"Invalid value for 'n_samples': {n_samples}. Ask for at least one sample."
             ) from None
         rng = check_seed(self.random_state if random_state is None else random_state)
-        structure = self._structure()
+        structure = self._fitted_structure()
         weights, means, factors = (
             np.asarray(value, dtype=np.float64) for value in self._parameters()
         )
@@ -207,7 +226,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         return {
             "weights": n_components - 1,
             "means": n_components * d,
-            "covariances": int(self._structure().n_free(n_components, d)),
+            "covariances": int(self._fitted_structure().n_free(n_components, d)),
         }
 
     def _n_parameters(self) -> int:

@@ -430,19 +430,19 @@ default='dirichlet_process'
         check_is_fitted(self)
         weighting, order = self._fitted_weighting()
         log_weights = pseudo_log_weights(
-            self._structure(),
+            self._fitted_structure(),
             weighting.expected_log(self._concentration(), order),
             self._degrees(),
             self._mean_precision(),
             self.means_.shape[1],
         )
         factors = self.precisions_cholesky_
-        return Scorer(self._structure(), self.weights_, self.means_, factors, log_weights)
+        return Scorer(self._fitted_structure(), self.weights_, self.means_, factors, log_weights)
 
     def _density(self) -> PredictiveScorer:
         """The posterior predictive; a Dirichlet process has a component for new clusters."""
         check_is_fitted(self)
-        structure, (weighting, order) = self._structure(), self._fitted_weighting()
+        structure, (weighting, order) = self._fitted_structure(), self._fitted_weighting()
         concentration = self._concentration()
         weights = weighting.mean(concentration, order)
         weights = np.append(weights, weighting.rest(concentration, order))
@@ -453,7 +453,7 @@ default='dirichlet_process'
 
     def _precisions_and_new(self) -> tuple[np.ndarray, np.ndarray]:
         """Factors, and degrees of freedom, of the components and of a new one."""
-        structure, (n_components, d) = self._structure(), self.means_.shape
+        structure, (n_components, d) = self._fitted_structure(), self.means_.shape
         factors = np.asarray(self.precisions_cholesky_, dtype=np.float64)
         if structure.pooled:
             return factors, np.full(n_components + 1, n_components * self._degrees())

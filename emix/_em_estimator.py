@@ -8,13 +8,13 @@ import time
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
-from ._base import BaseNormalMixture
+from ._base import STRUCTURES, BaseNormalMixture
 from ._callbacks import CallbackSupportMixin, FitTasks, with_callbacks
 from ._em.covariance import Structure
 from ._em.mixture import Mixture
@@ -237,8 +237,10 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         weights, means, factors = (
             np.asarray(getattr(self, name), dtype=np.float64) for name in names
         )
-        shape = self._structure().shape(self.n_components, d)
-        if means.shape != (self.n_components, d) or factors.shape != shape:
+        structure = self._structure()
+        shape = structure.shape(self.n_components, d)
+        same = structure is self._fitted_structure() and factors.shape == shape
+        if means.shape != (self.n_components, d) or not same:
             raise ValueError(
                 "warm_start=True goes on from the previous fit, but n_components, "
                 "covariance_type or the number of features of X changed since; set "
@@ -262,11 +264,20 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
     def _n_parameters(self) -> int:
         """Free parameters that were not frozen."""
         counts = self._parameter_counts()
-        return sum(counts[name] for name in counts.keys() - check_frozen(self.frozen))
+        frozen = check_frozen(self._when_fitted("frozen", self.frozen))
+        return sum(counts[name] for name in counts.keys() - frozen)
 
     def _described(self, settings: Settings, fit: Fit, dtype) -> dict:
         """The fitted attributes of a fit, or of one that is under way."""
-        return _attributes(settings, fit, dtype)
+        return {**_attributes(settings, fit, dtype), "_fit_settings": self._rested_on(settings)}
+
+    def _rested_on(self, settings: Settings) -> dict[str, Any]:
+        """Constructor parameters without which the fitted attributes cannot be read."""
+        named = {structure: name for name, structure in STRUCTURES.items()}
+        return {
+            "covariance_type": named[settings.structure],
+            "frozen": getattr(self, "frozen", ()),
+        }
 
     def _warn(self, settings: Settings, fit: Fit, X, names) -> None:
         result = fit.run.result

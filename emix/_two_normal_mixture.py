@@ -227,7 +227,7 @@ class TwoNormalMixture(EMEstimator):
 
     def _parameters(self):
         factors = 1.0 / np.asarray(self.scales_, dtype=np.float64)
-        factors = factors[:1] if self._structure().pooled else factors[:, None]
+        factors = factors[:1] if self._fitted_structure().pooled else factors[:, None]
         return self.weights_, np.reshape(self.means_, (2, 1)), factors
 
     def _n_parameters(self) -> int:

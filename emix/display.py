@@ -54,7 +54,10 @@ def _normals(estimator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Weights (K,), means (K, d) and covariance matrices (K, d, d), for any structure; of
     scikit-learn's mixtures too."""
     if isinstance(estimator, BaseNormalMixture):
-        structure, (weights, means, factors) = estimator._structure(), estimator._parameters()
+        structure, (weights, means, factors) = (
+            estimator._fitted_structure(),
+            estimator._parameters(),
+        )
         covariances = structure.form.invert(np.asarray(factors, float))
     else:
         structure, weights, means = (

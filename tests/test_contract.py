@@ -157,3 +157,50 @@ def test_lower_bounds_of_several_climbs_end_in_lower_bound(given, max_iter):
         mixture = GaussianMixture(2, random_state=0, max_iter=max_iter, **given).fit(X)
     assert mixture.lower_bounds_[-1] == mixture.lower_bound_
     assert len(mixture.lower_bounds_) == mixture.n_iter_
+
+
+# --- parameters that change between fit and a method ----------------------------------------
+
+READ = ["predict", "predict_proba", "score_samples", "score", "aic", "bic", "icl"]
+# one component per feature, so that shapes do not tell 'tied' from 'diag'
+CHANGED = [
+    {"covariance_type": "diag"},
+    {"covariance_type": "tied"},
+    {"covariance_type": "tied_spherical"},
+    {"covariance_type": "unknown"},
+    {"n_components": 5},
+    {"frozen": ("means",)},
+    {"equal_variance": True},
+]
+
+
+@pytest.mark.parametrize("changed", CHANGED, ids=str)
+@pytest.mark.parametrize("given", [{}, {"covariance_type": "diag"}, {"covariance_type": "tied"}])
+def test_methods_use_what_was_fitted(case, given, changed):
+    rows, parameters = case[1], case[0]().get_params()
+    if not (given.keys() | changed.keys()) <= parameters.keys():
+        return
+    mixture = fit_of(case, **given)
+    methods = [getattr(mixture, name) for name in READ]
+    before = [method(rows) for method in methods]
+    drawn = mixture.sample(50, random_state=0)
+    mixture.set_params(**changed)
+    for method, expected in zip(methods, before, strict=True):
+        np.testing.assert_array_equal(method(rows), expected, err_msg=method.__name__)
+    for now, expected in zip(mixture.sample(50, random_state=0), drawn, strict=True):
+        np.testing.assert_array_equal(now, expected)
+
+
+def test_factors_of_another_covariance_type_are_refused():
+    mixture = GaussianMixture(2, covariance_type="diag")
+    mixture.weights_, mixture.means_ = np.full(2, 0.5), np.zeros((2, 3))
+    mixture.precisions_cholesky_ = np.repeat(np.eye(3)[None], 2, axis=0)
+    mixture.n_features_in_ = 3
+    with pytest.raises(ValueError, match=r"shape \(2, 3, 3\).*covariance_type"):
+        mixture.score(np.zeros((4, 3)))
+
+
+def test_warm_start_tells_tied_from_diag():
+    mixture = GaussianMixture(2, covariance_type="tied", random_state=0, warm_start=True).fit(X)
+    with pytest.raises(ValueError, match="warm_start"):
+        mixture.set_params(covariance_type="diag").fit(X)
