@@ -79,7 +79,8 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, not negative; an integer weight is the same as repeating the
-            row. None for equal weights.
+            row, and a row of weight zero is left out, whatever finite values it holds. None for
+            equal weights.
 
         Returns
         -------

@@ -350,7 +350,8 @@ callable, default='kmeans'
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, not negative; an integer weight is the same as repeating the
-            row. None for equal weights.
+            row, and a row of weight zero is left out, whatever finite values it holds. None for
+            equal weights.
 
         labels : array-like of int of shape (n_samples,), default=None
             Components of rows where they are known, and -1 elsewhere: the responsibilities of

@@ -301,7 +301,11 @@ def inertia(X, weight, means, labels) -> float:
     """sum_i w_i |x_i - mean of its component|², block by block."""
     total = 0.0
     for start, stop in spans(len(X), block_rows(16 * X.shape[1])):
-        y = X[start:stop].astype(np.float64) - means[labels[start:stop]]
+        block, own = X[start:stop].astype(np.float64), labels[start:stop]
+        if weight is not None:
+            used = weight[start:stop] > 0.0  # the others may lie where squares overflow
+            block, own = block[used], own[used]
+        y = block - means[own]
         squares = np.vecdot(y, y)
-        total += float(squares.sum() if weight is None else squares @ weight[start:stop])
+        total += float(squares.sum() if weight is None else squares @ weight[start:stop][used])
     return total

@@ -70,6 +70,40 @@ def test_rows_without_weight_do_not_count_wherever_they_lie(case, method):
     assert_allclose(value(far, sample_weight=weight), value(rows), rtol=1e-12)
 
 
+@pytest.mark.parametrize("far", [1e150, 1e160, -1e300, 1.7e308])
+def test_rows_without_weight_are_left_out_of_the_fit_wherever_they_lie(case, far):
+    make, rows = case
+    idle = np.array([[far], [-far]]) * np.ones(rows.shape[1])
+    weight = integer_weights(1, len(rows)).astype(float) + 0.5
+    expected = make().fit(rows, sample_weight=weight)
+    found = make().fit(np.concatenate([rows, idle]), sample_weight=np.append(weight, [0.0, 0.0]))
+    assert_allclose(found.means_, expected.means_, rtol=1e-10)
+    assert_allclose(found.lower_bound_, expected.lower_bound_, rtol=1e-12)
+    if hasattr(found, "inertia_"):
+        assert_allclose(found.inertia_, expected.inertia_, rtol=1e-12)
+
+
+def test_rows_without_weight_are_left_out_of_batches_and_blocks():
+    idle = np.concatenate([X, np.full((9, 2), 1e300)])
+    weight = np.append(np.ones(len(X)), np.zeros(9))
+    for given in ({"algorithm": "incremental", "batch_size": 40}, {"m_step": "conditional"}):
+        found = GaussianMixture(2, random_state=0, **given).fit(idle, sample_weight=weight)
+        expected = GaussianMixture(2, random_state=0).fit(X)
+        assert_allclose(found.lower_bound_, expected.lower_bound_, atol=2e-7)
+    found = GaussianMixture(2, random_state=0).fit(X).partial_fit(idle, sample_weight=weight)
+    expected = GaussianMixture(2, random_state=0).fit(X).partial_fit(X)
+    assert_allclose(found.means_, expected.means_, rtol=1e-10)
+
+
+def test_labelled_rows_without_weight_are_no_start():
+    labels = np.append(np.full(len(X), -1), [0, 1])
+    idle = np.concatenate([X, np.full((2, 2), 1.7e308)])
+    weight = np.append(np.ones(len(X)), [0.0, 0.0])
+    mixture = GaussianMixture(2, random_state=0).fit(idle, sample_weight=weight, labels=labels)
+    expected = GaussianMixture(2, random_state=0).fit(X)
+    assert_allclose(mixture.lower_bound_, expected.lower_bound_, rtol=1e-9)
+
+
 # --- interrupts -----------------------------------------------------------------------------
 
 

@@ -87,7 +87,8 @@ class Rows:
     """Rows of X in units z = (x - shift) / scale, feature-major (d, m), block by block.
 
     X is only ever read, a block at a time: it may be a memory map, of any memory order and
-    of float32. Weights are None or (n,).
+    of float32. Weights are None or (n,); rows of weight zero are read as z = 0, as their own
+    values times zero need not be zero: they may overflow.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Rows:
         self.n, self.d = X.shape
         self.weight = weight
         self.total_weight = float(self.n if weight is None else weight.sum())
+        self._idle = None if weight is None or weight.all() else weight == 0.0
         self.shift, self.scale = shift, scale
         self.map = mapper
         self._shift, self._inverse = shift[:, None], 1.0 / scale[:, None]
@@ -110,6 +112,14 @@ class Rows:
 
     def read(self, start: int, stop: int, out: np.ndarray) -> None:
         """z of rows start:stop into out (d, stop - start)."""
+        if self._idle is None:
+            self._read(start, stop, out)
+            return
+        with np.errstate(over="ignore"):
+            self._read(start, stop, out)
+        out[:, self._idle[start:stop]] = 0.0
+
+    def _read(self, start: int, stop: int, out: np.ndarray) -> None:
         if self._spread_out:
             np.multiply((self.X[start:stop] - self.shift).T, self._inverse, out=out)
             return

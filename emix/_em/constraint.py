@@ -132,6 +132,8 @@ class Constraint:
         if self.allowed is None:
             return None
         labelled = self.allowed.sum(axis=1) == 1
+        if rows.weight is not None:
+            labelled &= rows.weight > 0.0
         means = []
         for mask in self.allowed.T:
             own = np.flatnonzero(mask & labelled)[:_ENOUGH]
