@@ -371,6 +371,9 @@ default='dirichlet_process'
         parts = (self._concentration(), self._mean_precision(), self._degrees())
         return _GivenPosterior(given.weights, given.means, given.factors, *parts)
 
+    def _warn_of_empty(self, fit: Fit) -> None:
+        """Not at all: components that the data do not need are meant to become empty."""
+
     def _n_parameters(self) -> int:
         return sum(self._parameter_counts().values())
 

@@ -46,7 +46,11 @@ from ._validation import (
     check_seed,
     check_verbose,
     check_weights_init,
+    some,
 )
+
+# A component with no more than this share of the rows, what rounding makes of 1, adds nothing.
+_EMPTY = float(np.finfo(float).eps)
 
 
 class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
@@ -96,7 +100,8 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         Warns
         -----
         ConvergenceWarning
-            If ``max_iter`` was too small for ``tol``, or a covariance is singular.
+            If ``max_iter`` was too small for ``tol``, a covariance is singular, or a component
+            is empty.
         """
         self._fit(X, sample_weight)
         return self
@@ -281,6 +286,7 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         }
 
     def _warn(self, settings: Settings, fit: Fit, X, names) -> None:
+        self._warn_of_empty(fit)
         result = fit.run.result
         held = message(settings.structure, fit, X, names) if settings.reg_covar == 0.0 else ""
         if held:
@@ -296,6 +302,22 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
                 ConvergenceWarning,
                 stacklevel=4,
             )
+
+    def _warn_of_empty(self, fit: Fit) -> None:
+        """Of components that no row belongs to."""
+        empty = np.flatnonzero(fit.shares <= _EMPTY).tolist()
+        if not empty:
+            return
+        one = len(empty) == 1
+        named = f"Component {empty[0]} is" if one else f"Components {some(empty)} are"
+        its = "its mean is" if one else "their means are"
+        warnings.warn(
+            f"{named} empty: no row belongs to {'it' if one else 'them'}, and {its} not fitted "
+            "to any. Decrease n_components, or choose another start (means_init, init_params, "
+            "n_init, random_state).",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
 
 
 def _attributes(settings: Settings, fit: Fit, dtype) -> dict:

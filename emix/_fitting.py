@@ -131,6 +131,11 @@ class Fit:
         """Directions in which the data do not vary."""
         return self.model.n_null
 
+    @property
+    def shares(self) -> np.ndarray:
+        """Shares of the rows that belong to the components, (K,); also of frozen weights."""
+        return self.run.result.stats.weight
+
 
 def is_parallel(X: np.ndarray, structure: Structure, n_components: int) -> bool:
     """Whether products are so large that BLAS would share them among threads, in an order that

@@ -371,7 +371,8 @@ callable, default='kmeans'
         Warns
         -----
         ConvergenceWarning
-            If ``max_iter`` was too small for ``tol``, or a covariance is singular.
+            If ``max_iter`` was too small for ``tol``, a covariance is singular, or a component
+            is empty.
         """
         self._fit(X, sample_weight, labels=labels)
         return self

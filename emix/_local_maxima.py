@@ -79,6 +79,10 @@ class TwoNormalFit(Fit):
     warning: str
 
     @property
+    def shares(self) -> np.ndarray:
+        return self.weights
+
+    @property
     def log_likelihood(self) -> float:
         return self.total_weight * self.lower_bound
 

@@ -14,6 +14,18 @@ from sklearn.utils.validation import validate_data
 
 from ._em.covariance import Dense, Structure
 
+# Entries of a list that a message shows.
+_SHOWN = 5
+
+
+def some(values: Sequence, last: str = "and") -> str:
+    """The first few of a list, in words: '1, 4 and 7', or '1, 2, 3, 4, 5 and 95 more'."""
+    shown = [str(value) for value in values]
+    if len(shown) > _SHOWN:
+        shown = [*shown[:_SHOWN], f"{len(shown) - _SHOWN} more"]
+    *first, end = shown
+    return f"{', '.join(first)} {last} {end}" if first else end
+
 
 def check_integer(name: str, value: Any, minimum: int) -> int:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):

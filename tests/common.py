@@ -190,9 +190,11 @@ def convergence_warnings_allowed():
 
 @contextmanager
 def not_converged_allowed():
-    """For fits that are stopped by max_iter on purpose; other warnings stay errors."""
+    """For fits that are stopped by max_iter on purpose, or from starts that leave components
+    empty; other warnings stay errors."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*did not converge.*", ConvergenceWarning)
+        warnings.filterwarnings("ignore", ".*empty: no row belongs.*", ConvergenceWarning)
         yield
 
 

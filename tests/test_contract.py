@@ -238,3 +238,31 @@ def test_warm_start_tells_tied_from_diag():
     mixture = GaussianMixture(2, covariance_type="tied", random_state=0, warm_start=True).fit(X)
     with pytest.raises(ValueError, match="warm_start"):
         mixture.set_params(covariance_type="diag").fit(X)
+
+
+# --- components without rows ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("frozen", [(), ("weights",)])
+@pytest.mark.parametrize("far", [[[500.0, 500.0]], [[500.0, 500.0], [-900.0, 0.0]]])
+def test_empty_components_are_named_in_a_warning(frozen, far):
+    start = np.concatenate([far, [[0.0, 0.0], [6.0, 6.0]]])
+    mixture = GaussianMixture(len(start), means_init=start, frozen=frozen)
+    named = r"Component 0 is empty" if len(far) == 1 else r"Components 0 and 1 are empty"
+    with pytest.warns(ConvergenceWarning, match=named):
+        mixture.fit(X)
+    assert_allclose(mixture.means_[0], far[0])
+
+
+def test_a_hard_component_that_stays_empty_is_named():
+    rows = np.concatenate([np.zeros((30, 1)), np.ones((30, 1))]) + 0.01 * X[:60]
+    start = [[0.0, 0.0], [1.0, 1.0], [50.0, 0.0]]
+    mixture = HardGaussianMixture(3, means_init=start, frozen=("means",))
+    with pytest.warns(ConvergenceWarning, match="Component 2 is empty"):
+        mixture.fit(rows)
+    assert (mixture.labels_ != 2).all()
+
+
+def test_a_bayesian_mixture_may_empty_its_components():
+    mixture = BayesianGaussianMixture(6, weight_concentration_prior=1e-3, random_state=0).fit(X)
+    assert mixture.weights_.min() < 1e-4
