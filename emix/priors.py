@@ -16,6 +16,9 @@ from ._validation import check_array_of, check_real
 
 __all__ = ["ConjugatePrior"]
 
+# Least variance of the default scale in any direction of standardised data, in which X may hardly
+# vary or not at all; that of BayesianGaussianMixture.
+_LEAST = 1e-6
 _LOG_2PI = math.log(2.0 * math.pi)
 
 
@@ -48,7 +51,10 @@ class ConjugatePrior:
 
     covariance : array-like, default=None
         Scale S in the shape of one component's covariance; None for the covariance of the
-        data, divided by ``n_components ** (2 / n_features)``.
+        data, divided by ``n_components ** (2 / n_features)``. In directions in which X hardly
+        varies (a constant feature, a linear combination of others, fewer rows than features)
+        the data's covariance is taken to be at least 1e-6 of the variance of standardised
+        features.
 
     References
     ----------
@@ -111,17 +117,14 @@ class ConjugatePrior:
         structure, rows = model.structure, model.rows
         form, d, weight = structure.form, rows.d, rows.total_weight
         checked = self._checked(structure, d)
-        mean, scale = np.zeros(d), model.spread / n_components ** (2.0 / d)
+        # the density needs all directions: the log-determinant of a singular scale is infinite
+        spread = form.factorise(model.spread, _LEAST).covariance
+        mean, scale = np.zeros(d), spread / n_components ** (2.0 / d)
         if checked.mean is not None:
             mean = (checked.mean - rows.shift) / rows.scale
         if checked.covariance is not None:
             unit = np.ones(form.shape(d))
             scale = form.rescale(checked.covariance, unit, 1.0 / rows.scale)[0]
-        if not np.min(form.variances(scale, d)) > 0.0:
-            raise ValueError(
-                "prior: the data do not vary in some feature; give prior.covariance, or drop "
-                "constant features"
-            )
         degrees, kappa = checked.degrees_of_freedom, checked.mean_precision
         count = _count(structure, degrees, d)
         matrices, shared = (1, n_components) if structure.pooled else (n_components, 1)

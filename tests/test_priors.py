@@ -175,3 +175,33 @@ def test_integer_weights_are_repeated_rows(covariance_type):
 def test_bad_priors_are_refused(prior, match):
     with pytest.raises(ValueError, match=match):
         GaussianMixture(2, prior=prior).fit(X)
+
+
+LINE = np.arange(8.0)
+DEFICIENT = {
+    "two rows": np.array([[0.0, 0.0], [1.0, 1.0]] * 5),
+    "a line": np.column_stack([LINE, 2 * LINE, -LINE]),
+    "a copy": np.column_stack([X, 1e6 * X[:, 1]]),
+    "nearly a copy": np.column_stack([X, X[:, 1] + 1e-9 * X[:, 0] ** 2]),
+    "a constant": np.column_stack([X, np.full(len(X), 1e8 / 3)]),
+    "few rows": np.random.RandomState(0).normal(size=(5, 6)),
+}
+
+
+@pytest.mark.parametrize("problem", DEFICIENT)
+def test_data_of_less_than_full_rank_have_a_finite_bound(problem, covariance_type):
+    rows = DEFICIENT[problem]
+    mixture = fitted(
+        rows, 2, covariance_type=covariance_type, prior="fraley-raftery", random_state=0
+    )
+    assert np.isfinite(mixture.lower_bounds_).all()
+    assert np.isfinite(mixture.lower_bound_)
+    assert np.isfinite(mixture.score_samples(rows)).all()
+
+
+def test_the_default_scale_is_the_covariance_where_the_data_vary(covariance_type):
+    structure = STRUCTURES[covariance_type]
+    model = model_of(X, structure)
+    found = ConjugatePrior()._of_model(model, K)
+    expected = model.spread / K ** (2.0 / D) / len(X)
+    assert_allclose(found.scale, expected, rtol=1e-12)
