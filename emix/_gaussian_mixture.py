@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils.metaestimators import available_if
 
 from ._em.incremental import Incremental
 from ._em.partial import Conditional, Gradient
+from ._em.posterior import at_temperature
 from ._em_estimator import EMEstimator, fit_attributes
 from ._fitting import Fit, Phase, Settings, is_parallel
 from ._streaming import advance, begin_stream, check_stream, published, stream_model
@@ -26,7 +28,7 @@ from ._validation import (
     check_temperature,
 )
 from .constraints import Allowed, Expectation, Proportions, check_constraints
-from .priors import ConjugatePrior, check_prior
+from .priors import ConjugatePrior, check_prior, same_prior
 
 M_STEPS = {"exact": None, "conditional": Conditional, "gradient": Gradient}
 
@@ -426,6 +428,8 @@ callable, default='kmeans'
         return replace(settings, prior=prior, constraint=constraint, searches=searches)
 
     def _phases(self, n_samples: int) -> tuple[Phase, ...]:
+        check_step(self.step_offset, self.step_exponent)
+        check_flag("step_averaging", self.step_averaging)
         variant = M_STEPS[check_option("m_step", self.m_step, M_STEPS)]
         phases = tuple(Phase(each, variant) for each in check_temperature(self.temperature))
         algorithm = check_option("algorithm", self.algorithm, ("batch", "incremental"))
@@ -448,8 +452,23 @@ callable, default='kmeans'
     ) -> dict:
         attributes = super()._attributes(settings, fit, X, weight)
         total = float(len(X) if weight is None else weight.sum())
-        return {**attributes, "_stream": begin_stream(fit, total)}
+        rule = at_temperature(settings.phases[-1].temperature)
+        return {**attributes, "_stream": begin_stream(fit, total, rule)}
 
+    def _rested_on(self, settings: Settings) -> dict[str, Any]:
+        rested_on = {name: getattr(self, name) for name in ("reg_covar", "temperature", "prior")}
+        return {**super()._rested_on(settings), **rested_on}
+
+    def _is_online(self) -> bool:
+        """Whether partial_fit is what the constructor asks for."""
+        if self.algorithm == "batch" and self.m_step == "exact":
+            return True
+        raise AttributeError(
+            "partial_fit is an algorithm of its own, online EM: it needs algorithm='batch' and "
+            f"m_step='exact', got {self.algorithm!r} and {self.m_step!r}"
+        )
+
+    @available_if(_is_online)
     def partial_fit(
         self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -459,6 +478,15 @@ callable, default='kmeans'
         E-step over its rows, takes their expected statistics into the running mean with step size
         ``(step_offset + t) ** -step_exponent``, where t counts batches of this weight among
         all rows seen, and makes an M-step. Nothing is kept of the rows, nor of their number.
+
+        The first call uses all parameters of the constructor. Later ones use ``step_exponent``,
+        ``step_offset``, ``step_averaging``, ``frozen`` and ``constraints``, and go on with the
+        ``n_components``, ``covariance_type``, ``reg_covar``, ``temperature`` (its last value) and
+        ``prior`` of the first, which must not change. They climb nowhere and draw nothing: what
+        tells how to start and when to stop (``tol``, ``max_iter``, ``n_init``, ``init_params``,
+        initial values, ``acceleration``, ``warm_start``, ``random_state``, ``verbose``) does not
+        matter to them. The method does not exist with ``algorithm='incremental'`` or with an
+        ``m_step`` other than 'exact'.
 
         Parameters
         ----------
@@ -482,8 +510,9 @@ callable, default='kmeans'
         Raises
         ------
         ValueError, TypeError
-            If the rows or a parameter are unusable, or ``n_components`` or ``covariance_type``
-            changed since the first call; the estimator is then as it was before.
+            If the rows or a parameter are unusable, a value lies more than 1e150 standard
+            deviations of the first batch from its mean, or one of the parameters that must not
+            change did; the estimator is then as it was before.
         """
         if not hasattr(self, "_stream"):
             return self.fit(X, sample_weight=sample_weight)
@@ -491,6 +520,7 @@ callable, default='kmeans'
         weight = check_sample_weight(sample_weight, X.shape[0])
         structure, n_components = self._structure(), self.n_components
         check_stream(self._stream, structure, n_components)
+        self._check_unchanged()
         offset, exponent = check_step(self.step_offset, self.step_exponent)
         constraint = check_constraints(self.constraints, None, X, n_components)
         with thread_budget(is_parallel(X, structure, n_components)) as mapper:
@@ -503,3 +533,18 @@ callable, default='kmeans'
         attributes["n_iter_"] = stream.state.batches - 1
         self._publish({**attributes, "lower_bound_": fit.lower_bound, "_stream": stream})
         return self
+
+    def _check_unchanged(self) -> None:
+        """Whether the stream's objective is still the one that the constructor asks for."""
+        same = {
+            "reg_covar": self.reg_covar == self._when_fitted("reg_covar", self.reg_covar),
+            "temperature": check_temperature(self.temperature)
+            == check_temperature(self._when_fitted("temperature", self.temperature)),
+            "prior": same_prior(self.prior, self._when_fitted("prior", self.prior)),
+        }
+        for name, is_same in same.items():
+            if not is_same:
+                raise ValueError(
+                    f"partial_fit goes on with the {name} of its first call, but {name} changed "
+                    "since; set it back, or clone the estimator to begin anew"
+                )

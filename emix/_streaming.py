@@ -8,12 +8,15 @@ from typing import NamedTuple
 import numpy as np
 
 from ._em.ascent import Result
-from ._em.blocks import Mapper, Rows
+from ._em.blocks import Mapper, Rows, block_rows, spans
 from ._em.covariance import Structure
 from ._em.mixture import Mixture
 from ._em.online import State, follow
 from ._em.prior import Prior
 from ._fitting import Fit, Run, in_data_units
+
+# Standard deviations from the mean beyond which a row's second moments overflow.
+_FARTHEST = 1e150
 
 
 class Stream(NamedTuple):
@@ -27,12 +30,12 @@ class Stream(NamedTuple):
     rule: Callable
 
 
-def begin_stream(fit: Fit, total_weight: float) -> Stream:
-    """After a fit to rows of this weight."""
+def begin_stream(fit: Fit, total_weight: float, rule: Callable) -> Stream:
+    """After a fit to rows of this weight, of which the last climb had this rule."""
     result, model = fit.run.result, fit.model
     stats = result.stats * 1.0  # the sums, without what the climb took along
     state = State(stats, result.params, total_weight, stats, 1)
-    return Stream(state, model.rows.shift, model.rows.scale, model.noise, model.prior, model.rule)
+    return Stream(state, model.rows.shift, model.rows.scale, model.noise, model.prior, rule)
 
 
 def check_stream(stream: Stream, structure: Structure, n_components: int) -> None:
@@ -43,7 +46,7 @@ def check_stream(stream: Stream, structure: Structure, n_components: int) -> Non
     if not same or layout.n_components != n_components:
         raise ValueError(
             "partial_fit goes on from what was fitted, but n_components or covariance_type "
-            "changed since; clone the estimator to begin anew"
+            "changed since; set them back, or clone the estimator to begin anew"
         )
 
 
@@ -57,11 +60,27 @@ def stream_model(
 ) -> Mixture:
     """The model over a further batch."""
     rows = Rows(X, weight, stream.shift, stream.scale, mapper)
+    _check_distance(rows)
     model = make(structure, rows, stream.noise).ruled(stream.rule)
     if stream.prior is not None:
         seen = stream.state.seen
         model.prior = stream.prior.thinned(seen / (seen + rows.total_weight))
     return model
+
+
+def _check_distance(rows: Rows) -> None:
+    """Whether moments of the rows are finite numbers, in the units of the first batch."""
+    for start, stop in spans(rows.n, block_rows(8 * rows.d)):
+        z = np.empty((rows.d, stop - start))
+        with np.errstate(over="ignore"):
+            rows.read(start, stop, z)
+        if np.abs(z, out=z).max() > _FARTHEST:
+            feature, row = np.unravel_index(z.argmax(), z.shape)
+            raise ValueError(
+                f"X has {rows.X[start + row, feature]:g} in row {start + row}, feature {feature}: "
+                f"more than {_FARTHEST:g} standard deviations of the first batch from its mean, "
+                f"which is {rows.shift[feature]:g}. Scale X, or leave the row out"
+            )
 
 
 def advance(stream: Stream, model: Mixture, offset: float, exponent: float) -> Stream:

@@ -193,3 +193,12 @@ def check_prior(value: Any) -> ConjugatePrior | None:
     raise ValueError(
         f"prior must be None, an emix.priors.ConjugatePrior or 'fraley-raftery', got {value!r}"
     )
+
+
+def same_prior(one: Any, other: Any) -> bool:
+    """Whether two values of the parameter are the same prior."""
+    one, other = check_prior(one), check_prior(other)
+    if one is None or other is None:
+        return one is other
+    mine, theirs = vars(one), vars(other)
+    return all(np.array_equal(mine[name], theirs[name]) for name in mine)

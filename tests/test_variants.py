@@ -1,5 +1,6 @@
 """Every way to climb F: it never falls at any half-step, and stays below the log-likelihood."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -246,6 +247,72 @@ def test_a_stream_does_not_change_its_model(changed):
         mixture.partial_fit(X[200:])
 
 
+@pytest.mark.parametrize(
+    ("given", "changed"),
+    [
+        ({}, {"temperature": 2.0}),
+        ({}, {"reg_covar": 0.1}),
+        ({}, {"prior": "fraley-raftery"}),
+        ({"prior": "fraley-raftery"}, {"prior": None}),
+        ({"prior": ConjugatePrior(mean=np.zeros(D))}, {"prior": ConjugatePrior(mean=np.ones(D))}),
+    ],
+)
+def test_a_stream_does_not_change_its_objective(given, changed):
+    mixture = online([X[:200]], **given).set_params(**changed)
+    before = public_state(mixture)
+    (name,) = changed
+    with pytest.raises(ValueError, match=f"{name} changed since"):
+        mixture.partial_fit(X[200:])
+    assert_same_state(before, public_state(mixture))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"prior": "fraley-raftery"},
+        {"prior": ConjugatePrior(mean=np.zeros(D))},
+        {"temperature": [2.0, 1.0]},
+    ],
+)
+def test_equal_parameters_are_no_change(given):
+    mixture = online([X[:200]], **given)
+    mixture.set_params(**copy.deepcopy(given)).partial_fit(X[200:])
+    assert mixture.n_iter_ == 1
+
+
+def test_a_stream_goes_on_at_the_last_temperature():
+    mixture = online([X[:200]], temperature=(8.0, 1.0))
+    rows = Rows(X[200:], None, mixture._stream.shift, mixture._stream.scale)
+    model = Mixture(STRUCTURES["full"], rows, np.zeros(D))
+    expected = model.e_step(mixture._stream.state.params).value
+    expected -= np.log(mixture._stream.scale).sum()
+    mixture.partial_fit(X[200:])
+    assert mixture.lower_bound_ == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("given", [{"algorithm": "incremental"}, {"m_step": "gradient"}])
+def test_partial_fit_is_no_part_of_other_algorithms(given):
+    mixture = GaussianMixture(2, **given)
+    assert not hasattr(mixture, "partial_fit")
+    with pytest.raises(AttributeError, match="partial_fit") as caught:
+        mixture.partial_fit(X)
+    assert "algorithm='batch' and m_step='exact'" in str(caught.value.__cause__)
+    assert hasattr(GaussianMixture(2), "partial_fit")
+
+
+@pytest.mark.parametrize("far", [1e155, -1e160, 1.7e308])
+def test_a_row_whose_square_overflows_is_refused_by_name(covariance_type, far):
+    mixture = GaussianMixture(2, covariance_type=covariance_type, random_state=0).fit(X)
+    before = public_state(mixture)
+    batch = X[:50].copy()
+    batch[7, 1] = far
+    with pytest.raises(ValueError, match=r"X has .* in row 7, feature 1.*Scale X"):
+        mixture.partial_fit(batch)
+    assert_same_state(before, public_state(mixture))
+    batch[7, 1] = 1e148
+    assert np.isfinite(mixture.partial_fit(batch).means_).all()
+
+
 def test_the_first_batch_needs_a_row_per_component():
     with pytest.raises(ValueError, match="n_samples >= n_components"):
         GaussianMixture(4).partial_fit(X[:3])
@@ -269,11 +336,12 @@ def test_bad_variants_are_refused(parameters, match):
         GaussianMixture(K, **parameters).fit(X)
 
 
-@pytest.mark.parametrize("exponent", [0.5, 1.1])
-def test_bad_step_sizes_are_refused(exponent):
-    mixture = GaussianMixture(K, step_exponent=exponent, random_state=0).fit(X)
+@pytest.mark.parametrize("exponent", [0.3, 0.5, 1.1])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_bad_step_sizes_are_refused_at_once(exponent, method):
+    mixture = GaussianMixture(K, step_exponent=exponent, random_state=0)
     with pytest.raises(ValueError, match="step_exponent must be greater"):
-        mixture.partial_fit(X)
+        getattr(mixture, method)(X)
 
 
 def test_attributes_after_a_stream_are_those_of_a_fit():
