@@ -70,7 +70,8 @@ default='full'
 
     n_init : int, default=1
         Number of starts; the best result is kept. Several starts are compared after a short
-        climb on (a sample of) the data, and only those that can still win go on.
+        climb on (a sample of) the data, and only those that can still win go on. There is one
+        start, with a warning, if it is given.
 
     init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, array-like or \
 callable, default='kmeans'

@@ -191,6 +191,8 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         warm = check_flag("warm_start", self.warm_start) and hasattr(self, "converged_")
         n_init = check_integer("n_init", self.n_init, 1)
         given = self._previous(d) if warm else self._given(structure, d)
+        if not warm:
+            self._check_start(n_init, given)
         assign = self._assignment(X, weight, rng, given)
         return Settings(
             n_components=n_components,
@@ -253,6 +255,22 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
                 "warm_start=False or clone the estimator"
             )
         return Given(weights / weights.sum(), means, factors)
+
+    def _check_start(self, n_init: int, given: Given) -> None:
+        """Whether the parameters that say where to start go together."""
+        init = self.init_params
+        if given.complete() and not isinstance(init, str) and not callable(init):
+            raise ValueError(
+                "init_params gives labels or responsibilities, but weights_init, means_init and "
+                "precisions_init leave nothing to start; give the one or the other"
+            )
+        if n_init > 1 and (given.means is not None or not isinstance(init, str)):
+            name = "init_params" if given.means is None else "means_init"
+            warnings.warn(
+                f"n_init={n_init} makes one start, as {name} says where to start; set n_init=1",
+                UserWarning,
+                stacklevel=5,
+            )
 
     def _assignment(self, X, weight, rng, given):
         """The name of a start, or labels or responsibilities of all rows."""

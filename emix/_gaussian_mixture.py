@@ -73,7 +73,8 @@ default='full'
 
     n_init : int, default=1
         Number of starts; the best result is kept. Several starts are compared after a short
-        climb on (a sample of) the data, and only those that can still win go on.
+        climb on (a sample of) the data, and only those that can still win go on. There is one
+        start, with a warning, if it is given.
 
     init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, array-like or \
 callable, default='kmeans'
@@ -148,7 +149,8 @@ callable, default='kmeans'
         all blocks.
 
     batch_size : int, default=None
-        Rows of a block of incremental EM; None for an eighth of the rows, at least 512.
+        Rows of a block of incremental EM; None for an eighth of the rows, at least 512. Only
+        with ``algorithm='incremental'``.
 
     m_step : {'exact', 'conditional', 'gradient'}, default='exact'
         'conditional' maximises over weights and means, then over weights and covariances,
@@ -421,7 +423,7 @@ callable, default='kmeans'
             prior = prior._checked(settings.structure, X.shape[1])
         constraint = check_constraints(self.constraints, labels, X, n_components)
         if constraint is not None and self.algorithm == "incremental":
-            raise ValueError("constraints and labels need algorithm='batch'")
+            raise ValueError("constraints and labels need algorithm='batch', got 'incremental'")
         # races climb the likelihood, in all its parameters
         free = prior is None and not settings.model.keywords["frozen"] & {"means", "covariances"}
         searches = free and isinstance(self.init_params, str) and self.init_params == "kmeans"
@@ -434,9 +436,16 @@ callable, default='kmeans'
         phases = tuple(Phase(each, variant) for each in check_temperature(self.temperature))
         algorithm = check_option("algorithm", self.algorithm, ("batch", "incremental"))
         if algorithm == "batch":
+            if self.batch_size is not None:
+                raise ValueError(
+                    f"batch_size={self.batch_size} needs algorithm='incremental': batch EM has no "
+                    "blocks; set batch_size=None"
+                )
             return phases
         if variant is not None:
-            raise ValueError("algorithm='incremental' needs m_step='exact'")
+            raise ValueError(
+                f"algorithm='incremental' needs m_step='exact', got m_step={self.m_step!r}"
+            )
         n_blocks = self._n_blocks(n_samples)
         last = phases[-1].temperature
         # batch EM has the last word: it alone knows F at the parameters that it returns

@@ -240,6 +240,41 @@ def test_warm_start_tells_tied_from_diag():
         mixture.set_params(covariance_type="diag").fit(X)
 
 
+# --- parameters that exclude each other -----------------------------------------------------
+
+START = {"weights_init": [0.5, 0.5], "means_init": X[:2], "precisions_init": [np.eye(2)] * 2}
+LABELS = np.arange(len(X)) % 2
+
+
+@pytest.mark.parametrize("make", [GaussianMixture, HardGaussianMixture])
+def test_labels_beside_a_complete_start_are_refused(make):
+    with pytest.raises(ValueError, match=r"init_params gives labels .* give the one or the other"):
+        make(2, init_params=LABELS, **START).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("make", "given", "named"),
+    [
+        (GaussianMixture, {"means_init": X[:2]}, "means_init"),
+        (GaussianMixture, START, "means_init"),
+        (HardGaussianMixture, {"means_init": X[:2]}, "means_init"),
+        (BayesianGaussianMixture, {"init_params": LABELS}, "init_params"),
+        (GaussianMixture, {"init_params": lambda X, k, rng: LABELS}, "init_params"),
+    ],
+)
+def test_several_starts_where_one_is_given_are_warned_of(make, given, named):
+    with pytest.warns(UserWarning, match=f"n_init=7 makes one start, as {named} says"):
+        several = make(2, n_init=7, **given).fit(X)
+    one = make(2, **given).fit(X)
+    np.testing.assert_array_equal(several.means_, one.means_)
+
+
+def test_a_warm_start_with_several_starts_is_no_contradiction():
+    mixture = GaussianMixture(2, n_init=3, warm_start=True, random_state=0)
+    mixture.fit(X).fit(X)
+    assert mixture.converged_
+
+
 # --- components without rows ----------------------------------------------------------------
 
 

@@ -527,13 +527,12 @@ def deep_equal(one, other):
     return type(one) is type(other) and one == other
 
 
-def test_fit_changes_no_constructor_parameter(covariance_type):
-    parameters = {
-        **initial_values(0, covariance_type, X, K),
-        "init_params": np.arange(len(X)) % K,
-        "warm_start": True,
-        "n_init": 3,
-    }
+@pytest.mark.parametrize("given", ["labels", "values"])
+def test_fit_changes_no_constructor_parameter(covariance_type, given):
+    start = {"init_params": np.arange(len(X)) % K}
+    if given == "values":
+        start = {"init_params": "random", **initial_values(0, covariance_type, X, K)}
+    parameters = {**start, "warm_start": True, "max_iter": 2000}
     mixture = GaussianMixture(K, covariance_type=covariance_type, **parameters)
     before = copy.deepcopy(mixture.get_params())
     for _ in range(2):

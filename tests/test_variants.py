@@ -329,6 +329,7 @@ def test_the_first_batch_needs_a_row_per_component():
         ({"algorithm": "incremental", "batch_size": 0}, "batch_size must be at least 1"),
         ({"algorithm": "incremental", "m_step": "gradient"}, "needs m_step='exact'"),
         ({"algorithm": "incremental", "constraints": (Proportions(),)}, "need algorithm=.batch"),
+        ({"batch_size": 100}, "batch_size=100 needs algorithm='incremental'"),
     ],
 )
 def test_bad_variants_are_refused(parameters, match):
