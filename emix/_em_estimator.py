@@ -31,6 +31,7 @@ from ._fitting import (
     so_far,
 )
 from ._history import as_history, lower_bounds
+from ._refusals import some
 from ._singular import message, singular_components
 from ._threads import thread_budget
 from ._validation import (
@@ -46,7 +47,6 @@ from ._validation import (
     check_seed,
     check_verbose,
     check_weights_init,
-    some,
 )
 
 # A component with no more than this share of the rows, what rounding makes of 1, adds nothing.

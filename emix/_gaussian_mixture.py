@@ -26,6 +26,7 @@ from ._validation import (
     check_sample_weight,
     check_step,
     check_temperature,
+    warn_of_labels,
 )
 from .constraints import Allowed, Expectation, Proportions, check_constraints
 from .priors import ConjugatePrior, check_prior, same_prior
@@ -377,7 +378,11 @@ callable, default='kmeans'
         ConvergenceWarning
             If ``max_iter`` was too small for ``tol``, a covariance is singular, or a component
             is empty.
+
+        UserWarning
+            If y looks like ``labels``, or ``n_init`` has no effect.
         """
+        warn_of_labels(y, labels, self.n_components)
         self._fit(X, sample_weight, labels=labels)
         return self
 
@@ -409,6 +414,7 @@ callable, default='kmeans'
         labels : ndarray of shape (n_samples,)
             Component indices, those that ``predict(X)`` gives after ``fit``.
         """
+        warn_of_labels(y, labels, self.n_components)
         X = self._fit(X, sample_weight, labels=labels)
         return self._scorer().labels(X)
 

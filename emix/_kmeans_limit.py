@@ -13,7 +13,7 @@ from sklearn.utils import check_array
 from ._base import FLOATS
 from ._gaussian_mixture import GaussianMixture
 from ._hard_gaussian_mixture import HardGaussianMixture, inertia
-from ._validation import check_sample_weight, check_variances
+from ._validation import check_sample_weight, check_variances, refuse_unreadable
 
 _TABLE = np.dtype(
     [
@@ -169,6 +169,7 @@ def kmeans_limit(
     >>> round(float(-result.table["scaled_free_energy"][-1]) / result.inertia, 5)
     1.0
     """
+    refuse_unreadable(X)
     X = check_array(X, dtype=FLOATS, ensure_min_samples=2)
     weight = check_sample_weight(sample_weight, X.shape[0])
     falling = None if variances is None else check_variances(variances)

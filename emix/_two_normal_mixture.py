@@ -19,6 +19,7 @@ from ._em.two_normals import TwoNormals
 from ._em_estimator import EMEstimator
 from ._fitting import Fit, Given, Settings
 from ._local_maxima import TwoNormalFit, fit_two_normals, ordered
+from ._refusals import refuse_masked
 from ._validation import check_flag, check_integer, check_probability, check_real, check_verbose
 
 MAXIMA = np.dtype(
@@ -508,6 +509,7 @@ class TwoNormalMixture(EMEstimator):
 
 
 def _points(name: str, value) -> np.ndarray:
+    refuse_masked(name, value)
     points = np.asarray(value, dtype=np.float64)
     if np.isnan(points).any():
         raise ValueError(f"{name} contains NaN")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Sequence, Set
 from itertools import pairwise
 from numbers import Integral, Real
@@ -13,23 +14,19 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from ._em.covariance import Dense, Structure
-
-# Entries of a list that a message shows.
-_SHOWN = 5
-
-
-def some(values: Sequence, last: str = "and") -> str:
-    """The first few of a list, in words: '1, 4 and 7', or '1, 2, 3, 4, 5 and 95 more'."""
-    shown = [str(value) for value in values]
-    if len(shown) > _SHOWN:
-        shown = [*shown[:_SHOWN], f"{len(shown) - _SHOWN} more"]
-    *first, end = shown
-    return f"{', '.join(first)} {last} {end}" if first else end
+from ._refusals import (
+    brief,
+    explained,
+    refuse_masked,
+    refuse_no_array,
+    refuse_text,
+    refuse_times,
+)
 
 
 def check_integer(name: str, value: Any, minimum: int) -> int:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
+        raise TypeError(f"{name} must be an integer, got {brief(value)}")
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {value}")
     return int(value)
@@ -38,7 +35,7 @@ def check_integer(name: str, value: Any, minimum: int) -> int:
 def check_real(name: str, value: Any) -> float:
     """A finite number that is not negative."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number, got {value!r}")
+        raise TypeError(f"{name} must be a number, got {brief(value)}")
     number = float(value)
     if not 0.0 <= number < math.inf:
         raise ValueError(f"{name} must be finite and not negative, got {value}")
@@ -65,7 +62,7 @@ def check_positive(name: str, value: Any, largest: float = 1e100) -> float:
 
 def check_flag(name: str, value: Any) -> bool:
     if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
+        raise TypeError(f"{name} must be True or False, got {brief(value)}")
     return bool(value)
 
 
@@ -73,21 +70,28 @@ def check_option(name: str, value: Any, options: Iterable[str]) -> str:
     options = list(options)
     if not isinstance(value, str) or value not in options:
         listed = ", ".join(repr(option) for option in options)
-        raise ValueError(f"{name} must be one of {listed}; got {value!r}")
+        raise ValueError(f"{name} must be one of {listed}; got {brief(value)}")
     return value
 
 
 def check_rows(estimator: Any, X: Any, **options: Any) -> np.ndarray:
-    """``validate_data``, where text among the numbers is X's own error."""
+    """``validate_data``, in plain words where NumPy would misread X or say little."""
+    refuse_unreadable(X)
     try:
         return validate_data(estimator, X, **options)
-    except ValueError as error:
-        if "could not convert string" not in str(error):
+    except (TypeError, ValueError) as error:
+        said = explained(X, error)
+        if said is error:
             raise
-        raise ValueError(
-            f"X must hold numbers only: {error}. Leave columns of text out, or encode them, for "
-            "instance with sklearn.preprocessing.OneHotEncoder"
-        ) from None
+        raise said from None
+
+
+def refuse_unreadable(X: Any) -> None:
+    """What is no table of numbers."""
+    refuse_text("X", X)
+    refuse_no_array("X", X)
+    refuse_masked("X", X)
+    refuse_times(X)
 
 
 def check_seed(value: Any) -> np.random.RandomState:
@@ -96,7 +100,7 @@ def check_seed(value: Any) -> np.random.RandomState:
     except (ValueError, TypeError):
         raise ValueError(
             "random_state must be None, an integer from 0 to 2**32 - 1 or a RandomState instance, "
-            f"got {value!r}"
+            f"got {brief(value)}"
         ) from None
 
 
@@ -107,7 +111,7 @@ def check_frozen(value: Any) -> frozenset[str]:
     """Names of parameters that a fit leaves alone."""
     if not isinstance(value, Sequence | Set) or isinstance(value, str):
         raise TypeError(
-            f"frozen must be a tuple of parameter names, such as ('means',), got {value!r}"
+            f"frozen must be a tuple of parameter names, such as ('means',), got {brief(value)}"
         )
     for name in value:
         if name not in PARAMETERS:
@@ -129,15 +133,17 @@ def check_temperature(value: Any) -> tuple[float, ...]:
         falling = all(a > b for a, b in pairwise(temperatures))
         if not temperatures or temperatures[-1] != 1.0 or not falling:
             raise ValueError(
-                f"temperature must be a number or decrease to 1.0 at its end, got {value!r}"
+                f"temperature must be a number or decrease to 1.0 at its end, got {brief(value)}"
             )
     else:
-        raise TypeError(f"temperature must be a number or a sequence of numbers, got {value!r}")
+        raise TypeError(
+            f"temperature must be a number or a sequence of numbers, got {brief(value)}"
+        )
     coldest, hottest = _TEMPERATURES
     if temperatures[-1] < coldest or temperatures[0] > hottest:
         raise ValueError(
-            f"temperature must be between {coldest:g} and {hottest:g}, got {value!r}; for 0 use "
-            "HardGaussianMixture"
+            f"temperature must be between {coldest:g} and {hottest:g}, got {brief(value)}; for 0 "
+            "use HardGaussianMixture"
         )
     return temperatures
 
@@ -146,11 +152,11 @@ def check_variances(value: Any) -> np.ndarray:
     """Positive, finite and falling."""
     variances = _as_float("variances", value, np.float64)
     if variances.ndim != 1 or not variances.size:
-        raise ValueError(f"variances must be a sequence of numbers, got {value!r}")
+        raise ValueError(f"variances must be a sequence of numbers, got {brief(value)}")
     if not (np.isfinite(variances).all() and variances.min() > 0.0):
-        raise ValueError(f"variances must be positive and finite, got {value!r}")
+        raise ValueError(f"variances must be positive and finite, got {brief(value)}")
     if not (np.diff(variances) < 0.0).all():
-        raise ValueError(f"variances must fall, got {value!r}")
+        raise ValueError(f"variances must fall, got {brief(value)}")
     return variances
 
 
@@ -191,6 +197,8 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None
 
 
 def _as_float(name: str, value: Any, dtype: type) -> np.ndarray:
+    refuse_masked(name, value)
+    refuse_no_array(name, value)
     try:
         array = np.asarray(value)
         if array.dtype.kind != "c":
@@ -220,22 +228,53 @@ def _initial(
 
 def check_array_of(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     """A finite array of this shape."""
-    return _initial(name, name, value, shape)
+    array = _as_float(name, value, np.float64)
+    if array.shape != shape:
+        raise ValueError(f"{name} must have the shape {shape}, got {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} contains NaN or infinity")
+    return array
 
 
 def check_labels(value: Any, n_samples: int, n_components: int) -> np.ndarray:
     """(n_samples,) integers from -1, for unknown, to n_components - 1."""
+    refuse_masked("labels", value)
     labels = np.asarray(value)
     if labels.shape != (n_samples,):
         raise ValueError(
             f"labels must have one entry per row, shape ({n_samples},), got {labels.shape}"
         )
-    if labels.dtype.kind not in "iu" or labels.min() < -1 or labels.max() >= n_components:
-        raise ValueError(
-            "labels must be integers from 0 to n_components - 1 = "
-            f"{n_components - 1}, or -1 for rows whose component is unknown"
-        )
+    wanted = (
+        f"labels must be integers from 0 to n_components - 1 = {n_components - 1}, or -1 for rows "
+        "whose component is unknown"
+    )
+    if labels.dtype.kind not in "iu":
+        raise ValueError(f"{wanted}; got {brief(labels[0].item())} of type {labels.dtype}")
+    outside = np.flatnonzero((labels < -1) | (labels >= n_components))
+    if outside.size:
+        raise ValueError(f"{wanted}; got {labels[outside[0]]} in row {outside[0]}")
     return labels
+
+
+def warn_of_labels(y: Any, labels: Any, n_components: Any) -> None:
+    """Of a y, which is not read, that looks like labels where -1 says unknown; classes -1 and 1
+    do not."""
+    if labels is not None or y is None:
+        return
+    try:
+        given = np.asarray(y)
+    except ValueError:
+        return
+    if given.dtype.kind != "i" or given.ndim != 1 or not isinstance(n_components, Integral):
+        return
+    found = set(np.unique(given).tolist())
+    if -1 in found and found != {-1, 1} and max(found) < n_components:
+        warnings.warn(
+            "y is not used. It looks like labels with -1 for unknown components: to use them, "
+            "pass labels=y",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def check_weights_init(value: Any, n_components: int) -> np.ndarray:
@@ -294,6 +333,7 @@ def check_covariance_prior(
 
 def check_assignment(value: Any, n_samples: int, n_components: int) -> np.ndarray:
     """Labels (n_samples,) or responsibilities (n_samples, n_components) to start from."""
+    refuse_masked("init_params", value)
     array = np.asarray(value)
     if array.shape == (n_samples,):
         if array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= n_components:

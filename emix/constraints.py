@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ._em.constraint import Constraint
+from ._refusals import brief, refuse_masked
 from ._validation import check_array_of
 
 __all__ = ["Allowed", "Expectation", "Proportions"]
@@ -30,6 +31,7 @@ class _Bounds(NamedTuple):
     features: Callable[[int, int], np.ndarray]
     lower: np.ndarray
     upper: np.ndarray
+    names: list[str]  # of what is bounded, for messages
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Allowed:
 
     def _mask(self, X: np.ndarray, n_components: int) -> np.ndarray:
         given = self.components(X) if callable(self.components) else self.components
+        refuse_masked("Allowed.components", given)
         allowed = np.asarray(given)
         if allowed.shape != (len(X), n_components) or allowed.dtype != bool:
             raise ValueError(
@@ -103,10 +106,11 @@ class Proportions:
         if (lower > upper).any() or lower.sum() > 1.0 + 1e-9 or upper.sum() < 1.0 - 1e-9:
             raise ValueError(
                 "constraints: Proportions cannot be satisfied: shares add up to one, got lower "
-                f"bounds {lower} and upper bounds {upper}"
+                f"bounds {brief(lower)} and upper bounds {brief(upper)}"
             )
         features = np.eye(n_components)[:, :, None]
-        return _Bounds(lambda start, stop: features, lower, upper)
+        names = [f"the share of component {k}" for k in range(n_components)]
+        return _Bounds(lambda start, stop: features, lower, upper, names)
 
     def _levels(self, n_components: int) -> tuple[np.ndarray, np.ndarray]:
         bounded = self.lower is not None or self.upper is not None
@@ -120,14 +124,15 @@ class Proportions:
             if (values < 0.0).any() or abs(values.sum() - 1.0) > 1e-8:
                 raise ValueError(
                     "constraints: Proportions.values must not be negative and add up to one, "
-                    f"got {values}"
+                    f"got {brief(values)}, which add up to {values.sum():g}"
                 )
             # the last equation follows from the others
             return _freed(values, -np.inf), _freed(values, np.inf)
         levels = []
         for name, default in (("lower", 0.0), ("upper", 1.0)):
             value = getattr(self, name)
-            value = np.broadcast_to(default if value is None else value, (n_components,))
+            value = default if value is None else value
+            value = np.full(n_components, value) if np.ndim(value) == 0 else value
             levels.append(check_array_of(f"Proportions.{name}", value, (n_components,)))
         # bounds that hold for all shares bind nothing
         lower = np.where(levels[0] > 0.0, levels[0], -np.inf)
@@ -184,15 +189,16 @@ class Expectation:
         if (lower > upper).any() or not (np.isfinite(lower) | np.isfinite(upper)).any():
             raise ValueError(
                 "constraints: Expectation needs a lower or an upper bound, and no lower one "
-                f"above its upper one; got {self.lower!r} and {self.upper!r}"
+                f"above its upper one; got {brief(self.lower)} and {brief(self.upper)}"
             )
-        return _Bounds(features, lower, upper)
+        return _Bounds(features, lower, upper, [f"expectation {j}" for j in range(count)])
 
     def _reader(self, X, n_components):
         """f(start, stop), of shape (r, K, m) or (r, K, 1)."""
         given = self.features
         if callable(given):
             return lambda a, b: _as_features(given(X[a:b]), b - a, n_components)
+        refuse_masked("Expectation.features", given)
         array = np.asarray(given, dtype=float)
         if array.shape[0] == n_components and array.ndim <= 2 and len(X) != n_components:
             fixed = _as_features(array[None], 1, n_components)
@@ -203,6 +209,7 @@ class Expectation:
 
 def _as_features(value: Any, m: int, n_components: int) -> np.ndarray:
     """(r, K, m) of finite numbers from (m, K) or (m, K, r)."""
+    refuse_masked("Expectation.features", value)
     array = np.asarray(value, dtype=float)
     array = array[:, :, None] if array.ndim == 2 else array
     if array.ndim != 3 or array.shape[:2] != (m, n_components):
@@ -224,7 +231,7 @@ def check_constraints(
 ) -> Constraint | None:
     """All of them as one, for the rows of X; None where there are none."""
     if not isinstance(constraints, Sequence) or isinstance(constraints, str):
-        raise TypeError(f"constraints must be a tuple of constraints, got {constraints!r}")
+        raise TypeError(f"constraints must be a tuple of constraints, got {brief(constraints)}")
     masks, bounds = [], []
     if labels is not None and (labels >= 0).any():
         masks.append((labels < 0)[:, None] | (labels[:, None] == np.arange(n_components)))
@@ -236,7 +243,7 @@ def check_constraints(
         else:
             raise TypeError(
                 "constraints may hold Allowed, Proportions and Expectation of "
-                f"emix.constraints, got {constraint!r}"
+                f"emix.constraints, got {brief(constraint)}"
             )
     if not masks and not bounds:
         return None
@@ -256,9 +263,9 @@ def _joint_mask(masks: list[np.ndarray]) -> np.ndarray | None:
 
 
 def _joint_bounds(bounds: list[_Bounds], n_components: int):
-    """features, lower, upper of all."""
+    """features, lower, upper and names of all."""
     if not bounds:
-        return None, np.zeros(0), np.zeros(0)
+        return None, np.zeros(0), np.zeros(0), []
 
     def features(start, stop):
         parts = [each.features(start, stop) for each in bounds]
@@ -269,4 +276,5 @@ def _joint_bounds(bounds: list[_Bounds], n_components: int):
         )
 
     lower = np.concatenate([each.lower for each in bounds])
-    return features, lower, np.concatenate([each.upper for each in bounds])
+    upper = np.concatenate([each.upper for each in bounds])
+    return features, lower, upper, [name for each in bounds for name in each.names]

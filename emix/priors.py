@@ -12,6 +12,7 @@ from scipy.special import gammaln, multigammaln
 from ._em.covariance import Dense, Diagonal, Structure
 from ._em.mixture import Mixture
 from ._em.prior import Prior
+from ._refusals import brief
 from ._validation import check_array_of, check_real
 
 __all__ = ["ConjugatePrior"]
@@ -191,7 +192,7 @@ def check_prior(value: Any) -> ConjugatePrior | None:
     if isinstance(value, str) and value in PRIORS:
         return PRIORS[value]
     raise ValueError(
-        f"prior must be None, an emix.priors.ConjugatePrior or 'fraley-raftery', got {value!r}"
+        f"prior must be None, an emix.priors.ConjugatePrior or 'fraley-raftery', got {brief(value)}"
     )
 
 

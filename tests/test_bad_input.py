@@ -176,8 +176,8 @@ BAD_X = {
     "fewer rows than components": (GOOD[:2], "n_components = 3, n_samples = 2"),
     "one-dimensional": (GOOD[:, 0], "1D array"),
     "three-dimensional": (GOOD[None], "dim 3"),
-    "strings": (np.full((20, 3), "a"), "string|convert"),
-    "object strings": (np.full((20, 3), "a", dtype=object), "string|convert|float"),
+    "strings": (np.full((20, 3), "a"), "columns 0, 1 and 2 have text"),
+    "object strings": (np.full((20, 3), "a", dtype=object), "columns 0, 1 and 2 have text"),
     "complex": (GOOD + 1j, "Complex"),
 }
 

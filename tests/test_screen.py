@@ -139,7 +139,7 @@ def test_constraints_may_call_for_components_that_are_nothing(always):
     allowed = np.zeros((N, K), dtype=bool)
     allowed[:, 2] = True
     model = model_of(X, FULL)
-    model.constraint = Constraint(allowed, None, np.zeros(0), np.zeros(0))
+    model.constraint = Constraint(allowed, None, np.zeros(0), np.zeros(0), [])
     assert_allclose(model.e_step(params).weight, np.eye(K)[2], atol=1e-15)
 
 

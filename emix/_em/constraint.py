@@ -54,7 +54,9 @@ class Constraint:
         features: Callable[[int, int], np.ndarray] | None,
         lower: np.ndarray,
         upper: np.ndarray,
+        names: list[str],
     ):
+        self.names = names  # of the expectations, for messages
         self.allowed, self.features = allowed, features
         self.lower, self.upper = lower, upper
         self._bounded = np.concatenate([np.isfinite(upper), np.isfinite(lower)])
@@ -106,9 +108,14 @@ class Constraint:
         if not missed.max() <= _FEASIBLE * (1.0 + np.abs(expected).max()):
             worst = int(np.argmax(missed))
             raise ValueError(
-                f"constraints: no responsibilities satisfy all of them; expectation {worst} is "
-                f"{expected[worst]:g}, outside [{self.lower[worst]:g}, {self.upper[worst]:g}]"
+                f"constraints{self._and_allowed()} contradict each other: no responsibilities "
+                f"satisfy all of them; {self.names[worst]} comes to {expected[worst]:g} at best, "
+                f"outside [{self.lower[worst]:g}, {self.upper[worst]:g}]"
             )
+
+    def _and_allowed(self) -> str:
+        """What else has a say."""
+        return "" if self.allowed is None else " (and labels, if there are any)"
 
     def _log_sums(self, model, kernel, multipliers) -> np.ndarray:
         """Means over rows of log sum_k exp(tilted log_joint) and of E_q[f]; without
