@@ -39,6 +39,10 @@ STRUCTURES: dict[str, Structure] = {
 
 FLOATS = [np.float64, np.float32]
 
+# Numbers that underflow are zeros in all of the arithmetic here, by NumPy's own default too: a
+# caller's np.errstate(under="raise") is for the caller's.
+quiet = np.errstate(under="ignore")
+
 
 def _total(values: np.ndarray, weight: np.ndarray | None) -> tuple[float, float]:
     """Weighted sum of the rows' values, and the sum of the weights.
@@ -108,6 +112,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         """Weights (K,), means (K, d) and factors of the precisions in the structure's shape."""
         return self.weights_, self.means_, self.precisions_cholesky_
 
+    @quiet
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Log-density of every row under the mixture.
 
@@ -124,6 +129,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         scorer, X = self._density(), self._validated(X)
         return scorer.log_prob(X).astype(X.dtype, copy=False)
 
+    @quiet
     def score(
         self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
     ) -> float:
@@ -149,6 +155,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         total, n = _total(scorer.log_prob(X), check_sample_weight(sample_weight, X.shape[0]))
         return total / n
 
+    @quiet
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Most probable component of every row.
 
@@ -164,6 +171,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         """
         return self._allocation().labels(self._validated(X))
 
+    @quiet
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Responsibilities: the probability of every component given the row.
 
@@ -179,6 +187,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         """
         return self._allocation().responsibilities(self._validated(X))
 
+    @quiet
     def sample(
         self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -237,6 +246,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         scorer, X = self._scorer(), self._validated(X)
         return _total(scorer.log_prob(X), check_sample_weight(sample_weight, X.shape[0]))
 
+    @quiet
     def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Akaike information criterion, -2 log L + 2 p; the lower the better.
 
@@ -256,6 +266,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         log_likelihood, _ = self._log_likelihood(X, sample_weight)
         return -2.0 * log_likelihood + 2.0 * self._n_parameters()
 
+    @quiet
     def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Bayesian information criterion, -2 log L + p log n; the lower the better.
 
@@ -277,6 +288,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         log_likelihood, n = self._log_likelihood(X, sample_weight)
         return -2.0 * log_likelihood + self._n_parameters() * math.log(n)
 
+    @quiet
     def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Integrated completed likelihood, -2 log L_c + p log n; the lower the better.
 

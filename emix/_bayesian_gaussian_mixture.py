@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from ._base import quiet
 from ._em.covariance import Dense
 from ._em.mixture import Mixture
 from ._em.variational import Posterior, Prior, VariationalMixture, pseudo_log_weights
@@ -490,6 +491,7 @@ default='dirichlet_process'
         """
         return super().score_samples(X)
 
+    @quiet
     def score_samples_plugin(self, X: ArrayLike) -> np.ndarray:
         """Log-density of every row under the normal mixture of the expected parameters.
 

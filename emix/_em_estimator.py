@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
-from ._base import STRUCTURES, BaseNormalMixture
+from ._base import STRUCTURES, BaseNormalMixture, quiet
 from ._callbacks import CallbackSupportMixin, FitTasks, with_callbacks
 from ._em.covariance import Structure
 from ._em.mixture import Mixture
@@ -106,6 +106,7 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         self._fit(X, sample_weight)
         return self
 
+    @quiet
     def fit_predict(
         self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
     ) -> np.ndarray:
@@ -131,6 +132,7 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         return self._allocation().labels(X)
 
     @with_callbacks
+    @quiet
     def _fit(self, X, sample_weight, **metadata):
         """Validate, build, solve, publish; returns the validated X."""
         checked = copy.copy(self)  # takes what validation writes until the fit has succeeded

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.metaestimators import available_if
 
+from ._base import quiet
 from ._em.incremental import Incremental
 from ._em.partial import Conditional, Gradient
 from ._em.posterior import at_temperature
@@ -386,6 +387,7 @@ callable, default='kmeans'
         self._fit(X, sample_weight, labels=labels)
         return self
 
+    @quiet
     def fit_predict(
         self,
         X: ArrayLike,
@@ -484,6 +486,7 @@ callable, default='kmeans'
         )
 
     @available_if(_is_online)
+    @quiet
     def partial_fit(
         self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
     ) -> Self:

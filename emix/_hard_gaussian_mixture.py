@@ -10,10 +10,14 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, Transfor
 from sklearn.metrics import euclidean_distances
 from sklearn.utils.validation import check_is_fitted
 
+from ._base import quiet
 from ._em.blocks import block_rows, spans
 from ._em_estimator import EMEstimator
 from ._fitting import Phase
 from ._scoring import Scorer
+
+# Squares of larger float64 numbers may overflow when they are added up.
+_FARTHEST = 1e150
 
 
 class HardGaussianMixture(
@@ -257,6 +261,7 @@ callable, default='kmeans'
         """
         return self.fit(X, sample_weight=sample_weight).labels_
 
+    @quiet
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Euclidean distances to the means.
 
@@ -271,7 +276,13 @@ callable, default='kmeans'
             Distance of each row to the mean of each component.
         """
         check_is_fitted(self)
-        return euclidean_distances(self._validated(X), self.means_)
+        X = self._validated(X)
+        # in a unit in which no square overflows
+        unit = max(1.0, float(np.abs(X).max()) / _FARTHEST)
+        if unit == 1.0:
+            return euclidean_distances(X, self.means_)
+        with np.errstate(over="ignore"):  # of a distance that no float64 holds, to infinity
+            return unit * euclidean_distances(X / unit, self.means_ / unit)
 
     def _phases(self, n_samples):
         return (Phase(temperature=0.0),)

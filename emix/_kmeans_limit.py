@@ -10,7 +10,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import entr
 from sklearn.utils import check_array
 
-from ._base import FLOATS
+from ._base import FLOATS, quiet
 from ._gaussian_mixture import GaussianMixture
 from ._hard_gaussian_mixture import HardGaussianMixture, inertia
 from ._validation import check_sample_weight, check_variances, refuse_unreadable
@@ -85,6 +85,7 @@ class KMeansLimit:
         return "\n".join([*text, f"inertia of K-means: {self.inertia:.10g}"])
 
 
+@quiet
 def kmeans_limit(
     X,
     n_components,

@@ -17,6 +17,7 @@ from emix import (
     HardGaussianMixture,
     TwoNormalMixture,
 )
+from emix.constraints import Proportions
 
 X = clusters(0, 160, 2, 2)
 COLUMN = X[:, [0]]
@@ -301,3 +302,61 @@ def test_a_hard_component_that_stays_empty_is_named():
 def test_a_bayesian_mixture_may_empty_its_components():
     mixture = BayesianGaussianMixture(6, weight_concentration_prior=1e-3, random_state=0).fit(X)
     assert mixture.weights_.min() < 1e-4
+
+
+# --- floating-point errors ------------------------------------------------------------------
+
+STRICT = {
+    "plain": X,
+    "far apart": np.concatenate([X, X[:40] + 1e3]),
+    "outliers": np.concatenate([X, 1e3 * X[:9] + 1e6]),
+    "tiny": 1e-100 * X,
+    "huge": 1e100 * X,
+    "rounded": np.round(X),
+}
+FAR = np.array([[1e300, -1e300], [1e-300, 0.0], [-1.7e308, 1.7e308], [1e30, 1e30]])
+
+
+@pytest.mark.parametrize("problem", STRICT)
+def test_nothing_raises_where_floating_point_errors_do(case, problem):
+    d = case[1].shape[1]
+    rows, weight = STRICT[problem][:, :d], integer_weights(0, len(STRICT[problem])) + 0.5
+    questions = np.concatenate([rows[:20], FAR[:, :d]])
+    with warnings.catch_warnings(), np.errstate(all="raise"):
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        case[0]().fit(rows, sample_weight=weight)
+        mixture = case[0]().fit(rows)
+        for method in [*READ, "transform", "score_samples_plugin"]:
+            if hasattr(mixture, method):
+                assert not np.isnan(getattr(mixture, method)(questions)).any(), method
+        mixture.sample(30, random_state=0)
+        if hasattr(mixture, "partial_fit"):
+            mixture.partial_fit(rows[:30], sample_weight=weight[:30])
+        labels = case[0]().fit_predict(rows)
+    assert labels.max() <= 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"algorithm": "incremental", "batch_size": 40},
+        {"m_step": "gradient", "max_iter": 30},
+        {"temperature": 0.1},
+        {"constraints": (Proportions(),)},
+        {"reg_covar": 1e-3},
+    ],
+    ids=str,
+)
+def test_variants_raise_nothing_either(given):
+    rows = np.concatenate([X, X[:40] + 1e3, 1e3 * X[:40] + 1e6])
+    weight = integer_weights(0, len(rows)) + 0.5
+    with warnings.catch_warnings(), np.errstate(all="raise"):
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for scale in (1.0, 1e-100):
+            mixture = GaussianMixture(3, random_state=0, **given)
+            mixture.fit(scale * rows, sample_weight=weight).predict_proba(scale * rows)
+
+
+def test_distances_do_not_overflow_where_their_squares_do():
+    hard = HardGaussianMixture(2, random_state=0).fit(X)
+    assert_allclose(hard.transform([[1e300, -1e300]]), np.sqrt(2) * 1e300, rtol=1e-12)
