@@ -167,6 +167,10 @@ callable, default='kmeans'
     weights a further component can cost more than it gains; it then stays empty, with a weight
     of zero.
 
+    A row that several components fit equally well, to 1e-9 in log-density, goes to the first of
+    them, and the first in lexicographic order of equally bad rows is taken for an empty component:
+    the result does not depend on the order of the rows.
+
     The classification likelihood has no bound if a component with a covariance of its own
     may sit on a single row, or on a few that span less than the space. A floor keeps it finite,
     runs that end in a single point are dropped, and those with a singular covariance are

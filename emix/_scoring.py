@@ -17,7 +17,7 @@ from ._em.gaussian import (
     log_of_weights,
     natural,
 )
-from ._em.posterior import log_evidence
+from ._em.posterior import TIED, log_evidence
 from ._em.student import Students
 from ._fitting import is_parallel
 from ._threads import thread_budget
@@ -114,7 +114,7 @@ class Scorer:
         out = np.empty(len(X), dtype=np.int64)
 
         def write(start, stop, buffers, log_joint, common):
-            log_joint.argmax(axis=0, out=out[start:stop])
+            np.argmax(log_joint >= log_joint.max(axis=0) - TIED, axis=0, out=out[start:stop])
 
         self.each(X, write)
         return out

@@ -370,3 +370,38 @@ def test_a_component_for_every_row():
         mixture = HardGaussianMixture(4, random_state=0).fit(X)
     assert mixture.singular_components_.all()
     assert_array_equal(np.sort(mixture.means_[:, 0]), X[:, 0])
+
+
+# --- ties -----------------------------------------------------------------------------------
+
+
+def rounded(step, n_values):
+    return step * np.random.RandomState(0).randint(0, n_values, size=(300, 2))
+
+
+@pytest.mark.parametrize("rows", [rounded(1.0, 4), rounded(0.1, 5), np.arange(11.0)[:, None]])
+@pytest.mark.parametrize("n_components", [3, 5])
+def test_tied_rows_do_not_depend_on_the_order_of_the_rows(rows, covariance_type, n_components):
+    """Many rows are as near to one mean as to another, and which one rounding prefers depends on
+    where they stand."""
+    for parameters in ({}, {"init_params": "random_from_data"}):
+        hard = HardGaussianMixture(
+            n_components, covariance_type=covariance_type, random_state=1, **parameters
+        )
+        with singular_allowed():
+            labels = hard.fit(rows).labels_
+            for seed in range(3):
+                order = np.random.RandomState(seed).permutation(len(rows))
+                assert_array_equal(hard.fit(rows[order]).labels_, labels[order])
+
+
+def test_components_without_rows_get_the_first_of_tied_rows():
+    """Four rows are equally far from all means, and two of them become means."""
+    rows = np.concatenate([np.zeros((8, 2)), [[9, 0], [0, 9], [-9, 0], [0, -9]]])
+    start = [[0.0, 0.0], [500.0, 500.0], [600.0, 600.0]]
+    hard = HardGaussianMixture(3, means_init=start, max_iter=2, **K_MEANS)
+    with not_converged_allowed():
+        first = hard.fit(rows).means_
+        for seed in range(8):
+            again = hard.fit(rows[np.random.RandomState(seed).permutation(12)]).means_
+            assert_allclose(again, first, atol=1e-12)

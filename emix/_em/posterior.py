@@ -23,6 +23,9 @@ _GROUP = 8
 _FEW = 4096
 # exp(-46) is 1e-20, a share that is nothing even in the sum over very many rows.
 _NEGLIGIBLE = 46.0
+# Scores (nats) that differ by less are tied: log-densities have rounding errors of up to 1e-9 that
+# depend on where in a block a row stands.
+TIED = 1e-9
 _TINY = float(np.finfo(float).tiny)
 
 
@@ -119,7 +122,7 @@ def one_hot(scores: np.ndarray) -> np.ndarray:
 
 
 def _highest(scores: np.ndarray, top: np.ndarray) -> np.ndarray:
-    highest = scores == top
+    highest = scores >= top - TIED
     if np.count_nonzero(highest) > top.size:
         _keep_first(highest)
     return highest

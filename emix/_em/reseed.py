@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .gaussian import Params
+from .posterior import TIED
 from .stats import Stats
 
 # Rows that make up a cluster up to this share are all of it.
@@ -52,7 +53,7 @@ def _worst(model, stats, params) -> Iterator[tuple[np.ndarray, float, int]]:
     value[weight == 0.0] = np.inf
     z = np.empty((rows.d, 1))
     while np.isfinite(value.min()):
-        i = int(value.argmin())
+        i = _first(rows.X, np.flatnonzero(value <= value.min() + TIED))
         equal = np.flatnonzero((rows.X[i] == rows.X).all(axis=1))
         value[equal] = np.inf
         mass = weight[equal].sum()
@@ -60,6 +61,11 @@ def _worst(model, stats, params) -> Iterator[tuple[np.ndarray, float, int]]:
             left[label[i]] -= mass
             rows.read(i, i + 1, z)
             yield z[:, 0].copy(), mass / rows.total_weight, label[i]
+
+
+def _first(X: np.ndarray, tied: np.ndarray) -> int:
+    """Of these rows the first in lexicographic order, whatever the order of X."""
+    return int(tied[np.lexsort(X[tied].T[::-1])[0]])
 
 
 def _alone(stats: Stats, row: np.ndarray, mass: float, k: int) -> Stats:
