@@ -83,11 +83,30 @@ def explained(X: Any, error: Exception) -> Exception:
     text = str(error)
     if text.startswith("Expected 2D array"):
         return ValueError(re.sub(r":\s*array=.*?\.\s*Reshape", ". Reshape", text, flags=re.DOTALL))
+    if text.startswith("Input X contains"):
+        return _not_finite(X, text) or error
     if "inhomogeneous shape" in text:
         return _ragged(X) or error
     if "could not convert" in text or "float() argument" in text:
         return _no_numbers(X, error) or error
     return error
+
+
+def _not_finite(X: Any, text: str) -> Exception | None:
+    """Where the first gap or infinity is, in place of advice on supervised learning."""
+    for name, column in _columns(X):
+        try:
+            bad = np.flatnonzero(~np.isfinite(column.astype(float)))
+        except (TypeError, ValueError):
+            return None
+        if bad.size:
+            count = f"{bad.size} rows" if bad.size > 1 else "one row"
+            return ValueError(
+                f"{text.splitlines()[0].rstrip('.')}. Column {name} has it in {count}, the first "
+                f"is row {bad[0]}: leave such rows or columns out, or fill the gaps, for instance "
+                "with sklearn.impute"
+            )
+    return None
 
 
 def _ragged(X: Any) -> Exception | None:
@@ -104,12 +123,14 @@ def _ragged(X: Any) -> Exception | None:
 
 
 def _no_numbers(X: Any, error: Exception) -> Exception | None:
-    found, value, row = [], None, 0
+    found: list[str] = []
+    value, row = None, 0
     for name, column in _columns(X):
         bad = next((i for i, entry in enumerate(column) if not _is_number(entry)), None)
         if bad is not None:
             if not found:
                 value, row = column[bad], bad
+                value = str(value) if isinstance(value, str) else value  # not np.str_
             found.append(name)
     if not found:
         return None
@@ -138,16 +159,16 @@ def _named(names: list) -> str:
     return f"column {names[0]} has" if len(names) == 1 else f"columns {some(names)} have"
 
 
-def _columns(X: Any) -> Iterator[tuple[str, list]]:
+def _columns(X: Any) -> Iterator[tuple[str, np.ndarray]]:
     """Names, or indices, and entries of the columns of a table or an array."""
     if hasattr(X, "columns"):
         for name in X.columns:
-            yield repr(name), list(X[name])
+            yield repr(name), np.asarray(X[name])
         return
-    array = np.asarray(X, dtype=object)
+    array = X if isinstance(X, np.ndarray) else np.asarray(X, dtype=object)
     if array.ndim == 2:
         for j, column in enumerate(array.T):
-            yield str(j), list(column)
+            yield str(j), column
 
 
 def _typed_columns(X: Any) -> Iterator[tuple[str, Any]]:

@@ -74,6 +74,16 @@ UNREADABLE = {
     ),
     "lists in rows": ([[1.0, 2.0], [1.0, [2.0]]], ValueError, "some of its entries are lists"),
     "one dimension": (np.arange(60.0), ValueError, r"Expected 2D array, got 1D array instead\. R"),
+    "a gap": (
+        pd.DataFrame({"a": X[:, 0], "b": np.where(np.arange(60) % 9 == 5, np.nan, 1.0)}),
+        ValueError,
+        "Input X contains NaN. Column 'b' has it in 7 rows, the first is row 5: leave",
+    ),
+    "an infinity": (
+        np.where(np.arange(120).reshape(60, 2) == 41, -np.inf, 0.0),
+        ValueError,
+        "contains infinity.* Column 1 has it in one row, the first is row 20",
+    ),
     "masked": (MASKED, TypeError, r"masked array with \d+ masked .*X.filled\(value\)"),
 }
 
