@@ -60,7 +60,8 @@ def refuse_no_array(name: str, value: Any) -> None:
             f"{name} must be an array, got a {type(value).__name__}, which can be read only once: "
             f"make an array of it, for instance numpy.array(list({name}))"
         )
-    if isinstance(value, (Mapping, Set)):
+    # SciPy's sparse matrices of one format are mappings; scikit-learn has words for them
+    if isinstance(value, (Mapping, Set)) and not hasattr(value, "shape"):
         raise TypeError(
             f"{name} must be an array, got a {type(value).__name__}: make a table of it, for "
             f"instance pandas.DataFrame({name}), or pass the entry that holds the rows"

@@ -189,7 +189,9 @@ def test_unusable_data_are_refused_by_fit(problem):
         GaussianMixture(3).fit(X)
 
 
-@pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csr_array, sparse.coo_array])
+@pytest.mark.parametrize(
+    "container", [sparse.csr_matrix, sparse.csr_array, sparse.coo_array, sparse.dok_array]
+)
 def test_sparse_data_are_refused(container):
     with pytest.raises(TypeError, match=r"[Ss]parse"):
         GaussianMixture(2).fit(container(GOOD))
