@@ -242,9 +242,18 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         return sum(self._parameter_counts().values())
 
     def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
-        """log L of the rows under the mixture, and how many they are."""
+        """log L of the rows under the mixture, less what it owes to spurious components, and how
+        many rows there are."""
         scorer, X = self._scorer(), self._validated(X)
-        return _total(scorer.log_prob(X), check_sample_weight(sample_weight, X.shape[0]))
+        weight = check_sample_weight(sample_weight, X.shape[0])
+        return _total(scorer.log_prob(X) - self._excess(scorer, X), weight)
+
+    def _excess(self, scorer: Scorer, X: np.ndarray) -> np.ndarray | float:
+        """What the rows' log-densities owe to components that are thin without a reason, (n,)."""
+        heights = getattr(self, "_spurious_heights", None)
+        if heights is None or not heights.any():
+            return 0.0
+        return scorer.responsibilities(X) @ heights
 
     @quiet
     def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -312,7 +321,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         """
         scorer, X = self._scorer(), self._validated(X)
         weight = check_sample_weight(sample_weight, X.shape[0])
-        completed, n = _total(scorer.largest_joint(X), weight)
+        completed, n = _total(scorer.largest_joint(X) - self._excess(scorer, X), weight)
         return -2.0 * completed + self._n_parameters() * math.log(n)
 
     def __sklearn_tags__(self):

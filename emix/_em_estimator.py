@@ -361,6 +361,7 @@ def _attributes(settings: Settings, fit: Fit, dtype) -> dict:
         "history_": np.concatenate(histories),
         "n_collapsed_": fit.n_collapsed,
         "singular_components_": singular_components(settings.structure, fit),
+        "_spurious_heights": fit.model.spurious_heights(result.params),
     }
 
 

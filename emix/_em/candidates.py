@@ -8,6 +8,8 @@ from .mixture import Mixture
 
 # Eigenvalues of the rows' covariance below this share of the largest are rounding.
 _WHITEN = 1e-12
+# Decimal digits of coordinates in standard units.
+_DIGITS = 9
 # Trials of a seed; the one that lowers the sum of squares most is taken.
 _TRIALS = 2
 
@@ -22,7 +24,8 @@ def metrics(model: Mixture, z: np.ndarray, count: int, rng: np.random.RandomStat
     for i in range(count):
         stretch = rng.standard_normal((len(z), 1)) if i % len(kinds) > 1 else 0.0
         np.multiply(kinds[i % len(kinds)], np.exp(stretch), out=found[i])
-    return found
+    # so that rounding does not choose among rows that are as near to one seed as to another
+    return np.round(found, _DIGITS, out=found)
 
 
 def partitions(y: np.ndarray, share: np.ndarray, n_components: int, rng) -> np.ndarray:

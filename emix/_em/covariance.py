@@ -256,6 +256,11 @@ class Dense:
     def bound(self, least: np.ndarray) -> DenseBound:
         return DenseBound(self, least)
 
+    def above(self, covariance: np.ndarray, bound: Bound, d: int) -> np.ndarray:
+        """Variances (..., d) in units of the bound, in ascending order."""
+        inverse = dtrtri(np.linalg.cholesky(bound.least), lower=1)[0]
+        return np.linalg.eigvalsh(inverse @ covariance @ inverse.T)
+
     def loadings(self, covariance: np.ndarray, bound: Bound) -> np.ndarray:
         """Absolute loadings (d,) of the features on the direction in which a covariance is least
         beside the bound, in units of the features' own."""
@@ -444,6 +449,9 @@ class Diagonal:
     def bound(self, least: np.ndarray) -> VarianceBound:
         return VarianceBound(self, least)
 
+    def above(self, covariance: np.ndarray, bound: Bound, d: int) -> np.ndarray:
+        return np.sort(covariance / bound.least, axis=-1)
+
     def loadings(self, covariance: np.ndarray, bound: Bound) -> np.ndarray:
         return np.zeros(1)
 
@@ -568,6 +576,9 @@ class Isotropic:
 
     def bound(self, least: np.ndarray) -> VarianceBound:
         return VarianceBound(self, least)
+
+    def above(self, covariance: np.ndarray, bound: Bound, d: int) -> np.ndarray:
+        return np.repeat(_stretch(covariance / bound.least), d, axis=-1)
 
     def loadings(self, covariance: np.ndarray, bound: Bound) -> np.ndarray:
         return np.zeros(1)

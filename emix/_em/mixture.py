@@ -396,6 +396,10 @@ class Mixture:
         parts = params.weights, params.means, params.covariances, params.factors, params.n_floored
         return bool(self.soundness.unsound(*parts).any())
 
+    def spurious_heights(self, params: Params) -> np.ndarray:
+        """What criteria of selection take off the log-densities of components, (K,)."""
+        return self.soundness.heights(params.means, params.covariances, params.factors)
+
     def is_collapsed(self, params: Params) -> bool:
         """Whether a component has shrunk to a point that the data are not."""
         return self._shrunk(params) and not self._perfect(params)

@@ -41,9 +41,11 @@ class DistinctRows:
 
     @property
     def count(self) -> int:
-        """How many there are, or an upper bound where it would take long to count them."""
+        """How many there are, or an upper bound where they are many and not sorted yet."""
         n = self._rows.n
-        return n if n > _MOST_COUNTED else len(self._sorted[0])
+        if n > _MOST_COUNTED and "_sorted" not in vars(self):
+            return n
+        return len(self._sorted[0])
 
     def sample(self, size: int) -> tuple[Rows, bool]:
         """Rows with their weights, and whether they are all: a systematic sample, in which a row's

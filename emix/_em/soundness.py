@@ -34,20 +34,40 @@ class Soundness:
         self._structure, self._d, self._floor, self._rows = structure, d, floor, rows
 
     def unsound(self, weights, means, covariances, factors, n_floored) -> np.ndarray:
-        """Whether components rest on too little; arrays (..., K, ...) as in Params, with an axis of
-        length one for K where all share a covariance."""
+        """Whether components rest on too little; arrays (..., K, ...) as in Params."""
         structure, form, d = self._structure, self._structure.form, self._d
         needed = 1 if structure.pooled else form.n_variances(d) + 1 - self._floor.n_null
         few = weights * self._rows.count < needed
         if not self._floor.share:
             return few | self._own(n_floored > self._floor.n_null)
-        least = self._floor.bound.least
+        thin, on_spikes = self._thin(means, covariances, factors)
+        return (few & ~on_spikes) | (thin & ~on_spikes)
+
+    def heights(self, means, covariances, factors) -> np.ndarray:
+        """What thinness adds to the log-densities of components (K,), in nats; nothing where they
+        are on spikes. Variances that are thin count as if they were those of the local scale."""
+        form, d, floor = self._structure.form, self._d, self._floor
+        found = np.zeros(len(means))
+        if not floor.share:
+            return found
+        thin, on_spikes = self._thin(means, covariances, factors)
+        if (thin & ~on_spikes).any():
+            above = form.above(covariances, floor.bound, d)[..., floor.n_null :]
+            nats = np.where(above < THIN, -0.5 * np.log(floor.share * above), 0.0).sum(axis=-1)
+            found += np.where(thin & ~on_spikes, nats, 0.0)
+        return found
+
+    def _thin(self, means, covariances, factors):
+        """Which components (..., K) are thin, and which of these lie on spikes; an axis of length
+        one for K where all share a covariance."""
+        form, d = self._structure.form, self._d
         # the trace of F C⁻¹: one for each variance at the floor
-        held = form.inner(form.precision(factors), least, d) - self._floor.n_null
+        held = form.inner(form.precision(factors), self._floor.bound.least, d)
+        held = held - self._floor.n_null
         thin = self._own(held > 1.0 / THIN)
         if not thin.any():
-            return few
-        return (few | thin) & ~(thin & self._on_spikes(means, covariances, held))
+            return thin, thin
+        return thin, thin & self._on_spikes(means, covariances, held)
 
     def _own(self, flags):
         return flags[..., None] if self._structure.pooled else flags

@@ -227,6 +227,10 @@ class VariationalMixture:
         themselves are sound."""
         return bool((posterior.n_floored > self.likelihood.n_null).any())
 
+    def spurious_heights(self, posterior: Posterior) -> np.ndarray:
+        """None: the prior keeps covariances away from the floor."""
+        return np.zeros(len(posterior.means))
+
     def vacant(self, stats: Stats) -> bool:
         return False
 
