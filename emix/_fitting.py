@@ -17,7 +17,7 @@ from ._em.curvature import curved
 from ._em.gaussian import Params
 from ._em.mixture import Mixture
 from ._em.posterior import at_temperature
-from ._em.search import leading
+from ._em.search import can_race, leading
 from .priors import ConjugatePrior
 
 STARTS: dict[str, Callable] = {
@@ -31,10 +31,10 @@ STARTS: dict[str, Callable] = {
 _SHORT_PASSES = 20
 _SHORT_TOL = 1e-4
 # Starts that are tried in addition where no result is sound.
-_RETRIES = 3
-# Iterations of plain EM where nothing else leads to a sound result. On the way to a spike the
-# likelihood can be flat for very long, and acceleration is there too soon.
-_CAUTIOUS = 300
+_RETRIES = 1
+# Iterations of plain EM where acceleration leads to a singular component: on the way there the
+# likelihood can be flat for very long.
+_CAUTIOUS = 30
 
 
 @dataclass(frozen=True)
@@ -285,7 +285,10 @@ class Starts:
             yield self._climb(model, settings.given.override(model, None))
         elif not isinstance(settings.assign, str):
             yield self._climb(model, self._assigned())
-        elif settings.searches and self._means is None and settings.n_components > 1:
+        elif settings.n_components == 1 and self._means is None:
+            whole = start.whole(model.likelihood, 1)
+            yield self._climb(model, model.begin(settings.given.override(model.likelihood, whole)))
+        elif settings.searches and self._means is None and can_race(model, settings.n_components):
             yield from self._searched(until)
         else:
             rows, complete = start.sample_of(model, settings.n_components)
@@ -317,14 +320,17 @@ class Starts:
             found = found[settings.n_init :]
         else:
             yield self._climb(model, found.pop(0))
-        for params in found[: _RETRIES if settings.max_iter else 0]:
-            if until():
-                return
-            yield self._climb(model, params)
-        if not until() and not model.is_degenerate(first):
+        if until() or not settings.max_iter:
+            return
+        if not model.is_degenerate(first):
             limit = min(_CAUTIOUS, settings.max_iter)
             self.settings = replace(settings, accelerate=False, max_iter=limit)
             yield Ascent(model, first, accelerate=False)
+            self.settings = settings
+        for params in found[:_RETRIES]:
+            if until():
+                return
+            yield self._climb(model, params)
 
     def _promising(self, sample: Mixture, ground: Mixture) -> Iterator[Ascent]:
         """From n_init starts, or from those of them that can still win.

@@ -20,6 +20,9 @@ _LEAST = 1e-12
 # EM's own. Three starts of iris need half of the passes to 1e-6 so; longer steps save no more.
 _GROWTH, _LONGEST = 1.3, 4.0
 
+# A race is over where no mixture gains more than this in a pass (nats per row).
+_SETTLED = 1e-6
+
 
 class Field(NamedTuple):
     """Mixtures under way: weights (S, K), means (S, K, d), covariances (S, K, ...) or (S, ...),
@@ -59,6 +62,11 @@ class Ground:
         weight = np.ones(self.m) if rows.weight is None else rows.weight
         self.share = weight / weight.sum()
         self._weighted = np.ascontiguousarray((self.features * self.share).T)
+
+    def factor_work(self, n_components: int) -> int:
+        """Numbers of the matrices of a mixture, times their size."""
+        size = int(np.prod(self.structure.shape(n_components, self.d)))
+        return size * self.d
 
     def statistics(self, resp: np.ndarray) -> np.ndarray:
         """(S, K, p + d + 1) from responsibilities (S, K, m)."""
@@ -134,6 +142,8 @@ class Race:
     def run(self, n_passes: int) -> None:
         for _ in range(n_passes):
             self._pass()
+            if self.gain.max() < _SETTLED:
+                break
 
     def _pass(self) -> None:
         ground = self._ground

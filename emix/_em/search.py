@@ -13,9 +13,18 @@ from .candidates import metrics, one_hot, partitions
 from .gaussian import Params
 from .mixture import Mixture
 from .race import Field, Ground, Race
+from .start import apart
 
+# Distinct rows that a race needs, as a multiple of those that the covariances need: from fewer rows
+# most maxima are spurious.
+_TIMES = 2
+# Rows for each variance of a component from which clusters can be seen to be far apart: in many
+# dimensions any cut through few rows looks so.
+_AMPLE = 8
 # Mixtures of the first round.
 _FIRST = 8
+# Least mixtures of a round.
+_LEAST = 3
 # Most mixtures of the second round; fewer where they make much work.
 _SECOND = 24
 # Passes until the worse ones of a round are given up, the share that goes on, and its passes.
@@ -33,8 +42,15 @@ _DIGITS = 8
 # Rows of a race, or so many for each component, and of the comparison of those kept at the end.
 _ROWS, _ROWS_OF_ONE = 1000, 100
 _FINAL_ROWS, _FINAL_PASSES = 8192, 3
-# Work of a pass of the second round (multiplications).
-_WORK = 4e6
+# Work of a pass (multiplications) of the first round and of the second.
+_WORK = 1e6, 4e6
+# Multiplications that the factors of a covariance take, as a multiple of d³.
+_FACTORS = 30
+
+
+def can_race(model: Mixture, n_components: int) -> bool:
+    """Whether the rows are enough for sound components: where none can be, heights tell nothing."""
+    return model.distinct.count >= _TIMES * n_components * model.soundness.needed
 
 
 def leading(
@@ -43,6 +59,11 @@ def leading(
     """Starts from rows that are distinct, the best first. n_init multiplies the allowance."""
     rows, complete = model.distinct.sample(max(_ROWS, _ROWS_OF_ONE * n_components))
     local = model.over(rows, same_moments=complete)
+    size = model.structure.form.n_variances(model.rows.d) + 1
+    if model.distinct.count >= _AMPLE * n_components * size:
+        found = apart(local, n_components, rng)
+        if found is not None:
+            return [found]
     ground = Ground(local, _given_weights(model, n_components))
     race = _rounds(ground, n_components, rng, n_init)
     if not complete and len(race.value) > 1:
@@ -59,12 +80,14 @@ def _given_weights(model: Mixture, n_components: int) -> np.ndarray | None:
 def _rounds(ground: Ground, n_components: int, rng, n_init: int) -> Race:
     """The first round, and more with larger numbers of mixtures until the best maximum is known."""
     race = _Known(ground, n_components, rng)
-    race.round(_FIRST)
-    most = int(np.clip(_WORK / (n_components * ground.features.size), _FIRST, _SECOND))
+    work = n_components * ground.features.size + _FACTORS * ground.factor_work(n_components)
+    first, second = (int(np.clip(limit / work, _LEAST, _SECOND)) for limit in _WORK)
+    first = min(first, _FIRST)
+    race.round(first)
     for _ in range(n_init):
-        if race.is_met(_HITS * n_init):
+        if race.is_met(_HITS * n_init) or second <= first:
             break
-        race.round(most)
+        race.round(second)
     return race.race
 
 

@@ -33,11 +33,15 @@ class Soundness:
     def __init__(self, structure: Structure, d: int, floor: Floor, rows: DistinctRows):
         self._structure, self._d, self._floor, self._rows = structure, d, floor, rows
 
+    @cached_property
+    def needed(self) -> int:
+        """Rows that a component's own covariance needs."""
+        own = 0 if self._structure.pooled else self._structure.form.n_variances(self._d)
+        return 1 + max(0, own - self._floor.n_null)
+
     def unsound(self, weights, means, covariances, factors, n_floored) -> np.ndarray:
         """Whether components rest on too little; arrays (..., K, ...) as in Params."""
-        structure, form, d = self._structure, self._structure.form, self._d
-        needed = 1 if structure.pooled else form.n_variances(d) + 1 - self._floor.n_null
-        few = weights * self._rows.count < needed
+        few = weights * self._rows.count < self.needed
         if not self._floor.share:
             return few | self._own(n_floored > self._floor.n_null)
         thin, on_spikes = self._thin(means, covariances, factors)

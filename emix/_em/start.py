@@ -21,6 +21,8 @@ _LLOYD_PASSES = 8
 _COLUMNS = 4096
 # Posteriors of clusters that are this well apart are as good as labels (nats per row).
 _WELL_APART = 0.05
+# ... and of these that no other start is better (nats per row).
+_FAR_APART = 0.01
 # Directions with less than this share of the largest variance do not tell clusters apart.
 _WHITEN = 1e-12
 # Means are moved by so many standard deviations to tell equal components apart: too little
@@ -133,13 +135,24 @@ def kmeans(model: Mixture, n_components: int, rng: np.random.RandomState) -> Par
     """
     z, whitening = _standardised(model), _whitening(model)
     chosen = seeds(z, model.rows.weight, n_components, rng)
-    whole = _whole(model, n_components)
-    plain = _kmeans_on(model, z, chosen, whole)
+    alike = whole(model, n_components)
+    plain = _kmeans_on(model, z, chosen, alike)
     if n_components == 1 or np.array_equal(whitening, np.eye(model.rows.d)):
         return plain
     if model.ruled(soft).e_step(plain).value - _classified(model, plain) < _WELL_APART:
         return plain
-    return _best_after_a_pass(model, plain, _kmeans_on(model, whitening.T @ z, chosen, whole))
+    return _best_after_a_pass(model, plain, _kmeans_on(model, whitening.T @ z, chosen, alike))
+
+
+def apart(model: Mixture, n_components: int, rng: np.random.RandomState) -> Params | None:
+    """k-means from k-means++ seeds, on rows in standard units, if its clusters are sound and hardly
+    less probable than the mixture: they are well apart, and there is nothing to search for."""
+    z = _standardised(model)
+    chosen = seeds(z, model.rows.weight, n_components, rng)
+    found = _kmeans_on(model, z, chosen, whole(model, n_components))
+    value = model.ruled(soft).e_step(found).value
+    is_apart = value - _classified(model, found) < _FAR_APART
+    return found if is_apart and not model.is_degenerate(found) else None
 
 
 def _best_after_a_pass(model, *starts):
@@ -161,9 +174,9 @@ def _classified(model, params):
     return weights @ (np.log(weights) + log_dets[used]) - 0.5 * d * (LOG_2PI + 1.0)
 
 
-def _kmeans_on(model, y, chosen, whole):
+def _kmeans_on(model, y, chosen, alike):
     labels, identity = _lloyd(y, model.rows.weight, y[:, chosen].T), np.eye(len(chosen))
-    return _m_step(model, lambda start, stop: identity.take(labels[start:stop], axis=0), whole)
+    return _m_step(model, lambda start, stop: identity.take(labels[start:stop], axis=0), alike)
 
 
 def kmeans_plusplus(model: Mixture, n_components: int, rng: np.random.RandomState) -> Params:
@@ -226,17 +239,17 @@ def nudged(model: Mixture, params: Params, rng: np.random.RandomState) -> Params
 
 def from_responsibilities(model: Mixture, resp, n_components: int) -> Params:
     """M-step at given responsibilities; resp(start, stop) is (m, K)."""
-    return _m_step(model, resp, _whole(model, n_components))
+    return _m_step(model, resp, whole(model, n_components))
 
 
-def _m_step(model: Mixture, resp, whole: Params) -> Params:
+def _m_step(model: Mixture, resp, alike: Params) -> Params:
     """The same, given the parameters of all components alike.
 
     A second sweep, about the means, is made where moments about one origin would cancel. A
     covariance that would be singular is replaced by that of all rows about their means.
     """
-    stats = model.given(whole, resp)
-    params = model.m_step(stats, whole)
+    stats = model.given(alike, resp)
+    params = model.m_step(stats, alike)
     if model.is_distant(params):
         stats = model.given(params, resp)
         params = model.m_step(stats, params)
@@ -245,7 +258,7 @@ def _m_step(model: Mixture, resp, whole: Params) -> Params:
     return _without_singular(model, params, stats)
 
 
-def _whole(model, n_components):
+def whole(model, n_components):
     """All components alike: those of the data taken together."""
     weights = np.full(n_components, 1.0 / n_components)
     return _with_covariance(model, weights, np.zeros((n_components, model.rows.d)), model.spread)
