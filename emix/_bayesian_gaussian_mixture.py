@@ -208,8 +208,12 @@ default='dirichlet_process'
         remaining gain, ``extrapolated`` and ``accepted`` tell about acceleration.
 
     n_collapsed_ : int
-        Starts that were dropped because a component shrank to a point, which needs an
-        extremely small ``covariance_prior``.
+        Starts that were passed over because a covariance was singular, which needs an extremely
+        small ``covariance_prior``.
+
+    singular_components_ : ndarray of bool of shape (n_components,)
+        Components whose covariance is singular to rounding in a direction in which the data
+        vary.
 
     n_features_in_ : int
         Number of features seen during fit.

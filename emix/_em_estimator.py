@@ -94,8 +94,7 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         Raises
         ------
         ValueError, TypeError
-            If a parameter or the data are unusable, or if all starts collapse; the estimator
-            is then as it was before.
+            If a parameter or the data are unusable; the estimator is then as it was before.
 
         Warns
         -----

@@ -66,23 +66,24 @@ default='full'
         Variance added to the diagonal of all covariances, in squared units of the data: every
         row stands for a normal cloud x + e of this variance, and log-densities are replaced by
         their expectations over e. The default leaves healthy fits at the exact maximum;
-        components that collapse are kept finite by a floor on the eigenvalues (about 1e-15 of
-        the variance of the data).
+        components on equal rows are held at a least covariance that moves with the data (a
+        standard deviation of a thousandth of their local scale).
 
     max_iter : int, default=1000
         Largest number of EM iterations, that is of sweeps over the data. With 0, the start
         itself is the result.
 
     n_init : int, default=1
-        Number of starts; the best result is kept. Several starts are compared after a short
-        climb on (a sample of) the data, and only those that can still win go on. There is one
+        Number of starts, or of searches for one; the best result is kept. Several starts are
+        compared after a short climb, and only those that can still win go on. There is one
         start, with a warning, if it is given.
 
     init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, array-like or \
 callable, default='kmeans'
         How to start:
 
-        - 'kmeans': k-means from k-means++ seeds, on standardised and on whitened data.
+        - 'kmeans': the best of many starts from k-means++ seeds in several metrics, which race
+          by EM on (a sample of) the data until the best maximum has been met a few times.
         - 'k-means++': the seeds alone are the means.
         - 'random_from_data': distinct rows are the means.
         - 'random': random responsibilities.
@@ -233,7 +234,11 @@ callable, default='kmeans'
         objective without the prior.
 
     n_collapsed_ : int
-        Starts that were dropped because a component shrank to a point.
+        Starts that were passed over because a component rested on too little.
+
+    singular_components_ : ndarray of bool of shape (n_components,)
+        Whether a component is held at the least covariance in a direction in which the data
+        vary: its rows are equal there, or too few.
 
     n_features_in_ : int
         Number of features seen during fit.
@@ -371,8 +376,7 @@ callable, default='kmeans'
         Raises
         ------
         ValueError, TypeError
-            If a parameter or the data are unusable, if all starts collapse, or if constraints
-            contradict each other; the estimator is then as it was before.
+            If a parameter or the data are unusable, or if constraints contradict each other; the estimator is then as it was before.
 
         Warns
         -----

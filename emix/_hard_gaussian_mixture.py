@@ -146,7 +146,11 @@ callable, default='kmeans'
         and ``log_likelihood`` are the classification log-likelihood per sample.
 
     n_collapsed_ : int
-        Starts that were dropped because a component shrank to a point.
+        Starts that were passed over because a component rested on too little.
+
+    singular_components_ : ndarray of bool of shape (n_components,)
+        Whether a component is held at the least covariance in a direction in which the data
+        vary: its rows are equal there, or too few.
 
     n_features_in_ : int
         Number of features seen during fit.
@@ -172,10 +176,9 @@ callable, default='kmeans'
     the result does not depend on the order of the rows.
 
     The classification likelihood has no bound if a component with a covariance of its own
-    may sit on a single row, or on a few that span less than the space. A floor keeps it finite,
-    runs that end in a single point are dropped, and those with a singular covariance are
-    returned with a warning if no other start does better. Fewer components, a tied or simpler
-    structure, or ``reg_covar`` avoid it.
+    may sit on a single row, or on a few that span less than the space. A least covariance keeps
+    it finite, and a ``ConvergenceWarning`` names the components that are held there if no start
+    does better. Fewer components, a tied or simpler structure, or ``reg_covar`` avoid it.
 
     References
     ----------
