@@ -304,12 +304,15 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
             "frozen": getattr(self, "frozen", ()),
         }
 
+    def _warn_of_singular(self, settings: Settings, fit: Fit, X, names) -> None:
+        held = message(settings.structure, fit, X, names) if settings.reg_covar == 0.0 else ""
+        if held:
+            warnings.warn(held, ConvergenceWarning, stacklevel=5)
+
     def _warn(self, settings: Settings, fit: Fit, X, names) -> None:
         self._warn_of_empty(fit)
         result = fit.run.result
-        held = message(settings.structure, fit, X, names) if settings.reg_covar == 0.0 else ""
-        if held:
-            warnings.warn(held, ConvergenceWarning, stacklevel=4)
+        self._warn_of_singular(settings, fit, X, names)
         if not result.converged and settings.max_iter > 0 and "callback" not in result.status:
             left = f"an estimated {result.remaining:.2g}"
             left = left if math.isfinite(result.remaining) else "an amount not known yet"

@@ -18,7 +18,8 @@ from ._em.covariance import DIAG, TIED_DIAG, Structure
 from ._em.two_normals import TwoNormals
 from ._em_estimator import EMEstimator
 from ._fitting import Fit, Given, Settings
-from ._local_maxima import TwoNormalFit, fit_two_normals, ordered
+from ._local_maxima import SPURIOUS, TwoNormalFit, fit_two_normals, ordered
+from ._spurious import Held
 from ._refusals import refuse_masked
 from ._validation import check_flag, check_integer, check_probability, check_real, check_verbose
 
@@ -134,8 +135,12 @@ class TwoNormalMixture(EMEstimator):
     history_ : structured ndarray of shape (n_iter_ + 1,)
         One row per sweep over the data, as for :class:`GaussianMixture`.
 
+    singular_components_ : ndarray of bool of shape (2,)
+        Whether the variance of a component is held at the floor, as its rows are equal or nearly
+        equal (see Notes); a warning names their value and number.
+
     n_collapsed_ : int
-        Climbs that were dropped because a component shrank to a point.
+        0: no climb is dropped because a component shrinks to a point.
 
     n_features_in_ : int
         Number of features seen during fit, 1.
@@ -150,8 +155,17 @@ class TwoNormalMixture(EMEstimator):
     Notes
     -----
     The likelihood has no upper bound: it grows without limit as one component shrinks to a
-    value of X [1]_. A floor on the variances, 1e-15 of that of X, bounds it [2]_; climbs that
-    end there are dropped.
+    value of X [1]_. A floor on the variances bounds it [2]_ and is part of the model: 1e-6 s²,
+    with a local scale s of X, the standard deviation of a normal whose middle is as dense as
+    the distinct values are. A far row, distant clusters and repeated values hardly change s.
+    A component on equal or nearly equal rows is held at the floor; it is an answer, and
+    ``singular_components_`` and a warning tell of it. The variance of a constant column is 1e-6,
+    whatever its value and unit.
+
+    As the height of such a maximum depends on the floor, it is returned only if it is a spike
+    or wins without that height. A value is a spike if at least ten times as many rows have it as
+    have either neighbour. Else the log-likelihood is taken with the component's rows spread over
+    the space up to their neighbours, and has to exceed that of every regular maximum.
 
     Between that and the maximum that is wanted lie *spurious* ones, where a component rests on
     a few values that happen to be close together ([3]_, section 3.10). Here a local maximum is
@@ -160,14 +174,15 @@ class TwoNormalMixture(EMEstimator):
     widths that a narrow component can have, chance offers one as good as that. The criterion
     does not depend on the unit of X. It counts the values that the component carries through
     what they add to the likelihood. The highest maximum that is not spurious is returned; where
-    all are, the highest of these, with a warning. Where no climb ends at a maximum, as X has
-    too few distinct values, both components are those of one normal, with a warning.
+    all are, the highest of these, with a warning.
 
     Climbs start at intervals of the sorted rows against all others, the only ways in which two
     normals can divide the line: at the intervals between 32 quantiles and some narrower
-    ones that have a local maximum of the classification likelihood, and at a few fixed ones.
-    All make a few steps of EM together, on cells of neighbouring rows [6]_; those that are then
-    far behind the best are dropped.
+    ones that have a local maximum of the classification likelihood, at a few fixed ones and at
+    values that many rows have. Where these gain little over one normal, also at some mixtures of
+    overlapping normals and where one normal leaves most rows too many. All make a few steps
+    together, on cells of neighbouring rows [6]_; those that are then far behind the best are
+    dropped.
 
     The information is exact, not an approximation: that of rows with labels less that of the
     labels given the rows [4]_. Standard errors and intervals suppose that the sample is large
@@ -281,13 +296,16 @@ class TwoNormalMixture(EMEstimator):
 
     def _found(self, fit: TwoNormalFit) -> dict:
         """What is known once all climbs have ended."""
-        deviations = _asymptotic_deviations(fit.information)
+        singular = np.array([held is not None for held in fit.held])
+        with np.errstate(under="ignore"):  # where components do not overlap
+            deviations = _asymptotic_deviations(fit.information, singular)
         slope = float(fit.weights.prod()) or 1.0  # of a weight by its logit; 0 * inf is no error
         scales = np.sqrt(np.broadcast_to(fit.covariances.ravel(), 2))
         return {
             "log_likelihood_": fit.log_likelihood,
             "null_log_likelihood_": fit.null_log_likelihood,
             "information_": fit.information,
+            "singular_components_": singular,
             "local_maxima_": np.array(fit.maxima, dtype=MAXIMA),
             "standard_errors_": Bunch(
                 weight=float(slope * deviations[0]),
@@ -296,10 +314,11 @@ class TwoNormalMixture(EMEstimator):
             ),
         }
 
-    def _warn(self, settings: Settings, fit: TwoNormalFit) -> None:  # type: ignore[override]
-        super()._warn(settings, fit)
-        if fit.warning:
-            warnings.warn(fit.warning, ConvergenceWarning, stacklevel=4)
+    def _warn_of_singular(self, settings: Settings, fit: TwoNormalFit, X, names) -> None:  # type: ignore[override]
+        if fit.is_singular:
+            warnings.warn(_singular(fit.held), ConvergenceWarning, stacklevel=5)
+        elif fit.is_spurious:
+            warnings.warn(SPURIOUS, ConvergenceWarning, stacklevel=5)
 
     # --- the distribution -------------------------------------------------------------------
 
@@ -333,7 +352,8 @@ class TwoNormalMixture(EMEstimator):
         density : ndarray of the shape of x
         """
         scorer, x = self._scorer(), _points("x", x)
-        return np.exp(scorer.log_prob(x.reshape(-1, 1))).reshape(x.shape)
+        with np.errstate(under="ignore"):
+            return np.exp(scorer.log_prob(x.reshape(-1, 1))).reshape(x.shape)
 
     def cdf(self, x: ArrayLike) -> np.ndarray:
         """Probability of values up to x.
@@ -378,8 +398,9 @@ class TwoNormalMixture(EMEstimator):
     def _tail(self, x, sign):
         """Probability of values below x (sign 1) or above (sign -1)."""
         weights, means, factors = (np.asarray(value, float) for value in self._parameters())
-        u = (np.asarray(x)[..., None] - means[:, 0]) * factors[..., 0]
-        return ndtr(sign * u) @ weights
+        with np.errstate(under="ignore"):
+            u = (np.asarray(x)[..., None] - means[:, 0]) * factors[..., 0]
+            return ndtr(sign * u) @ weights
 
     def _quantile(self, q: float) -> float:
         """Between the components' quantiles; by the upper tail for q above 1/2, which is exact."""
@@ -389,9 +410,9 @@ class TwoNormalMixture(EMEstimator):
         means, scales = np.asarray(self.means_, float), np.asarray(self.scales_, float)
         ends = means + scales * sign * ndtri(q)
         low, high = ends.min(), ends.max()
-        unit = high - low + scales.max()
         # rounding may put the ends on the wrong side by a little
-        low, high = low - 1e-6 * unit, high + 1e-6 * unit
+        little = 1e-6 * (high - low + scales.max()) + 4.0 * np.spacing(np.abs(ends).max())
+        low, high = low - little, high + little
 
         def excess(t):
             return self._tail(low + t * (high - low), sign) - q
@@ -427,8 +448,9 @@ class TwoNormalMixture(EMEstimator):
         """
         check_is_fitted(self)
         half = ndtri(0.5 + 0.5 * check_probability("level", level))
-        deviations = _asymptotic_deviations(self.information_)
-        if not np.isfinite(deviations).all():
+        with np.errstate(under="ignore"):
+            deviations = _asymptotic_deviations(self.information_, self.singular_components_)
+        if not np.isfinite(deviations[:3]).all():
             raise ValueError(
                 "there are no confidence intervals: the observed information is not positive "
                 "definite, as the components cannot be told apart or the fit has not converged"
@@ -516,18 +538,35 @@ def _points(name: str, value) -> np.ndarray:
     return points
 
 
-def _asymptotic_deviations(information: np.ndarray) -> np.ndarray:
+def _asymptotic_deviations(information: np.ndarray, singular: np.ndarray) -> np.ndarray:
     """Standard errors of (logit weight, means, log scales), (5,); infinite where the information
-    is not positive definite."""
-    size = np.sqrt(np.maximum(np.diagonal(information), 0.0))
+    is not positive definite, and for scales at the floor, where it is no maximum in them."""
     infinite = np.full(5, np.inf)
+    kept = np.append(np.ones(3, dtype=bool), ~singular[: len(information) - 3])
+    information = information[np.ix_(kept, kept)]
+    size = np.sqrt(np.maximum(np.diagonal(information), 0.0))
     if not size.all():
         return infinite
     values, vectors = np.linalg.eigh(information / size / size[:, None])
     if values[0] < _SINGULAR:
         return infinite
-    deviations = np.sqrt((vectors**2 / values).sum(axis=1)) / size
+    deviations = np.full(len(kept), np.inf)
+    deviations[kept] = np.sqrt((vectors**2 / values).sum(axis=1)) / size
     return deviations if len(deviations) == 5 else deviations[[0, 1, 2, 3, 3]]
+
+
+def _singular(held: tuple[Held | None, Held | None]) -> str:
+    """What is said of components at the floor."""
+    parts = [
+        f"component {k} rests on {rows.weight:g} rows (nearly) equal to {rows.value:.6g}"
+        for k, rows in enumerate(held)
+        if rows is not None
+    ]
+    return (
+        "; ".join(parts) + ": its variance is held at the floor, a millionth of the squared local "
+        "scale of X. This is right for values that are truly repeated, such as zeros of a "
+        "zero-inflated column; else add noise of the size of the rounding of X"
+    )
 
 
 def _likelihood_ratio(fitted: TwoNormalMixture) -> float:

@@ -13,128 +13,183 @@ import numpy as np
 
 from .short_runs import Pairs
 
-# Intervals end at so many quantiles; those of a cell and less come from a ladder of widths.
+# The grid of intervals has its ends at this many quantiles and one: 528 intervals.
 _CELLS = 32
 _SHARES = np.arange(_CELLS + 1) / _CELLS
-_FEWEST_ROWS = 2
-# Short runs are made on so many cells, each of them and of their surroundings with so many in
-# intervals that are narrower than those above.
-_FINE, _WITHIN = 256, 16
+# Short runs are made on this many cells of equal weight. Each narrow interval adds cells of
+# 1/16 of its width in it and in as wide a part on either side of it.
+_FINE, _WITHIN = 128, 16
 _FINE_SHARES = np.arange(_FINE + 1) / _FINE
+# In the tails, which have few of these cells, more begin at this many deviations from the mean.
+_TAIL = np.arange(1.5, 4.01, 0.1)
+_TAIL_EDGES = np.concatenate([-_TAIL[::-1], _TAIL])
 _NEAR = np.arange(-_WITHIN, 2 * _WITHIN + 1)
-# At most so many intervals of the grid are worth a climb, and none whose hard assignments have a
-# log-likelihood that is further below that of one normal.
+# At most this many intervals of the grid are starts, and none whose hard assignments have a
+# log-likelihood that is further below that of one normal than this (nats).
 _MOST = 12
 _ALMOST = 5.0
-# Where normals overlap the classification likelihood has little to say: tails and inner parts are
-# tried as well. Of few rows, on which chance makes many maxima, and of half-lines some more.
+# Where normals overlap the classification likelihood has little to say: tails and inner parts of
+# fixed shares are starts as well, and so many rows at either end. Of half-lines, and of few rows,
+# on which chance makes many maxima, some more.
 _PLAIN = ((0.0, 0.1), (0.0, 0.9), (0.4, 0.6))
+_END_ROWS = (2, 3, 5, 8)
 _FEW_ROWS, _MORE = 256, ((0.0, 0.5), (0.03, 0.97))
-
-# A variance that no rounding makes.
-_LEAST = 1e-300
+# Values are nearly equal within this many deviations of the floor.
+_NEARLY = 1e-3
+# At most this many values are starts of a component of their own.
+_MOST_SPIKES = 3
+# Least share of a part.
+_LEAST = 1e-18
+# Variance of a uniform distribution of width one.
+_UNIFORM = 1.0 / 12.0
 
 Interval = tuple[int, int]
 
 
-def starts(moments: Moments, pooled: bool) -> tuple[np.ndarray, Pairs]:
+def starts(moments: Moments, pooled: bool) -> tuple[np.ndarray, Pairs, float]:
     """Intervals start:stop of sorted rows (S, 2) and the mixtures of what is inside and outside:
-    those that have a high classification likelihood, the highest first, and some of fixed
-    shares."""
-    found = dict.fromkeys(_promising(moments, pooled) + _plain(moments, pooled))
-    intervals = np.array(list(found), dtype=int).reshape(-1, 2)
-    return intervals, moments.pairs(intervals, pooled)
+    those that have a high classification likelihood, the highest first, some of fixed shares,
+    and values that many rows have. And the highest log-likelihood, per row and above that of
+    one normal, that the first have at least."""
+    peaks = _promising(moments, pooled)
+    found = [interval for _, interval in peaks]
+    found += _plain(moments, pooled) + _spikes(moments, pooled)
+    intervals = np.array(list(dict.fromkeys(found)), dtype=int).reshape(-1, 2)
+    gain = max((gain for gain, _ in peaks), default=0.0)
+    return intervals, moments.pairs(intervals, pooled), max(gain, 0.0)
 
 
-def _promising(moments: Moments, pooled: bool) -> list[Interval]:
+def _promising(moments: Moments, pooled: bool) -> list[tuple[float, Interval]]:
     """Half-lines alone where the variance is pooled."""
     found = _peaks(moments, pooled) + (_tails if pooled else _narrow)(moments)
-    return [interval for _, interval in sorted(found, reverse=True)[:_MOST]]
+    return sorted(found, reverse=True)[:_MOST]
 
 
 def _plain(moments: Moments, pooled: bool) -> list[Interval]:
     """Tails and inner parts of fixed shares, where two normals can be put."""
     shares = _PLAIN + _MORE if pooled or moments.n <= _FEW_ROWS else _PLAIN
     ends = moments.quantiles(np.array([pair for pair in shares if not (pooled and pair[0])]))
-    fewest = _fewest(pooled)
-    return [(i, j) for i, j in ends.tolist() if fewest <= j - i <= moments.n - fewest]
+    found = ends.tolist()
+    for rows in _END_ROWS if moments.n <= _FEW_ROWS else _END_ROWS[:2]:
+        found += [[0, rows], [0, moments.n - rows]]
+    fewest = _fewest(moments, pooled)
+    return [(i, j) for i, j in found if fewest <= j - i <= moments.n - fewest]
 
 
-def _fewest(pooled: bool) -> int:
-    """Rows that a part needs."""
-    return 1 if pooled else _FEWEST_ROWS
+def _spikes(moments: Moments, pooled: bool) -> list[Interval]:
+    """Values whose rows have the highest classification likelihood as a component, if they are
+    spread over the space up to their neighbours, and nearly equal values as one."""
+    start, stop, space = moments.heavy_values()
+    if not len(start):
+        return []
+    inside = moments.at(stop) - moments.at(start)
+    gain = moments.gain(inside, pooled, moments.outside(start, stop), space**2 * _UNIFORM)
+    best = np.argsort(-gain, kind="stable")[:_MOST_SPIKES]
+    return [(int(start[i]), int(stop[i])) for i in best if gain[i] > 0.0]
+
+
+def _fewest(moments: Moments, pooled: bool) -> int:
+    """Distinct values that a part needs: two, which have a variance, where there are as many."""
+    return 1 if pooled or moments.n < 4 else 2
 
 
 class Moments:
-    """Cumulative sums of 1, z and z² over sorted rows."""
+    """Cumulative sums of 1, z and z² over sorted rows, from the middle row outwards: a far row is
+    in no sum that does not reach it. Variances are not below the floor."""
 
-    def __init__(self, z: np.ndarray, weight: np.ndarray):
-        self.n = len(z)
+    def __init__(self, z: np.ndarray, weight: np.ndarray, floor: float):
+        self.n, self._z, self._floor = len(z), z, floor
         powers = np.empty((3, self.n))
         powers[0] = weight
         np.multiply(weight, z, out=powers[1])
         np.multiply(powers[1], z, out=powers[2])
+        middle = self.n // 2
         self._sums = np.zeros((3, self.n + 1))
-        np.cumsum(powers, axis=1, out=self._sums[:, 1:])
-        self.total, first, second = self._sums[:, -1].tolist()
-        variance = second / self.total - (first / self.total) ** 2
-        self._entropy = 0.5 * math.log(max(variance, _LEAST))  # a sample may hardly vary
+        np.cumsum(powers[:, middle:], axis=1, out=self._sums[:, middle + 1 :])
+        np.cumsum(-powers[:, :middle][:, ::-1], axis=1, out=self._sums[:, :middle][:, ::-1])
+        whole = self._sums[:, -1] - self._sums[:, 0]
+        self.total, self.mean = float(whole[0]), float(whole[1] / whole[0])
+        self.variance = max(float(whole[2] / whole[0]) - self.mean**2, floor)
 
     def at(self, position: np.ndarray) -> np.ndarray:
         """Sums (3, S) over the rows before these positions."""
         return self._sums.take(position, axis=1)
 
-    def of_width(self, width: int) -> np.ndarray:
-        """Sums over all runs of so many rows."""
-        return self._sums[:, width:] - self._sums[:, :-width]
-
     def cells(self, intervals: np.ndarray) -> np.ndarray:
         """Sums (3, m) over cells of equal weight, which are finer in and about intervals that
         are narrow or leave few rows out; over single rows if they are few."""
         if self.n <= _FINE:
-            return self.of_width(1)
+            return np.diff(self._sums, axis=1)
         start, stop = intervals.T
         is_most = stop - start > self.n // 2
         start, stop = np.where(is_most, stop, start), np.where(is_most, self.n, stop)
         width = stop - start
         near = (start + width * _NEAR[:, None] // _WITHIN)[:, width <= self.n // _CELLS]
-        coarse = self.quantiles(_FINE_SHARES)
-        edges = _distinct(np.sort(np.concatenate([coarse, near.ravel()])).clip(0, self.n))
+        parts = [self.quantiles(_FINE_SHARES), near.ravel(), self.below(_TAIL_EDGES)]
+        edges = _distinct(np.sort(np.concatenate(parts)).clip(0, self.n))
         return np.diff(self.at(edges), axis=1)
+
+    def before(self, u: np.ndarray) -> np.ndarray:
+        """Weight of the rows below these, in deviations from the mean."""
+        return self._sums[0].take(self.below(u))
+
+    def below(self, u: np.ndarray) -> np.ndarray:
+        """Positions of the first values that are not below these, in deviations from the mean."""
+        return np.searchsorted(self._z, self.mean + math.sqrt(self.variance) * u)
 
     def quantiles(self, shares: np.ndarray) -> np.ndarray:
         """Positions before which these shares of the weight lie."""
-        at = np.searchsorted(self._sums[0, 1:], shares * self.total, side="left")
+        wanted = self._sums[0, 0] + shares * self.total
+        at = np.searchsorted(self._sums[0, 1:], wanted, side="left")
         return np.minimum(at + (shares > 0.0), self.n)
 
-    def _outside(self, inside: np.ndarray) -> np.ndarray:
-        total = self._sums[:, -1]
-        return total.reshape(3, *[1] * (inside.ndim - 1)) - inside
+    def outside(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+        """Sums before start and from stop on, of positions of equal dimension."""
+        ends = self._sums[:, [0, -1]].reshape(3, 2, *[1] * start.ndim)
+        return (self.at(start) - ends[:, 0]) + (ends[:, 1] - self.at(stop))
+
+    def heavy_values(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Runs start:stop of nearly equal values that have twice the mean weight, and the values
+        at either end; and the space about each, from the middle of the gap below to that of the
+        gap above. An end has no gap beyond."""
+        z = self._z
+        gap = np.diff(z)
+        first = np.append(0, np.flatnonzero(gap > _NEARLY * math.sqrt(self._floor)) + 1)
+        if len(first) == 1:
+            return first[:0], first[:0], z[:0]
+        edges = np.append(first, self.n)
+        weight = np.diff(self._sums[0].take(edges))
+        is_heavy = weight >= 2.0 * self.total / len(weight)
+        is_heavy[[0, -1]] = True
+        heavy = np.flatnonzero(is_heavy)
+        gap = gap[first[1:] - 1]
+        below, above = gap[np.maximum(heavy - 1, 0)], gap[np.minimum(heavy, len(gap) - 1)]
+        return first[heavy], edges[heavy + 1], 0.5 * (below + above)
 
     def pairs(self, intervals: np.ndarray, pooled: bool) -> Pairs:
         """Shares, means and variances of the rows outside and inside of intervals (S, 2)."""
         start, stop = intervals.T
         inside = self.at(stop) - self.at(start)
-        weight, first, second = np.stack([self._outside(inside), inside], axis=2)
+        weight, first, second = np.stack([self.outside(start, stop), inside], axis=2)
         means = first / weight
         variances = second / weight - means * means
         if pooled:
             shared = np.vecdot(weight, variances) / self.total
             variances = np.repeat(shared[:, None], 2, axis=1)
-        return Pairs(weight / self.total, means, variances)
+        return Pairs(weight / self.total, means, np.maximum(variances, self._floor))
 
-    def gain(self, inside: np.ndarray, pooled: bool) -> np.ndarray:
+    def gain(self, inside, pooled: bool, outside, spread=0.0) -> np.ndarray:
         """Log-likelihood per row of rows and labels, above that of one normal, from the sums
-        inside (3, ...); -inf where a part has no variance."""
-        parts = np.stack([inside, self._outside(inside)], axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):  # of parts that are excluded below
-            weight, first, second = parts
-            scatter = second - first * first / weight
-            share = weight / self.total
-            variance = scatter.sum(axis=0) / self.total if pooled else scatter / weight
-            value = share * np.log(share * share / variance)
-            gain = 0.5 * (value[0] + value[1]) + self._entropy
-            return np.where(gain < np.inf, gain, -np.inf)
+        inside and outside (3, ...); rows inside have this variance more each."""
+        weight, first, second = np.stack([inside, outside], axis=1)
+        weight = np.maximum(weight, _LEAST * self.total)  # of parts that nobody asks for
+        scatter = second - first * first / weight
+        scatter[0] += weight[0] * spread
+        share = weight / self.total
+        variance = scatter.sum(axis=0) / self.total if pooled else scatter / weight
+        held = np.maximum(variance, self._floor)
+        value = share * (2.0 * np.log(share) - np.log(held) - variance / held)
+        return 0.5 * (value[0] + value[1] + 1.0 + math.log(self.variance))
 
 
 def _distinct(positions: np.ndarray) -> np.ndarray:
@@ -148,13 +203,14 @@ def _peaks(moments: Moments, pooled: bool) -> list[tuple[float, Interval]]:
     sums = moments.at(edges)
     # of intervals from edge i to edge j
     inside = sums[:, None, :] - sums[:, :, None]
-    size, fewest = edges - edges[:, None], _fewest(pooled)
+    outside = moments.outside(edges[:, None], edges[None])
+    size, fewest = edges - edges[:, None], _fewest(moments, pooled)
     possible = (size >= fewest) & (size <= moments.n - fewest)
     if pooled:
         possible[1:] = False
     grid = np.full((len(edges) + 2, len(edges) + 2), -np.inf)
     inner = grid[1:-1, 1:-1]
-    np.copyto(inner, moments.gain(inside, pooled), where=possible)
+    np.copyto(inner, moments.gain(inside, pooled, outside), where=possible)
     highest = np.maximum(np.maximum(grid[:-2], grid[1:-1]), grid[2:])
     highest = np.maximum(np.maximum(highest[:, :-2], highest[:, 1:-1]), highest[:, 2:])
     # a half-line from an edge to the end is the complement of one that is looked at anyway
@@ -164,21 +220,24 @@ def _peaks(moments: Moments, pooled: bool) -> list[tuple[float, Interval]]:
 
 
 def _narrow(moments: Moments) -> list[tuple[float, Interval]]:
-    """The best interval of each width below a cell, where its gain is positive."""
-    widths, width = [], moments.n // (2 * _CELLS)
-    while width > _FEWEST_ROWS:
-        widths.append(width)
+    """The best interval of each width below a cell, where its gain is positive; they begin at
+    multiples of an eighth of the width."""
+    starts, stops, width = [], [], moments.n // (2 * _CELLS)
+    while width > 2:
+        starts.append(np.arange(0, moments.n - width + 1, max(1, width // 8)))
+        stops.append(starts[-1] + width)
         width //= 2
-    if not widths:
+    if not starts:
         return []
-    inside = [moments.of_width(width) for width in widths]
-    gains = moments.gain(np.concatenate(inside, axis=1), pooled=False)
-    found, first = [], 0
-    for width, sums in zip(widths, inside, strict=True):
-        best = int(gains[first : first + sums.shape[1]].argmax())
-        if gains[first + best] > 0.0:
-            found.append((gains[first + best], (best, best + width)))
-        first += sums.shape[1]
+    start, stop = np.concatenate(starts), np.concatenate(stops)
+    inside = moments.at(stop) - moments.at(start)
+    gains = moments.gain(inside, False, moments.outside(start, stop))
+    found, begin = [], 0
+    for at in starts:
+        best = begin + int(gains[begin : begin + len(at)].argmax())
+        if gains[best] > 0.0:
+            found.append((gains[best], (int(start[best]), int(stop[best]))))
+        begin += len(at)
     return found
 
 
@@ -187,7 +246,9 @@ def _tails(moments: Moments) -> list[tuple[float, Interval]]:
     widths = 2 ** np.arange(max(1, moments.n // _CELLS).bit_length())
     found = []
     for stops in (widths, moments.n - widths):
-        gain = moments.gain(moments.at(stops), pooled=True)
+        start = np.zeros_like(stops)
+        inside = moments.at(stops) - moments.at(start)
+        gain = moments.gain(inside, True, moments.outside(start, stops))
         best = int(gain.argmax())
         if gain[best] > 0.0:
             found.append((gain[best], (0, int(stops[best]))))

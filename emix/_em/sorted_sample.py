@@ -18,14 +18,13 @@ _ENDS = 64
 
 
 def sorted_sample(rows: Rows) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Distinct values z in ascending order and their weights, of all rows or of a systematic
+    """Distinct values x in ascending order and their weights, of all rows or of a systematic
     sample; and whether of all."""
     if rows.weight is not None:
         sample, complete = DistinctRows(rows).sample(SAMPLE_ROWS)
-        return _standardised(sample, sample.X[:, 0]), sample.weight, complete
+        return sample.X[:, 0].astype(float), sample.weight, complete
     if rows.n <= SAMPLE_ROWS:
-        z = _standardised(rows, np.sort(rows.X[:, 0]))
-        return *_merged(z, np.ones(rows.n)), True
+        return *_merged(np.sort(rows.X[:, 0]), np.ones(rows.n)), True
     bins = _binned(rows)
     is_crowded = bins.counts.max() > _CROWDED * rows.n
     low, inside, high = _by_sorting(rows) if is_crowded else _by_counting(rows, bins)
@@ -34,18 +33,15 @@ def sorted_sample(rows: Rows) -> tuple[np.ndarray, np.ndarray, bool]:
     return *_merged(np.concatenate([low, inside, high]), np.concatenate(weight)), False
 
 
-def _merged(z: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _merged(x: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Equal neighbours as one."""
-    first = np.flatnonzero(np.append(True, z[1:] != z[:-1]))
-    return z[first], np.add.reduceat(weight, first)
-
-
-def _standardised(rows: Rows, values: np.ndarray) -> np.ndarray:
-    return (values - rows.shift) / rows.scale
+    first = np.flatnonzero(np.append(True, x[1:] != x[:-1]))
+    return x[first].astype(float), np.add.reduceat(weight, first)
 
 
 class Bins(NamedTuple):
-    """Numbers of rows in bins of equal width, and where the first begins."""
+    """Numbers of rows in bins of equal width, in the units of the rows, and where the first
+    begins."""
 
     counts: np.ndarray
     low: float
@@ -54,7 +50,7 @@ class Bins(NamedTuple):
 
 def _binned(rows: Rows) -> Bins:
     ends = np.array([rows.X.min(), rows.X.max()], dtype=float)
-    low, high = _standardised(rows, ends).tolist()
+    low, high = ((ends - rows.shift) / rows.scale).tolist()
     width = (high - low) / (_BINS - 1) or 1.0
 
     def work(share):
@@ -72,10 +68,10 @@ def _binned(rows: Rows) -> Bins:
 
 
 def _by_sorting(rows: Rows) -> tuple[np.ndarray, ...]:
-    """The rows z at the low end, a systematic sample of the others, and those at the high end."""
-    z = _standardised(rows, np.sort(rows.X[:, 0]))
+    """The rows x at the low end, a systematic sample of the others, and those at the high end."""
+    x = np.sort(rows.X[:, 0])
     at = (2 * np.arange(SAMPLE_ROWS) + 1) * rows.n // (2 * SAMPLE_ROWS)
-    return z[:_ENDS], z[at[(at >= _ENDS) & (at < rows.n - _ENDS)]], z[-_ENDS:]
+    return x[:_ENDS], x[at[(at >= _ENDS) & (at < rows.n - _ENDS)]], x[-_ENDS:]
 
 
 def _by_counting(rows: Rows, bins: Bins) -> tuple[np.ndarray, ...]:
@@ -91,5 +87,5 @@ def _by_counting(rows: Rows, bins: Bins) -> tuple[np.ndarray, ...]:
     part = (at - cumulative[index]) / counts[index] + 1.0
     x = rows.X[:, 0]
     edges = (low + np.array([first, last]) * width) * rows.scale + rows.shift
-    bottom, top = (np.sort(_standardised(rows, x[end])) for end in (x < edges[0], x >= edges[1]))
-    return bottom, low + (index + part) * width, top
+    bottom, top = np.sort(x[x < edges[0]]), np.sort(x[x >= edges[1]])
+    return bottom, (low + (index + part) * width) * rows.scale + rows.shift, top

@@ -15,6 +15,7 @@ from scipy.linalg.lapack import dposv
 
 from .ascent import Ascent
 from .blocks import TILE, Rows
+from .covariance import Structure
 from .gaussian import LOG_2PI, Params
 from .mixture import Mixture
 from .quasi_newton import Plain
@@ -100,20 +101,40 @@ def numbers_of(params: Params) -> Numbers:
 
 
 class TwoNormals(Mixture):
-    """Two components, one feature, structures DIAG and TIED_DIAG, no noise."""
+    """Two components, one feature, structures DIAG and TIED_DIAG, no noise; variances are not
+    below the floor (Hathaway 1985), a constraint under which the M-step is exact."""
 
-    @property
-    def floor(self) -> float:
-        """Least variance."""
-        return self.structure.form.floor(self.spread)
+    def __init__(self, structure: Structure, rows: Rows, floor: float):
+        super().__init__(structure, rows, np.zeros(1))
+        self.floor = floor
 
-    def is_degenerate(self, params: Params) -> bool:
-        return bool(params.n_floored.max() > self.n_null)
+    def over(self, rows: Rows) -> TwoNormals:  # type: ignore[override]
+        """This model over other rows."""
+        return TwoNormals(self.structure, rows, self.floor)
+
+    @cached_property
+    def mean_and_variance(self) -> tuple[float, float]:
+        """Those of all rows. The origin is in the middle of the rows: nothing cancels."""
+        square, mean, _ = (self.moments / self.moments[-1]).tolist()
+        return mean, max(square - mean * mean, self.floor)
 
     @cached_property
     def one_normal(self) -> float:
         """Log-likelihood per row of one normal."""
-        return -0.5 * (LOG_2PI + 1.0 + math.log(max(float(self.spread[0]), self.floor)))
+        return -0.5 * (LOG_2PI + 1.0 + math.log(self.mean_and_variance[1]))
+
+    def is_degenerate(self, params: Params) -> bool:
+        """A variance at the floor is an answer here: whether it is wanted is judged later."""
+        return False
+
+    @property
+    def n_null(self) -> int:
+        """None: a constant column is a spike like any other."""
+        return 0
+
+    def spurious_heights(self, params: Params) -> np.ndarray:
+        """None: two normals are not chosen among others."""
+        return np.zeros(2)
 
     def e_step(self, params: Params) -> Sums:
         rows, (weights, means, _, factors) = self.rows, numbers_of(params)
@@ -168,7 +189,7 @@ class TwoNormals(Mixture):
     def params(self, weights: list, means: list, variances: list) -> Params:
         """Parameters from two weights, means and variances; the first if they share it."""
         floor = self.floor
-        floored = [int(variance < floor) for variance in variances]
+        floored = [int(variance <= floor) for variance in variances]
         variances = [max(variance, floor) for variance in variances]
         factors = [1.0 / math.sqrt(variance) for variance in variances]
         packed = np.array([*weights, *means, *variances, *factors])
@@ -237,6 +258,10 @@ class TwoNormals(Mixture):
         information = self.information(sums, params) / unit
         information /= unit[:, None]
         slope = self.gradient(sums, params) / unit
+        for k in self._held(slope, params):
+            slope[k] = 0.0
+            information[k] = information[:, k] = 0.0
+            information[k, k] = 1.0
         step, curvature = _uphill(information, slope)
         decrement = 0.5 * float(slope @ step)
         odds, *shifts = (step / unit).tolist()
@@ -249,6 +274,14 @@ class TwoNormals(Mixture):
         part = min(radius / length, 1.0) if length > 0.0 else 1.0
         moved = self._moved(params, [part * move for move in (odds, *shifts)])
         return Newton(moved, part * (2.0 - part) * decrement, decrement, curvature)
+
+    def _held(self, slope: np.ndarray, params: Params) -> list[int]:
+        """Log deviations at the floor that would go below it."""
+        floored = params.n_floored
+        if not floored.any():
+            return []
+        held = floored.reshape(-1) * (slope[3:] <= 0.0)
+        return (3 + np.flatnonzero(held)).tolist()
 
     def _moved(self, params: Params, step: list[float]) -> Params:
         weights, means, variances, _ = numbers_of(params)
@@ -354,9 +387,8 @@ class NewtonAscent(Ascent):
 
     def _estimate_remaining(self) -> None:
         self._newton = None
-        # gradients vanish neither at the floor nor where a component is about to die
-        at_edge = self.params.n_floored.any() or min(self._stats.count) < _DYING
-        if at_edge:
+        # gradients do not vanish where a component is about to die
+        if min(self._stats.count) < _DYING:
             super()._estimate_remaining()
             return
         self._newton = self._model.newton(self._stats, self.params, self._pace.radius)
