@@ -72,7 +72,7 @@ def _plain(moments: Moments, pooled: bool) -> list[Interval]:
     found = ends.tolist()
     for rows in _END_ROWS if moments.n <= _FEW_ROWS else _END_ROWS[:2]:
         found += [[0, rows], [0, moments.n - rows]]
-    fewest = _fewest(moments, pooled)
+    fewest = _fewest(pooled)
     return [(i, j) for i, j in found if fewest <= j - i <= moments.n - fewest]
 
 
@@ -88,9 +88,9 @@ def _spikes(moments: Moments, pooled: bool) -> list[Interval]:
     return [(int(start[i]), int(stop[i])) for i in best if gain[i] > 0.0]
 
 
-def _fewest(moments: Moments, pooled: bool) -> int:
-    """Distinct values that a part needs: two, which have a variance, where there are as many."""
-    return 1 if pooled or moments.n < 4 else 2
+def _fewest(pooled: bool) -> int:
+    """Distinct values that a part needs; two have a variance."""
+    return 1 if pooled else 2
 
 
 class Moments:
@@ -204,7 +204,7 @@ def _peaks(moments: Moments, pooled: bool) -> list[tuple[float, Interval]]:
     # of intervals from edge i to edge j
     inside = sums[:, None, :] - sums[:, :, None]
     outside = moments.outside(edges[:, None], edges[None])
-    size, fewest = edges - edges[:, None], _fewest(moments, pooled)
+    size, fewest = edges - edges[:, None], _fewest(pooled)
     possible = (size >= fewest) & (size <= moments.n - fewest)
     if pooled:
         possible[1:] = False
