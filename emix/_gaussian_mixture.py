@@ -21,6 +21,7 @@ from ._streaming import advance, begin_stream, check_stream, published, stream_m
 from ._threads import thread_budget
 from ._validation import (
     check_flag,
+    check_frozen,
     check_integer,
     check_labels,
     check_option,
@@ -376,7 +377,8 @@ callable, default='kmeans'
         Raises
         ------
         ValueError, TypeError
-            If a parameter or the data are unusable, or if constraints contradict each other; the estimator is then as it was before.
+            If a parameter or the data are unusable, or if constraints contradict each other; the
+            estimator is then as it was before.
 
         Warns
         -----
@@ -437,7 +439,7 @@ callable, default='kmeans'
         if constraint is not None and self.algorithm == "incremental":
             raise ValueError("constraints and labels need algorithm='batch', got 'incremental'")
         # races climb the likelihood, in all its parameters
-        free = prior is None and not settings.model.keywords["frozen"] & {"means", "covariances"}
+        free = prior is None and not check_frozen(self.frozen) & {"means", "covariances"}
         searches = free and isinstance(self.init_params, str) and self.init_params == "kmeans"
         return replace(settings, prior=prior, constraint=constraint, searches=searches)
 

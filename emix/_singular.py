@@ -12,8 +12,8 @@ from ._fitting import Fit
 
 # A component is flat in a feature if its variance there is at most this multiple of the floor.
 _FLAT = 4.0
-# Columns of at most so many distinct values, and at most this share of the rows, are categories: that
-# a component has one of them alone is no news.
+# Columns of at most so many distinct values, and at most this share of the rows, are categories:
+# that a component has one of them alone is no news.
 _CATEGORIES, _SHARE = 10, 0.2
 # Features with less than this loading (of unit vectors) do not belong to a direction.
 _LOADING = 0.2
@@ -120,12 +120,12 @@ def _held(structure: Structure, fit: Fit, X) -> list[Held]:
     constant = np.ptp(X, axis=0) == 0.0
     found = []
     for k in np.flatnonzero(n_floored > fit.n_null):
-        flat = form.variances(covariances[k], d) <= _FLAT * least
-        flat = np.flatnonzero(flat & ~constant).tolist()
-        mixed = []
+        is_flat = form.variances(covariances[k], d) <= _FLAT * least
+        flat = np.flatnonzero(is_flat & ~constant).tolist()
+        mixed: list[int] = []
         if len(flat) < min(n_floored[k] - fit.n_null, d):
-            mixed = np.flatnonzero(form.loadings(covariances[k], floor.bound) > _LOADING)
-            mixed = [j for j in mixed.tolist() if j not in flat and not constant[j]]
+            loaded = np.flatnonzero(form.loadings(covariances[k], floor.bound) > _LOADING)
+            mixed = [j for j in loaded.tolist() if j not in flat and not constant[j]]
         n_rows = fit.weights[k] * model.rows.total_weight
         values = {j: _nearest(X[:, j], fit.means[k, j]) for j in flat}
         found.append(Held(int(k), float(n_rows), values, mixed))

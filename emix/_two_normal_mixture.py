@@ -19,8 +19,8 @@ from ._em.two_normals import TwoNormals
 from ._em_estimator import EMEstimator
 from ._fitting import Fit, Given, Settings
 from ._local_maxima import SPURIOUS, TwoNormalFit, fit_two_normals, ordered
-from ._spurious import Held
 from ._refusals import refuse_masked
+from ._spurious import Held
 from ._validation import check_flag, check_integer, check_probability, check_real, check_verbose
 
 MAXIMA = np.dtype(

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from common import (
-    convergence_warnings_allowed,
     FITTED,
     STRUCTURES,
     TYPES,
     assert_same_state,
     clusters,
+    convergence_warnings_allowed,
     fitted,
     initial_values,
     public_state,

@@ -5,11 +5,11 @@ import pickle
 import numpy as np
 import pytest
 from common import (
-    convergence_warnings_allowed,
     SKLEARN_TYPES,
     TYPES,
     assert_same_state,
     clusters,
+    convergence_warnings_allowed,
     integer_weights,
     not_converged_allowed,
     public_state,

@@ -99,7 +99,9 @@ def test_entropy_and_log_prior_make_f(covariance_type):
 @pytest.mark.parametrize("options", [{"m_step": "gradient"}, {"m_step": "conditional"}])
 def test_generalised_em_finds_the_same_maximum(covariance_type, options):
     """From the same start, near a maximum."""
-    start = fitted(X, K, covariance_type=covariance_type, random_state=0, init_params="k-means++", tol=1e-3)
+    start = fitted(
+        X, K, covariance_type=covariance_type, random_state=0, init_params="k-means++", tol=1e-3
+    )
     initial = {
         "weights_init": start.weights_,
         "means_init": start.means_,

@@ -23,7 +23,7 @@ FLOOR = 1e-15
 DENSE_FLOOR = 64 * 2.0**-52
 
 # Stacks of at least so many matrices of at most so many features are factorised by NumPy's stacked
-# functions, which take half the time of calls of LAPACK one by one (measured from 3 to 80 matrices).
+# functions, which take half the time of calls of LAPACK one by one (measured for 3 to 80 of them).
 _MANY, _SMALL = 16, 8
 
 
@@ -462,7 +462,9 @@ class Diagonal:
     def unconstrained(self, covariance: np.ndarray, least: float) -> Factored | None:
         if not np.min(covariance) >= least:
             return None
-        return Factored(covariance, 1.0 / np.sqrt(covariance), np.zeros(covariance.shape[:-1], dtype=int))
+        return Factored(
+            covariance, 1.0 / np.sqrt(covariance), np.zeros(covariance.shape[:-1], dtype=int)
+        )
 
     def factorise(self, covariance: np.ndarray, floor: float | np.ndarray) -> Factored:
         floored = covariance < floor
@@ -590,7 +592,9 @@ class Isotropic:
     def unconstrained(self, covariance: np.ndarray, least: float) -> Factored | None:
         if not np.min(covariance) >= least:
             return None
-        return Factored(covariance, 1.0 / np.sqrt(covariance), np.zeros(covariance.shape, dtype=int))
+        return Factored(
+            covariance, 1.0 / np.sqrt(covariance), np.zeros(covariance.shape, dtype=int)
+        )
 
     def factorise(self, covariance: np.ndarray, floor: float | np.ndarray) -> Factored:
         floored = covariance < floor

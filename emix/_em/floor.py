@@ -15,7 +15,6 @@ which an outlier or another cluster is very far away from.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -33,7 +32,7 @@ SHARE = 1e-6
 # distinct values. Windows must lie within clusters, of which there may be twenty; and a narrow
 # cluster must hold a quarter of the values if F is to be small beside it, too.
 _WINDOW = 0.05
-# The lower quartile is _WINDOW / 0.379 standard deviations in a normal column, whose density is more
+# The lower quartile is _WINDOW / 0.379 standard deviations in a normal column: its density is more
 # than 0.379 at a quarter of the values.
 _DENSITY = 0.379
 # A window spans at least so many gaps, if there are as many: single gaps vary much.

@@ -400,10 +400,6 @@ class Mixture:
         """What criteria of selection take off the log-densities of components, (K,)."""
         return self.soundness.heights(params.means, params.covariances, params.factors)
 
-    def is_collapsed(self, params: Params) -> bool:
-        """Whether a component has shrunk to a point that the data are not."""
-        return self._shrunk(params) and not self._perfect(params)
-
     def _shrunk(self, params: Params) -> bool:
         size = self.structure.form.n_variances(self.rows.d)
         return bool(params.n_floored.max() == size and self.n_null < size)

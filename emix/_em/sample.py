@@ -12,7 +12,6 @@ import numpy as np
 
 from .blocks import Rows
 
-
 # Sorting more rows takes longer than a pass over them.
 _MOST_COUNTED = 16384
 

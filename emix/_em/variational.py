@@ -85,7 +85,6 @@ class VariationalMixture:
     def __init__(self, likelihood: Mixture, prior: Prior, total_weight: float):
         self.likelihood, self.prior, self.total_weight = likelihood, prior, total_weight
         self.structure, self.rows = likelihood.structure, likelihood.rows
-        self.is_collapsed = likelihood.is_collapsed
         self.about, self.natural = likelihood.about, likelihood.natural
         self._noise = self.structure.form.from_variances(likelihood.noise)
 
