@@ -18,8 +18,8 @@ from .sample import DistinctRows
 from .spikes import spikes
 
 # A component is thin where its variance is less than this multiple of the floor: a standard
-# deviation of a hundredth of the local scale. With a tenth or ten times of it the share of fits that
-# reach the best healthy maximum differs by one point at most (benchmarks/quality.py).
+# deviation of a hundredth of the local scale. A tenth or ten times of it changes the share of fits
+# that reach the best healthy maximum by one point at most (benchmarks/quality.py).
 THIN = 100.0
 # A mean is at a spike within so many standard deviations, and has its variance up to this factor.
 _NEAR, _FLAT = 3.0, 4.0
