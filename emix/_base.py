@@ -26,6 +26,7 @@ from ._validation import (
     check_rows,
     check_sample_weight,
     check_seed,
+    is_plain,
 )
 
 STRUCTURES: dict[str, Structure] = {
@@ -86,7 +87,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         return getattr(self, "_fit_settings", {}).get(name, default)
 
     def _scorer(self) -> Scorer:
-        check_is_fitted(self)
+        self._check_fitted()
         structure, (weights, means, factors) = self._fitted_structure(), self._parameters()
         shape = structure.shape(*np.shape(means))
         if np.shape(factors) != shape:
@@ -97,6 +98,10 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
             )
         return Scorer(structure, weights, means, factors)
 
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "means_"):
+            check_is_fitted(self)
+
     def _density(self) -> Scorer:
         """What evaluates p(x); the mixture itself unless a subclass says otherwise."""
         return self._scorer()
@@ -106,6 +111,10 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         return self._scorer()
 
     def _validated(self, X: ArrayLike, *, reset: bool = False, **requirements) -> np.ndarray:
+        """X, checked; ``reset`` where it is fitted to."""
+        has_names = hasattr(self, "feature_names_in_")
+        if not (reset or has_names) and is_plain(X, getattr(self, "n_features_in_", -1)):
+            return X
         return check_rows(self, X, reset=reset, dtype=FLOATS, **requirements)
 
     def _parameters(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -221,13 +230,17 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         weights, means, factors = (
             np.asarray(value, dtype=np.float64) for value in self._parameters()
         )
-        y = np.repeat(np.arange(weights.size), rng.multinomial(n_samples, weights / weights.sum()))
-        normal = rng.standard_normal((n_samples, means.shape[1]))
-        factors = structure.per_component(factors, weights.size)
-        X = np.empty_like(normal)
-        for k in np.unique(y):
-            X[y == k] = means[k] + structure.form.unwhiten(factors[k], normal[y == k])
-        return X, y
+        counts = rng.multinomial(n_samples, weights / weights.sum())
+        X = rng.standard_normal((n_samples, means.shape[1]))
+        if structure.pooled:
+            X = structure.form.unwhiten(factors, X)
+        stop = 0
+        for k in np.flatnonzero(counts):
+            start, stop = stop, stop + counts[k]
+            if not structure.pooled:
+                X[start:stop] = structure.form.unwhiten(factors[k], X[start:stop])
+            X[start:stop] += means[k]
+        return X, np.repeat(np.arange(weights.size), counts)
 
     def _parameter_counts(self) -> dict[str, int]:
         """Free parameters; the weights add up to one."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 
 from ._base import quiet
 from ._em.covariance import Dense
@@ -436,7 +435,7 @@ default='dirichlet_process'
 
     def _allocation(self) -> Scorer:
         """q(z): the normal mixture at expected natural parameters."""
-        check_is_fitted(self)
+        self._check_fitted()
         weighting, order = self._fitted_weighting()
         log_weights = pseudo_log_weights(
             self._fitted_structure(),
@@ -450,7 +449,7 @@ default='dirichlet_process'
 
     def _density(self) -> PredictiveScorer:
         """The posterior predictive; a Dirichlet process has a component for new clusters."""
-        check_is_fitted(self)
+        self._check_fitted()
         structure, (weighting, order) = self._fitted_structure(), self._fitted_weighting()
         concentration = self._concentration()
         weights = weighting.mean(concentration, order)

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 
-from ._em.blocks import Rows, block_rows
+from ._em.blocks import Mapper, Rows, block_rows, shares
 from ._em.covariance import Isotropic, Structure
 from ._em.gaussian import (
+    LOG_2PI,
+    Buffers,
     Components,
     Kernel,
     allocate,
     bytes_per_row,
-    choose,
+    choose_for_scores,
     log_of_weights,
     natural,
 )
-from ._em.posterior import TIED, log_evidence
+from ._em.posterior import labels_of, log_evidence
 from ._em.student import Students
 from ._fitting import is_parallel
 from ._threads import thread_budget
 
 # z beyond this would overflow when squared; its log-density is out of range anyway
 _FARTHEST = 1e140
+# Numbers of a block of rows that are evaluated as they are: fewer calls against the caches, of
+# 64 to 256 thousand the best (d = 5 to 30, K = 5 to 20; one thread of an AMD EPYC server).
+_DIRECT_NUMBERS = 256 * 1024
+# Runs of such blocks from which threads share them.
+_SHARED_RUNS = 4
 
 
 def _units(structure: Structure, weights, means, factors) -> tuple[np.ndarray, np.ndarray]:
@@ -44,56 +53,98 @@ class Scorer:
     """log_joint of a mixture (weights, means, factors) over the rows of X.
 
     ``log_weights`` may differ from log(weights), which then only say where the mixture lies.
+
+    Where matrices have no axes of their own, and where rows are few, log_joint is computed as it
+    is written, about the mean of the mixture and in the units of the data. Kernels in standard
+    units, which take longer to prepare, do the rest, and rows so far out that numbers overflow.
     """
+
+    # Pairs of rows and components that are few (general matrices, 1 to 30 features, 2 to 20
+    # components; one thread of an AMD EPYC server).
+    _FEW_PAIRS = 4000
 
     def __init__(self, structure: Structure, weights, means, factors, log_weights=None):
         weights, means, factors = (
             np.asarray(value, dtype=np.float64) for value in (weights, means, factors)
         )
-        self._structure, self._n_components = structure, len(means)
-        self._shift, self._scale = _units(structure, weights, means, factors)
-        self._log_unit = -float(np.log(self._scale).sum())
-        log_weights = log_of_weights(weights) if log_weights is None else log_weights
-        covariances = structure.form.invert(factors)
-        _, factors = structure.form.rescale(covariances, factors, 1.0 / self._scale)
-        means = (means - self._shift) / self._scale
-        self._kernel = self._kernel_of(Components(log_weights, means, factors))
+        self._structure, self._n_components, self._weights = structure, len(means), weights
+        self._log_weights = log_of_weights(weights) if log_weights is None else log_weights
+        self._means, self._factors = means, factors
+
+    def _is_direct(self, n: int) -> bool:
+        """Whether so many rows are evaluated as they are."""
+        few = n * self._n_components <= self._FEW_PAIRS
+        return few or not self._structure.is_general
+
+    @cached_property
+    def _centred(self) -> tuple[np.ndarray, Components]:
+        """The mean of the mixture, and components about it with all constants in the weights."""
+        form, d = self._structure.form, self._means.shape[1]
+        const = self._log_weights + (form.log_det(self._factors, d) - 0.5 * d * LOG_2PI)
+        shift = self._weights @ self._means
+        return shift, Components(const, self._means - shift, self._factors)
+
+    def _direct(self, X: np.ndarray) -> np.ndarray:
+        """log_joint (K, m) in the units of the data; where numbers overflow not finite."""
+        shift, (const, means, factors) = self._centred
+        log_joint = self._structure.squared_distances(factors, X - shift, means)
+        log_joint *= -0.5
+        log_joint += const[:, None]
+        return log_joint
+
+    @cached_property
+    def standard(self) -> tuple[np.ndarray, np.ndarray, Kernel | Students]:
+        """Mean and scales of standard units, and what evaluates rows in them."""
+        means, factors = self._means, self._factors
+        shift, scale = _units(self._structure, self._weights, means, factors)
+        factors = self._structure.form.rescale_factor(factors, 1.0 / scale)
+        components = Components(self._log_weights, (means - shift) / scale, factors)
+        return shift, scale, self._kernel_of(components)
 
     def _kernel_of(self, components: Components) -> Kernel | Students:
         noise, origin = np.zeros_like(components.means[0]), np.zeros_like(components.means)
         eta = natural(self._structure, components, origin, noise)
-        return choose(self._structure, components, eta, noise, None)
+        return choose_for_scores(self._structure, components, eta, noise)
 
     def each(self, X: np.ndarray, write: Callable) -> None:
-        """write(start, stop, buffers, log_joint, common) for all blocks: log_joint (K, m) +
-        common (m,) or () is in the units of the data."""
-        kernel, n_components = self._kernel, self._n_components
+        """write(start, stop, log_joint, common, room) for all blocks: log_joint (K, m) + common
+        (m,) or () is in the units of the data; room is for responsibilities and two arrays (m,),
+        or None where there is none yet.
+        """
+        n, n_components = len(X), self._n_components
+        direct = self._is_direct(n)
+        rows = max(1, _DIRECT_NUMBERS // (2 * (X.shape[1] + n_components)))
+        if direct and n <= rows:
+            self._write(X, 0, n, write)
+        elif direct:
+            self._write_shares(X, shares(n, rows), write)
+        else:
+            with thread_budget(is_parallel(X, self._structure, n_components)) as mapper:
+                _ByKernel(self, X, write).blocks(mapper)
 
+    def _write_shares(self, X: np.ndarray, runs: list, write: Callable) -> None:
         def work(share):
-            buffers = None
-            with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
-                for start, stop in share:
-                    if buffers is None or buffers.z.shape[1] != stop - start:
-                        buffers = allocate(kernel, stop - start)
-                    rows.read(start, stop, buffers.z)
-                    np.clip(buffers.z, -_FARTHEST, _FARTHEST, out=buffers.z)
-                    kernel.prepare(buffers)
-                    log_joint = kernel.log_joint(buffers)
-                    common = kernel.common(buffers) + self._log_unit
-                    write(start, stop, buffers, log_joint, common)
-            return 0.0
+            for start, stop in share:
+                self._write(X, start, stop, write)
 
-        with thread_budget(is_parallel(X, self._structure, n_components)) as mapper:
-            rows = Rows(X, None, self._shift, self._scale, mapper)
-            rows.reduce(work, block_rows(bytes_per_row(kernel)))
+        with thread_budget(len(runs) >= _SHARED_RUNS) as mapper:
+            for _ in mapper(work, runs):
+                pass
+
+    def _write(self, X: np.ndarray, start: int, stop: int, write: Callable) -> None:
+        with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+            log_joint = self._direct(X[start:stop])
+            if math.isfinite(np.add.reduce(log_joint, axis=None)):
+                write(start, stop, log_joint, 0.0, None)
+            else:
+                _ByKernel(self, X, write).block(start, stop)
 
     def log_prob(self, X: np.ndarray) -> np.ndarray:
         """log p(x), (n,) float64."""
         out = np.empty(len(X))
 
-        def write(start, stop, buffers, log_joint, common):
-            value = log_evidence(log_joint, buffers.resp, buffers.work, buffers.norm)
-            out[start:stop] = value + common
+        def write(start, stop, log_joint, common, room):
+            out[start:stop] = log_evidence(log_joint, *(room or _room(log_joint))) + common
 
         self.each(X, write)
         return out
@@ -102,9 +153,10 @@ class Scorer:
         """p(z | x), (n, K)."""
         out = np.empty((len(X), self._n_components), dtype=X.dtype)
 
-        def write(start, stop, buffers, log_joint, common):
-            log_evidence(log_joint, buffers.resp, buffers.work, buffers.norm)
-            np.multiply(buffers.resp, buffers.norm, out=out[start:stop].T)
+        def write(start, stop, log_joint, common, room):
+            resp, work, norm = room or _room(log_joint)
+            log_evidence(log_joint, resp, work, norm)
+            np.multiply(resp, norm, out=out[start:stop].T)
 
         self.each(X, write)
         return out
@@ -113,8 +165,8 @@ class Scorer:
         """argmax_k log_joint, (n,)."""
         out = np.empty(len(X), dtype=np.int64)
 
-        def write(start, stop, buffers, log_joint, common):
-            np.argmax(log_joint >= log_joint.max(axis=0) - TIED, axis=0, out=out[start:stop])
+        def write(start, stop, log_joint, common, room):
+            labels_of(log_joint, out[start:stop])
 
         self.each(X, write)
         return out
@@ -123,20 +175,76 @@ class Scorer:
         """max_k log p(x, z = k), (n,) float64."""
         best = np.empty(len(X))
 
-        def write(start, stop, buffers, log_joint, common):
+        def write(start, stop, log_joint, common, room):
             best[start:stop] = log_joint.max(axis=0) + common
 
         self.each(X, write)
         return best
 
 
+def _room(log_joint: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    work, norm = np.empty((2, log_joint.shape[1]))
+    return np.empty_like(log_joint), work, norm
+
+
+class _ByKernel:
+    """Rows of X in standard units, evaluated by the scorer's kernel."""
+
+    def __init__(self, scorer: Scorer, X: np.ndarray, write: Callable):
+        self._scorer, self._X, self._write = scorer, X, write
+
+    def blocks(self, mapper: Mapper) -> None:
+        """All of them."""
+        shift, scale, kernel = self._scorer.standard
+        rows = Rows(self._X, None, shift, scale, mapper)
+
+        def work(share):
+            buffers = None
+            with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+                for start, stop in share:
+                    if buffers is None or buffers.z.shape[1] != stop - start:
+                        buffers = allocate(kernel, stop - start)
+                    self._evaluate(rows, start, stop, buffers)
+            return 0.0
+
+        rows.reduce(work, block_rows(bytes_per_row(kernel)))
+
+    def block(self, start: int, stop: int) -> None:
+        """One."""
+        shift, scale, kernel = self._scorer.standard
+        rows = Rows(self._X, None, shift, scale)
+        self._evaluate(rows, start, stop, allocate(kernel, stop - start))
+
+    def _evaluate(self, rows: Rows, start: int, stop: int, buffers: Buffers) -> None:
+        kernel, log_unit = self._scorer.standard[-1], -float(np.log(rows.scale).sum())
+        rows.read(start, stop, buffers.z)
+        np.clip(buffers.z, -_FARTHEST, _FARTHEST, out=buffers.z)
+        kernel.prepare(buffers)
+        log_joint, common = kernel.log_joint(buffers), kernel.common(buffers) + log_unit
+        self._write(start, stop, log_joint, common, (buffers.resp, buffers.work, buffers.norm))
+
+
 class PredictiveScorer(Scorer):
     """The same with the means and precisions integrated out, of which ``mean_precision`` and
     ``degrees`` tell how well they are known: a mixture of Student's distributions."""
 
+    # their residuals all lie in memory
+    _FEW_NUMBERS = 40_000
+
     def __init__(self, structure, weights, means, factors, mean_precision, degrees):
         self._mean_precision, self._degrees = mean_precision, degrees
         super().__init__(structure, weights, means, factors)
+
+    def _is_direct(self, n: int) -> bool:
+        return n * self._means.size <= self._FEW_NUMBERS
+
+    @cached_property
+    def _students(self) -> Students:
+        """In the units of the data."""
+        return self._kernel_of(Components(self._log_weights, self._means, self._factors))
+
+    def _direct(self, X: np.ndarray) -> np.ndarray:
+        return self._students.log_joint_of(X)
 
     def _kernel_of(self, components: Components) -> Students:
         return Students(self._structure, components, self._mean_precision, self._degrees)

@@ -24,7 +24,7 @@ import emix
 from emix import GaussianMixture
 from emix._em.blocks import TILE, block_rows, shares, spans, standard_units, workers
 from emix._em.covariance import FULL
-from emix._em.mixture import _KEPT_BYTES, Mixture
+from emix._em.mixture import KEPT_BYTES, Mixture
 
 # rows that make several blocks, and several shares of the grid
 MANY = 60_000
@@ -152,7 +152,8 @@ def test_evaluation_of_blocks_equals_that_of_small_pieces(method, covariance_typ
     mixture = fitted(X[:2000], 4, covariance_type=covariance_type, random_state=0)
     whole = getattr(mixture, method)(X)
     pieces = [getattr(mixture, method)(part) for part in np.array_split(X, 57)]
-    assert_allclose(whole, np.concatenate(pieces), rtol=1e-10, atol=1e-12)
+    # few rows are evaluated about each mean, and many about one origin: see MOMENT_LIMIT
+    assert_allclose(whole, np.concatenate(pieces), rtol=1e-10, atol=1e-9)
 
 
 def test_score_and_criteria_equal_those_of_small_pieces():
@@ -240,7 +241,7 @@ def test_fit_holds_no_array_of_all_rows(monkeypatch):
 
 def test_features_are_kept_as_long_as_they_are_few():
     """A second sweep reads no row again; nothing is kept of more rows than fit."""
-    for n, again in ((20_000, False), (_KEPT_BYTES // 48 + 1, True)):
+    for n, again in ((20_000, False), (KEPT_BYTES // 48 + 1, True)):
         model = model_of(clusters(6, n, 2, 2), FULL)
         params = random_params(FULL, 0, 2, 2)
         first = model.e_step(params)

@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .blocks import MOST_ROWS, TILE
-from .covariance import Dense, Structure
+from .covariance import MOMENT_LIMIT, Structure
 from .stats import Stats, layout_of
 from .tiles import inner, times
 
@@ -35,9 +35,9 @@ _ROUNDING = 8 * 2.0**-53
 LOG_ZERO = -1e300
 LOG_2PI = float(np.log(2.0 * np.pi))
 
-# Moments about one origin lose about tr(P_k) |mu_k|² of the 1e16 that a float64 resolves.
-# Beyond this, residuals about each mean are used: errors of log_joint stay below 1e-9.
-MOMENT_LIMIT = 1e6
+# Panels give log_joint of general matrices sooner than products from so many features on, for up
+# to so many components per feature (one thread of an AMD EPYC server, d = 2 to 64, K = 2 to 100).
+_DENSE_FEATURES, _PANELS_PER_FEATURE = 8, 0.67
 
 
 class Params(NamedTuple):
@@ -480,6 +480,19 @@ def cancels(structure: Structure, params: Params) -> bool:
     return bool((traces * np.vecdot(means, means)).max() > MOMENT_LIMIT)
 
 
+def choose_for_scores(
+    structure: Structure, components: Components, eta: Natural, noise: np.ndarray
+) -> Kernel:
+    """The fastest kernel that is accurate enough, where log_joint alone is wanted."""
+    n_components, d = components.means.shape
+    if cancels(structure, components):
+        return Residuals(structure, components, noise)
+    is_wide = d >= _DENSE_FEATURES and n_components <= _PANELS_PER_FEATURE * d
+    if structure.is_general and is_wide:
+        return Panels(structure, components, eta)
+    return Products(structure, components, eta, None)
+
+
 def choose(
     structure: Structure, params: Params, eta: Natural, noise: np.ndarray, total: np.ndarray
 ) -> Kernel:
@@ -490,7 +503,6 @@ def choose(
     n_components, d = params.means.shape
     if cancels(structure, params):
         return Residuals(structure, params, noise)
-    dense = isinstance(structure.form, Dense) and not structure.pooled
-    if dense and d > min(36, 6 + 2 * n_components):
+    if structure.is_general and d > min(36, 6 + 2 * n_components):
         return Panels(structure, params, eta)
     return Products(structure, params, eta, total)

@@ -26,6 +26,9 @@ _NEGLIGIBLE = 46.0
 # Scores (nats) that differ by less are tied: log-densities have rounding errors of up to 1e-9 that
 # depend on where in a block a row stands.
 TIED = 1e-9
+# Columns from which maxima along the rows are faster than argmax (K = 2 to 100), columns of a
+# tile that stays in the second cache, and components that a byte can count.
+_MANY, _COLUMNS, _MOST_PLACES = 1000, 4096, 255
 _TINY = float(np.finfo(float).tiny)
 
 
@@ -114,6 +117,24 @@ def hard(log_joint, out, work, norm, weight) -> float:
     out[...] = _highest(log_joint, top)
     norm.fill(1.0)
     return float(top.sum() if weight is None else top @ weight)
+
+
+def labels_of(scores: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Index of the first maximum, or of what is tied with it, of every column (K, m), into out (m,).
+
+    Maxima go along the rows, which argmax over the first axis does not: it takes four times as
+    long.
+    """
+    n_components, m = scores.shape
+    if m < _MANY or n_components > _MOST_PLACES:
+        return (scores >= scores.max(axis=0) - TIED).argmax(axis=0, out=out)
+    places = np.arange(n_components, 0, -1, dtype=np.uint8)[:, None]
+    for start in range(0, m, _COLUMNS):
+        part = scores[:, start : start + _COLUMNS]
+        highest = part >= np.maximum.reduce(part, axis=0) - TIED
+        first = np.maximum.reduce(highest * places, axis=0)
+        np.subtract(n_components, first, out=out[start : start + _COLUMNS], dtype=np.int64)
+    return out
 
 
 def one_hot(scores: np.ndarray) -> np.ndarray:

@@ -35,6 +35,11 @@ class Students(BlockKernel):
 
         self.n_components, self.n_features, self.n_scratch = n_components, d, d
 
+    def log_joint_of(self, y: np.ndarray) -> np.ndarray:
+        """log_joint of the rows of y (m, d), (K, m)."""
+        tails = self.form.log_tails(self.factors, y, self.means)
+        return self.const[:, None] - self.power[:, None] * tails
+
     def features(self, m: int) -> tuple[np.ndarray, np.ndarray]:
         z = np.empty((self.n_features, m))
         return z, z
