@@ -293,14 +293,16 @@ class Panels(BlockKernel):
     """Whitened coordinates of all components, a panel of them at a time.
 
     Rows (i, k) of Uᵀ need only the first i features, so a panel of rows a:b multiplies
-    z[:b]: with six panels 7/12 of the dense product. Statistics the same way round, unless few
-    responsibilities are not zero. A row of ones in front of z carries the means and the first
-    moments.
+    z[:b]: with six panels 7/12 of the dense product; small products have fewer panels.
+    Statistics the same way round, unless few responsibilities are not zero. A row of ones in
+    front of z carries the means and the first moments.
     """
 
     # One component's rows are a small part of a block: blocks are large, and scratch is not.
     chunk = 4 * TILE
-    _COUNT = 6
+    # Most panels, and whitened coordinates of all components from which each further one pays
+    # (one thread of an AMD EPYC server, d = 8 to 64, K = 2 to 100).
+    _MOST, _WIDTH = 6, 64
     # of panels, for the few rows of a block that concern one component
     _COUNT_OF_ONE = 2
 
@@ -315,8 +317,9 @@ class Panels(BlockKernel):
         self.rows = np.multiply(rows, math.sqrt(0.5), out=rows)
         self.const = eta.const + 0.5 * np.vecdot(params.means, eta.lin)
         self.n_features, self.size = d + 1, n_components * (d + 1) ** 2
+        self.count = min(max(1, n_components * d // self._WIDTH), self._MOST)
         of_screen = 1 + n_directions(n_components, d) * (1 + n_components)
-        self.n_scratch = max(n_components * -(-d // self._COUNT) + d + 1, of_screen, 2 * d + 1)
+        self.n_scratch = max(n_components * -(-d // self.count) + d + 1, of_screen, 2 * d + 1)
         # Of all pairs of rows and components, the share up to which those that matter are quicker
         # done component by component: such a pair takes about 1 + 40 / d times as long.
         self.few = d / (d + 40.0)
@@ -343,7 +346,7 @@ class Panels(BlockKernel):
         out[:] = self.const[:, None]
         for start, stop in self.chunks(out.shape[1]):
             features = buffers.features[:, start:stop]
-            for a, b in self._panels(self._COUNT):
+            for a, b in self._panels(self.count):
                 (white,) = self.scratch(buffers, stop - start, (b - a) * n_components)
                 rows = self.rows[a:b, :, : b + 1].reshape(len(white), b + 1)
                 np.matmul(rows, features[: b + 1], out=white)
@@ -388,12 +391,12 @@ class Panels(BlockKernel):
     def _accumulate_all(self, buffers, resp, products):
         """Adds (z * resp) @ featuresᵀ, of which each panel leaves out what lies right of it."""
         products[:, 0, 0] += resp.sum(axis=1)
-        most = -(-self.d // self._COUNT) * self.n_components
+        most = -(-self.d // self.count) * self.n_components
         for start, stop in self.chunks(resp.shape[1]):
             part = resp[:, start:stop]
             features, room = self.scratch(buffers, stop - start, self.d + 1, most)
             np.copyto(features, buffers.features[:, start:stop])
-            for a, b in self._panels(self._COUNT):
+            for a, b in self._panels(self.count):
                 weighted = room[: (b - a) * self.n_components]
                 cube = weighted.reshape(b - a, *part.shape)
                 np.multiply(features[a + 1 : b + 1, None, :], part, out=cube)
