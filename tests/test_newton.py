@@ -245,3 +245,25 @@ def test_few_sweeps_are_needed_where_components_overlap(covariance_type):
     options = {"covariance_type": covariance_type, "acceleration": False, "tol": 1e-12}
     further = fitted(X, 3, max_iter=5000, **options, **as_initial_values(newton))
     assert further.lower_bound_ - newton.lower_bound_ <= 2.0 * newton.tol
+
+
+@pytest.mark.parametrize(
+    ("covariance_type", "n_components", "d", "n", "expected"),
+    [
+        ("full", 3, 2, 500, True),
+        ("full", 1, 2, 500, False),  # nothing is missing
+        ("tied", 2, 5, 500, True),
+        ("tied", 2, 30, 500, False),  # the parameters that components share count as well
+        ("full", 5, 5, 500, False),
+        ("full", 2, 5, 500, True),
+        ("full", 2, 5, 20_000, False),  # products of features are too many to be kept
+        ("spherical", 10, 5, 500, True),
+        ("spherical", 10, 5, 20_000, False),  # 45 overlaps for each row
+    ],
+)
+def test_curvature_is_worth_its_price(covariance_type, n_components, d, n, expected):
+    structure = STRUCTURES[covariance_type]
+    X = np.random.RandomState(0).normal(size=(n, d))
+    model = model_of(X, structure)
+    params = random_params(structure, 0, n_components, d)
+    assert isinstance(curved(model, params), CurvedMixture) is expected

@@ -16,18 +16,26 @@ from functools import lru_cache
 
 import numpy as np
 
-from .covariance import Dense
+from .covariance import Dense, Structure
 from .gaussian import Buffers, Kernel, Params, Products
-from .mixture import Mixture
+from .mixture import KEPT_BYTES, Mixture
 from .newton import Newton
 from .odds import Odds
 from .posterior import soft
-from .stats import Stats
+from .stats import Stats, layout_of
 from .tiles import inner
 
-# Where a sweep with its curvature costs more multiplications than this for a row, quasi-Newton
-# steps arrive earlier; and so they do where its matrix is larger.
-_MOST_WORK, _MOST_PARAMETERS = 2000, 64
+# Newton's steps pay where a pass with curvature and step takes at most so many times as long as
+# one with a quasi-Newton step: of 20 to 300 of these they save two thirds or more (mixtures of 1 to
+# 10 features and 2 to 10 components, 150 to 20,000 rows).
+_WORTH = 3.0
+# What they take in microseconds, measured on one thread of an AMD EPYC server, OpenBLAS: fixed
+# times of a pass and of Newton's step, the latter's time per square of a parameter, ...
+_PASS, _STEP, _PER_SQUARE = 300.0, 130.0, 0.07
+# ... and for a row a pass's time per feature and per component, and that of the curvature per
+# product of features: of reading it, of filling it in if it is not kept, and per overlap.
+_FEATURE, _COMPONENT = 1e-3, 2.5e-3
+_READ, _FILL, _OVERLAP = 0.4e-3, 1.0e-3, 0.1e-3
 # Components of less weight are about to die.
 _LEAST = 1e-8
 # Sums of squares that no sound curvature has: rows are so far out that it is nothing but rounding.
@@ -260,7 +268,7 @@ class CurvedMixture(Mixture):
 def curved(model: Mixture, params: Params) -> Mixture:
     """The model with the curvature of its log-likelihood, if that is all there is to climb, and
     worth its price."""
-    if not (_is_worth(model.structure, *params.means.shape) and _is_all(model)):
+    if not (_is_worth(model.structure, *params.means.shape, model.rows.n) and _is_all(model)):
         return model
     edge = params.n_floored.any() or not isinstance(model.kernel(params), Products)
     return model if edge else CurvedMixture.of(model)
@@ -272,8 +280,14 @@ def _is_all(model: Mixture) -> bool:
     return usual and model.prior is model.constraint is None and not model.noise.any()
 
 
-def _is_worth(structure, n_components, d):
-    width = d + 1 + (0 if structure.pooled else structure.form.n_products(d))
-    size = n_components * width
-    work = n_components * (n_components - 1) * width * width // 4
-    return n_components > 1 and size <= _MOST_PARAMETERS and work <= _MOST_WORK
+def _is_worth(structure: Structure, n_components: int, d: int, n: int) -> bool:
+    """Whether Newton's steps are likely to arrive earlier than quasi-Newton's."""
+    if n_components == 1:
+        return False
+    layout = layout_of(structure, n_components, d)
+    width, n_products = layout.width, layout.width * (layout.width + 1) // 2
+    n_overlaps = n_components * (n_components - 1) // 2
+    plain = _PASS + n * (_FEATURE * width + _COMPONENT * n_components)
+    fill = 0.0 if 8 * n_products * n <= KEPT_BYTES else _FILL
+    sums = n * n_products * (_READ + fill + _OVERLAP * n_overlaps)
+    return sums + _STEP + _PER_SQUARE * layout.size**2 <= (_WORTH - 1.0) * plain

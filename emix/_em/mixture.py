@@ -47,7 +47,7 @@ from .stats import Stats
 _DEAD = 1e-300
 # Features of all rows are kept from sweep to sweep if they take no more than this: a part of
 # the last cache, and a bound on memory.
-_KEPT_BYTES = 24 * 1024 * 1024
+KEPT_BYTES = 24 * 1024 * 1024
 
 
 class Mixture:
@@ -79,7 +79,7 @@ class Mixture:
         self.cloud = structure.form.from_variances(noise)
         self._local = threading.local()
         self._overflows = False  # whether components are so far apart that their odds are infinite
-        self._features, self._kept_bytes = _Features(None), _KEPT_BYTES
+        self._features, self._kept_bytes = _Features(None), KEPT_BYTES
         # of the last two params: a point of a climb and the M-step there
         self._naturals: tuple[tuple[Params | None, Natural | None], ...] = ((None, None),) * 2
         self._origin: np.ndarray | None = None
