@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from ._em.blocks import Mapper, Rows, block_rows, shares
+from ._em.choice import choose_for_scores
 from ._em.covariance import Isotropic, Structure
 from ._em.gaussian import (
     LOG_2PI,
@@ -17,7 +18,6 @@ from ._em.gaussian import (
     Kernel,
     allocate,
     bytes_per_row,
-    choose_for_scores,
     log_of_weights,
     natural,
 )

@@ -13,7 +13,7 @@ for origins o_k of their choosing:
 - Residuals: about every component's own mean; the slowest, and accurate where moments
   about one origin would cancel.
 
-``choose`` decides by an error bound, and by cost among the first two.
+``choice.choose`` decides by an error bound, and by cost among the first two.
 """
 
 from __future__ import annotations
@@ -34,10 +34,6 @@ from .tiles import inner, times
 _ROUNDING = 8 * 2.0**-53
 LOG_ZERO = -1e300
 LOG_2PI = float(np.log(2.0 * np.pi))
-
-# Panels give log_joint of general matrices sooner than products from so many features on, for up
-# to so many components per feature (one thread of an AMD EPYC server, d = 2 to 64, K = 2 to 100).
-_DENSE_FEATURES, _PANELS_PER_FEATURE = 8, 0.67
 
 
 class Params(NamedTuple):
@@ -302,7 +298,7 @@ class Panels(BlockKernel):
     chunk = 4 * TILE
     # Most panels, and whitened coordinates of all components from which each further one pays
     # (one thread of an AMD EPYC server, d = 8 to 64, K = 2 to 100).
-    _MOST, _WIDTH = 6, 64
+    MOST, WIDTH = 6, 64
     # of panels, for the few rows of a block that concern one component
     _COUNT_OF_ONE = 2
 
@@ -317,7 +313,7 @@ class Panels(BlockKernel):
         self.rows = np.multiply(rows, math.sqrt(0.5), out=rows)
         self.const = eta.const + 0.5 * np.vecdot(params.means, eta.lin)
         self.n_features, self.size = d + 1, n_components * (d + 1) ** 2
-        self.count = min(max(1, n_components * d // self._WIDTH), self._MOST)
+        self.count = min(max(1, n_components * d // self.WIDTH), self.MOST)
         of_screen = 1 + n_directions(n_components, d) * (1 + n_components)
         self.n_scratch = max(n_components * -(-d // self.count) + d + 1, of_screen, 2 * d + 1)
         # Of all pairs of rows and components, the share up to which those that matter are quicker
@@ -421,6 +417,13 @@ class Panels(BlockKernel):
         return Stats.of(self.structure, weight, first, lower + upper, self.origin, value)
 
 
+def most_scratch(n_components: int, d: int) -> int:
+    """Numbers per row that kernels of so many components, or fewer, need at most."""
+    widest = max(n_components * -(-d // Panels.MOST), 2 * Panels.WIDTH + n_components)
+    of_screen = 1 + n_directions(n_components, d) * (1 + n_components)
+    return max(widest + d + 1, of_screen, 2 * d + 1)
+
+
 def _steps(total: int, size: int) -> list[tuple[int, int]]:
     return [(start, min(start + size, total)) for start in range(0, total, size)]
 
@@ -474,38 +477,15 @@ class Residuals(BlockKernel):
 Kernel = Products | Panels | Residuals
 
 
-def cancels(structure: Structure, params: Params) -> bool:
+def cancels(structure: Structure, params: Params | Components) -> bool:
     """Whether moments about the origin of the units lose too many digits."""
+    return bool(distant(structure, params).any())
+
+
+def distant(structure: Structure, params: Params | Components) -> np.ndarray:
+    """Of which components moments about the origin of the units lose too many digits, (K,)."""
     form, means, d = structure.form, params.means, params.means.shape[1]
     if d * np.vdot(params.factors, params.factors) * np.vdot(means, means) <= MOMENT_LIMIT:
-        return False  # not even all components taken together
+        return np.zeros(len(means), dtype=bool)  # not even all components taken together
     traces = form.variances(form.precision(params.factors), d).sum(-1)
-    return bool((traces * np.vecdot(means, means)).max() > MOMENT_LIMIT)
-
-
-def choose_for_scores(
-    structure: Structure, components: Components, eta: Natural, noise: np.ndarray
-) -> Kernel:
-    """The fastest kernel that is accurate enough, where log_joint alone is wanted."""
-    n_components, d = components.means.shape
-    if cancels(structure, components):
-        return Residuals(structure, components, noise)
-    is_wide = d >= _DENSE_FEATURES and n_components <= _PANELS_PER_FEATURE * d
-    if structure.is_general and is_wide:
-        return Panels(structure, components, eta)
-    return Products(structure, components, eta, None)
-
-
-def choose(
-    structure: Structure, params: Params, eta: Natural, noise: np.ndarray, total: np.ndarray
-) -> Kernel:
-    """The fastest kernel that is accurate enough for these parameters.
-
-    eta are the natural parameters about the origin of the units.
-    """
-    n_components, d = params.means.shape
-    if cancels(structure, params):
-        return Residuals(structure, params, noise)
-    if structure.is_general and d > min(36, 6 + 2 * n_components):
-        return Panels(structure, params, eta)
-    return Products(structure, params, eta, total)
+    return traces * np.vecdot(means, means) > MOMENT_LIMIT

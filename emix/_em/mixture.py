@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from .blocks import TILE, Rows, block_rows
+from .choice import choose
 from .constraint import Constraint
 from .covariance import Factored, Structure
 from .floor import SHARE, Floor
@@ -27,7 +28,6 @@ from .gaussian import (
     allocate,
     bytes_per_row,
     cancels,
-    choose,
     expected_log_joint,
     natural,
     pool_size,

@@ -1,0 +1,96 @@
+"""Which kernel: the fastest that is accurate enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .covariance import Structure
+from .gaussian import (
+    Components,
+    Natural,
+    Panels,
+    Params,
+    Products,
+    Residuals,
+    distant,
+)
+from .mixed import Mixed, part_of, part_of_natural
+from .stats import layout_of
+
+Kernel = Products | Panels | Residuals | Mixed
+
+# Products of so many features and more take longer than panels for one component, and per further
+# component by so much less that 1 / _FEATURES more features make up for it: passes of d = 2 to 64
+# and K = 2 to 100 (one thread of an AMD EPYC server, OpenBLAS).
+_LEAST, _FEATURES = 6, 2
+# From so many features on panels leave out components that do not matter to a row. The share of
+# pairs that do up to which this is faster than products: measured at d = 50, K = 100.
+_SCREENED, _SHARE = 36, 0.25
+# Nats by which a component is less probable on average where it does not matter.
+_REACH = 46.0
+# For log_joint alone panels are faster from so many features on, for so many components a feature.
+_LEAST_FOR_SCORES, _PER_FEATURE_FOR_SCORES = 8, 0.67
+
+
+def choose(
+    structure: Structure, params: Params, eta: Natural, noise: np.ndarray, total: np.ndarray | None
+) -> Kernel:
+    """For an E-step with its statistics; eta are the natural parameters about the origin of the
+    units."""
+
+    def accurate(params: Params, eta: Natural) -> Products | Panels:
+        n_components, d = params.means.shape
+        is_wide = d > _LEAST + _FEATURES * n_components
+        if structure.is_general and (is_wide or _are_apart(structure, params, eta)):
+            return Panels(structure, params, eta)
+        return Products(structure, params, eta, total)
+
+    return _mixed(structure, params, eta, noise, accurate)
+
+
+def choose_for_scores(
+    structure: Structure, components: Components, eta: Natural, noise: np.ndarray
+) -> Kernel:
+    """For log_joint alone."""
+
+    def accurate(components: Components, eta: Natural) -> Products | Panels:
+        n_components, d = components.means.shape
+        is_wide = d >= _LEAST_FOR_SCORES and n_components <= _PER_FEATURE_FOR_SCORES * d
+        if structure.is_general and is_wide:
+            return Panels(structure, components, eta)
+        return Products(structure, components, eta, None)
+
+    return _mixed(structure, components, eta, noise, accurate)
+
+
+def _mixed(
+    structure: Structure, params: Params, eta: Natural, noise: np.ndarray, accurate: Callable
+) -> Kernel:
+    """``accurate`` for components whose moments about the origin do not cancel, residuals for
+    others; for all components if they share a matrix."""
+    far = distant(structure, params)
+    if not far.any():
+        return accurate(params, eta)
+    if structure.pooled or far.all():
+        return Residuals(structure, params, noise)
+    near = accurate(part_of(params, ~far), part_of_natural(eta, ~far))
+    return Mixed(structure, params, near, far, noise)
+
+
+def _are_apart(structure: Structure, params: Params, eta: Natural) -> bool:
+    """Whether few components matter to a row of many features.
+
+    On rows of component k, log_joint_l has the mean eta_l·E_k T.
+    """
+    means, form = params.means, structure.form
+    n_components, d = means.shape
+    if d <= _SCREENED:
+        return False
+    second = params.covariances + form.outer(means, means)
+    layout = layout_of(structure, n_components, d)
+    moments = layout.join(form.pack(second), means, np.ones(n_components))
+    expected = layout.matrix(moments) @ layout.matrix(eta.vector).T
+    matter = expected >= expected.diagonal()[:, None] - _REACH
+    return bool(params.weights @ matter.mean(axis=1) <= _SHARE)

@@ -1,0 +1,138 @@
+"""Which kernel is chosen, and the one that is made of two."""
+
+import numpy as np
+import pytest
+from common import (
+    STRUCTURES,
+    clusters,
+    dense_stack,
+    factorised,
+    fitted,
+    kernel_log_joint,
+    model_of,
+    random_params,
+    textbook_log_joint,
+)
+from numpy.testing import assert_allclose, assert_array_equal
+
+from emix._em.covariance import FULL
+from emix._em.gaussian import Panels, Params, Products, Residuals
+from emix._em.mixed import Mixed
+from emix._em.posterior import hard
+
+OWN = [name for name, structure in STRUCTURES.items() if not structure.pooled]
+
+
+def with_narrow(covariance_type, d, n_components, narrow, n=300):
+    """Some components are so narrow that moments about the origin would cancel."""
+    structure = STRUCTURES[covariance_type]
+    params = random_params(structure, 5, n_components, d)
+    covariances = params.covariances.copy()
+    covariances[narrow] *= 1e-8
+    params = Params(params.weights, params.means, *factorised(structure, covariances))
+    X = np.random.RandomState(1).normal(size=(n, d))
+    X[: len(narrow) * 9] = np.repeat(params.means[narrow], 9, axis=0)
+    X[: len(narrow) * 9] += 1e-4 * np.random.RandomState(2).normal(size=(len(narrow) * 9, d))
+    return model_of(X, structure), params, X
+
+
+@pytest.mark.parametrize("covariance_type", OWN)
+@pytest.mark.parametrize(("d", "n_components"), [(2, 4), (5, 3), (20, 3)])
+@pytest.mark.parametrize("rule", ["soft", "hard"])
+def test_a_mixed_kernel_gives_what_residuals_give(covariance_type, d, n_components, rule):
+    model, params, X = with_narrow(covariance_type, d, n_components, [1])
+    kernel = model.kernel(params)
+    assert isinstance(kernel, Mixed)
+    stack = dense_stack(model.structure, params.covariances, n_components, d)
+    expected = textbook_log_joint(X, params.weights, params.means, stack, 0.0)
+    assert_allclose(kernel_log_joint(model, kernel), expected, rtol=1e-9, atol=1e-9)
+    model = model.ruled(hard) if rule == "hard" else model
+    other = model_of(X, model.structure).ruled(model.rule)
+    other.kernel = lambda params: Residuals(model.structure, params, model.noise)
+    found, plain = model.e_step(params), other.e_step(params)
+    assert_allclose(found.value, plain.value, rtol=1e-11)
+    one, two = model.m_step(found, params), other.m_step(plain, params)
+    for name in ("weights", "means"):
+        assert_allclose(getattr(one, name), getattr(two, name), rtol=1e-9, atol=1e-12)
+    # relative to each component's own size, of which products would leave no digit
+    assert_allclose(one.covariances, two.covariances, rtol=1e-7, atol=1e-14)
+
+
+def test_only_components_that_need_them_have_residuals():
+    model, params, _ = with_narrow("full", 3, 6, [2, 4])
+    kernel = model.kernel(params)
+    assert isinstance(kernel.near, Products)
+    assert kernel.near.n_components == 4
+    assert kernel.far.n_components == 2
+    stats = model.e_step(params)
+    assert_array_equal(stats.origin[[2, 4]], params.means[[2, 4]])
+    assert not stats.origin[[0, 1, 3, 5]].any()
+
+
+def test_weights_and_given_responsibilities_reach_both_parts():
+    model, params, X = with_narrow("full", 2, 3, [0])
+    weight = np.random.RandomState(0).uniform(size=len(X))
+    model = model_of(X, model.structure, weight)
+    resp = np.random.RandomState(1).dirichlet(np.ones(3), size=len(X))
+    stats = model.given(params, lambda a, b: resp[a:b])
+    assert isinstance(model.kernel(params), Mixed)
+    assert_allclose(stats.weight, weight @ resp / weight.sum(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("covariance_type", ["tied", "tied_diag", "tied_spherical"])
+def test_components_that_share_a_matrix_need_residuals_together(covariance_type):
+    structure = STRUCTURES[covariance_type]
+    params = random_params(structure, 0, 3, 2)
+    means = params.means.copy()
+    means[0] *= 1e5
+    model = model_of(np.random.RandomState(0).normal(size=(50, 2)), structure)
+    assert isinstance(model.kernel(params._replace(means=means)), Residuals)
+
+
+def test_a_fit_with_one_narrow_component_converges():
+    """The kernel changes on the way: the narrow one is found from a wide one."""
+    rng = np.random.RandomState(0)
+    X = np.concatenate([clusters(3, 600, 2, 3, 3.0), [4.0, -2.0] + 1e-6 * rng.normal(size=(80, 2))])
+    mixture = fitted(X, 4, random_state=0)
+    narrow = np.linalg.det(mixture.covariances_).argmin()
+    own = X[-80:]
+    assert_allclose(mixture.means_[narrow], own.mean(axis=0), rtol=1e-10)
+    # of rows that are 3e6 standard deviations from the origin, six of sixteen digits are left
+    assert_allclose(mixture.covariances_[narrow], np.cov(own.T, bias=True), rtol=1e-6)
+
+
+# --- cost -----------------------------------------------------------------------------------
+
+
+def wide(d, n_components, separation):
+    rng = np.random.RandomState(0)
+    means = separation * rng.normal(size=(n_components, d))
+    covariances = np.repeat(np.eye(d)[None], n_components, axis=0)
+    weights = np.full(n_components, 1.0 / n_components)
+    params = Params(weights, means, *factorised(FULL, covariances))
+    return model_of(rng.normal(size=(4, d)), FULL).kernel(params)
+
+
+@pytest.mark.parametrize(
+    ("d", "n_components", "expected"),
+    [
+        (6, 1, Products),
+        (12, 2, Panels),
+        (12, 4, Products),
+        (30, 11, Panels),
+        (30, 20, Products),
+        (50, 20, Panels),
+        (50, 40, Products),
+    ],
+)
+def test_panels_serve_many_features_for_each_component(d, n_components, expected):
+    assert isinstance(wide(d, n_components, 0.1), expected)
+
+
+@pytest.mark.parametrize(
+    ("d", "separation", "expected"),
+    [(50, 0.1, Products), (50, 3.0, Panels), (30, 3.0, Products)],
+)
+def test_panels_serve_many_components_that_are_apart(d, separation, expected):
+    """They leave out those that do not matter to a row."""
+    assert isinstance(wide(d, 40, separation), expected)
