@@ -112,10 +112,18 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
 
     def _validated(self, X: ArrayLike, *, reset: bool = False, **requirements) -> np.ndarray:
         """X, checked; ``reset`` where it is fitted to."""
-        has_names = hasattr(self, "feature_names_in_")
-        if not (reset or has_names) and is_plain(X, getattr(self, "n_features_in_", -1)):
+        if reset:
+            if is_plain(X, None, requirements.get("ensure_min_samples", 1)):
+                self.__dict__.pop("feature_names_in_", None)
+                self.n_features_in_ = X.shape[1]
+                return X
+        elif not hasattr(self, "feature_names_in_") and self._has_features_of(X):
             return X
         return check_rows(self, X, reset=reset, dtype=FLOATS, **requirements)
+
+    def _has_features_of(self, X: ArrayLike) -> bool:
+        """Whether validation would return X as it is."""
+        return is_plain(X, getattr(self, "n_features_in_", -1))
 
     def _parameters(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Weights (K,), means (K, d) and factors of the precisions in the structure's shape."""

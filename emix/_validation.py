@@ -96,13 +96,15 @@ def refuse_unreadable(X: Any) -> None:
     refuse_times(X)
 
 
-def is_plain(X: Any, n_features: int) -> bool:
-    """Whether X is an array (n, n_features) of finite floats, which validation would return as
-    it is; false where it needs a closer look. Validation takes longer than a few rows do.
+def is_plain(X: Any, n_features: int | None, least: int = 1) -> bool:
+    """Whether X is an array of finite floats, of at least so many rows and of n_features where
+    these are known, which validation would return as it is; false where it needs a closer look.
+    Validation takes longer than a few rows do.
     """
     if type(X) is not np.ndarray or X.dtype not in _FLOATS or X.ndim != 2:
         return False
-    if X.shape[1] != n_features or not len(X):
+    n, d = X.shape
+    if n < least or not d or n_features not in (None, d):
         return False
     with np.errstate(over="ignore", invalid="ignore"):
         return math.isfinite(np.add.reduce(X, axis=None))

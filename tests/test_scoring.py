@@ -130,6 +130,22 @@ def test_arrays_of_finite_floats_are_plain():
     assert is_plain(np.zeros((3, 2), dtype=np.float32)[::2], 2)
 
 
+def test_a_fit_needs_no_features_known_beforehand_but_enough_rows():
+    assert is_plain(np.zeros((3, 2)), None)
+    assert not is_plain(np.zeros((3, 0)), None)
+    assert not is_plain(np.zeros((3, 2)), None, 4)
+
+
+def test_a_fit_to_an_array_forgets_the_names_of_an_earlier_one():
+    pandas = pytest.importorskip("pandas")
+    X = np.random.RandomState(0).normal(size=(50, 2))
+    mixture = GaussianMixture(1).fit(pandas.DataFrame(X, columns=["a", "b"]))
+    assert list(mixture.feature_names_in_) == ["a", "b"]
+    mixture.fit(np.column_stack([X, X[:, 0] ** 2]))
+    assert not hasattr(mixture, "feature_names_in_")
+    assert mixture.n_features_in_ == 3
+
+
 @pytest.mark.parametrize(
     "X",
     [
