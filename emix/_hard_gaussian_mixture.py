@@ -11,13 +11,14 @@ from sklearn.metrics import euclidean_distances
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import quiet
-from ._em.blocks import block_rows, spans
 from ._em_estimator import EMEstimator
 from ._fitting import Phase
 from ._scoring import Scorer
 
 # Squares of larger float64 numbers may overflow when they are added up.
 _FARTHEST = 1e150
+# Numbers of a block of rows that stay in the second cache.
+_INERTIA_NUMBERS = 64 * 1024
 
 
 class HardGaussianMixture(
@@ -318,13 +319,15 @@ callable, default='kmeans'
 
 def inertia(X, weight, means, labels) -> float:
     """sum_i w_i |x_i - mean of its component|², block by block."""
-    total = 0.0
-    for start, stop in spans(len(X), block_rows(16 * X.shape[1])):
-        block, own = X[start:stop].astype(np.float64), labels[start:stop]
-        if weight is not None:
-            used = weight[start:stop] > 0.0  # the others may lie where squares overflow
-            block, own = block[used], own[used]
-        y = block - means[own]
-        squares = np.vecdot(y, y)
-        total += float(squares.sum() if weight is None else squares @ weight[start:stop][used])
+    total, size = 0.0, max(1, _INERTIA_NUMBERS // X.shape[1])
+    for start in range(0, len(X), size):
+        block, own = X[start : start + size], labels[start : start + size]
+        if weight is None:
+            y = np.subtract(block, means.take(own, axis=0), dtype=np.float64)
+            total += float(np.vdot(y, y))
+            continue
+        w = weight[start : start + size]
+        used = w > 0.0  # the others may lie where squares overflow
+        y = np.subtract(block[used], means.take(own[used], axis=0), dtype=np.float64)
+        total += float(np.vecdot(y, y) @ w[used])
     return total
