@@ -87,6 +87,8 @@ class VariationalMixture:
         self.structure, self.rows = likelihood.structure, likelihood.rows
         self.about, self.natural = likelihood.about, likelihood.natural
         self._noise = self.structure.form.from_variances(likelihood.noise)
+        self._has_noise = bool(likelihood.noise.any())
+        self._log_det_prior = self.structure.form.log_det(prior.factor, self.rows.d)
 
     def over(self, rows: Rows, same_moments: bool) -> VariationalMixture:
         """This model over other rows, whose moments may be known to be the same."""
@@ -133,9 +135,12 @@ class VariationalMixture:
         themselves below zero; they are then empty.
         """
         prior, structure, form = self.prior, self.structure, self.structure.form
-        full = stats.weight > _EMPTY
-        weight = np.where(full, stats.weight, 0.0)
-        centre = stats.first / np.where(full, stats.weight, 1.0)[:, None]
+        weight = divisor = stats.weight
+        all_full = weight.min() > _EMPTY
+        if not all_full:
+            full = weight > _EMPTY
+            weight, divisor = np.where(full, weight, 0.0), np.where(full, weight, 1.0)
+        centre = stats.first / divisor[:, None]
         counts = self.total_weight * weight
         mean_precision = prior.mean_precision + counts
         share = prior.mean_precision / mean_precision
@@ -143,12 +148,13 @@ class VariationalMixture:
         means = stats.origin + centre - share[:, None] * away
         taken = structure.over_components(weight, form.outer(centre, centre))
         second = self.total_weight * (stats.second - taken)
-        if not (structure.pooled or full.all()):
+        if not (structure.pooled or all_full):
             second[~full] = 0.0
         second = second + structure.over_components(share * counts, form.outer(away, away))
-        noise = np.broadcast_to(self._noise, (len(counts), *self._noise.shape))
         added = form.mean_matrix(second, means.shape[1])
-        added = added + structure.over_components(counts, noise)
+        if self._has_noise:
+            noise = np.broadcast_to(self._noise, (len(counts), *self._noise.shape))
+            added = added + structure.over_components(counts, noise)
         return self._posterior(counts, mean_precision, means, added)
 
     def _posterior(self, counts, mean_precision, means, added):
@@ -194,7 +200,7 @@ class VariationalMixture:
         shared = structure.sharing(n_components)
         added = mean_precision - prior.mean_precision
         away = form.whiten(factors, means - prior.mean)
-        ratio = 2.0 * (form.log_det(prior.factor, d) - form.log_det(factors, d))
+        ratio = 2.0 * (self._log_det_prior - form.log_det(factors, d))
         trace = form.trace(factors, prior.factor, d)
         terms = [
             prior.weighting.divergence(concentration, order),

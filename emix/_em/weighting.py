@@ -14,7 +14,9 @@ from .gamma import gamma_divergence
 
 def _cumulative(values: np.ndarray) -> np.ndarray:
     """Sums of the values before each one."""
-    return np.concatenate([[0.0], np.cumsum(values[:-1])])
+    sums = np.zeros(len(values))
+    values[:-1].cumsum(out=sums[1:])
+    return sums
 
 
 class Dirichlet:
@@ -76,8 +78,10 @@ class StickBreaking:
     def mean(self, concentration: np.ndarray, order: np.ndarray) -> np.ndarray:
         first, second = concentration[:, order]
         mean = np.empty_like(first)
-        left = np.concatenate([[1.0], np.cumprod((second / (first + second))[:-1])])
-        mean[order] = first / (first + second) * left
+        whole = first + second
+        left = np.ones(len(first))
+        (second / whole)[:-1].cumprod(out=left[1:])
+        mean[order] = first / whole * left
         return mean
 
     def rest(self, concentration: np.ndarray, order: np.ndarray) -> float:
