@@ -15,6 +15,7 @@ from common import (
 )
 from numpy.testing import assert_allclose, assert_array_equal
 
+from emix import BayesianGaussianMixture
 from emix._em.covariance import FULL
 from emix._em.gaussian import Panels, Params, Products, Residuals
 from emix._em.mixed import Mixed
@@ -99,6 +100,29 @@ def test_a_fit_with_one_narrow_component_converges():
     assert_allclose(mixture.means_[narrow], own.mean(axis=0), rtol=1e-10)
     # of rows that are 3e6 standard deviations from the origin, six of sixteen digits are left
     assert_allclose(mixture.covariances_[narrow], np.cov(own.T, bias=True), rtol=1e-6)
+
+
+@pytest.mark.parametrize("covariance_type", OWN)
+def test_variational_fits_have_mixed_kernels_too(covariance_type):
+    """Their posteriors have more parts than parameters."""
+    rng = np.random.RandomState(0)
+    X = np.concatenate([rng.normal(size=(200, 2)), [9.0, 5.0] + 1e-6 * rng.normal(size=(90, 2))])
+    mixture = BayesianGaussianMixture(
+        2,
+        covariance_type=covariance_type,
+        covariance_prior=_tiny(covariance_type),
+        mean_precision_prior=1e-14,
+        random_state=0,
+    ).fit(X)
+    assert_allclose(np.sort(mixture.weights_), [90 / 290, 200 / 290], atol=0.01)
+    assert mixture.covariances_.min() < 1e-8
+    assert_array_equal(mixture.predict(X[-90:]), np.full(90, mixture.predict(X[-1:])[0]))
+
+
+def _tiny(covariance_type):
+    return {"full": 1e-12 * np.eye(2), "diag": np.full(2, 1e-12), "spherical": 1e-12}[
+        covariance_type
+    ]
 
 
 # --- cost -----------------------------------------------------------------------------------

@@ -40,12 +40,14 @@ def choose(
     """For an E-step with its statistics; eta are the natural parameters about the origin of the
     units."""
 
-    def accurate(params: Params, eta: Natural) -> Products | Panels:
-        n_components, d = params.means.shape
+    are_apart = structure.is_general and _are_apart(structure, params, eta)
+
+    def accurate(part: Params | Components, eta: Natural) -> Products | Panels:
+        n_components, d = part.means.shape
         is_wide = d > _LEAST + _FEATURES * n_components
-        if structure.is_general and (is_wide or _are_apart(structure, params, eta)):
-            return Panels(structure, params, eta)
-        return Products(structure, params, eta, total)
+        if structure.is_general and (is_wide or are_apart):
+            return Panels(structure, part, eta)
+        return Products(structure, part, eta, total)
 
     return _mixed(structure, params, eta, noise, accurate)
 
@@ -55,18 +57,22 @@ def choose_for_scores(
 ) -> Kernel:
     """For log_joint alone."""
 
-    def accurate(components: Components, eta: Natural) -> Products | Panels:
-        n_components, d = components.means.shape
+    def accurate(part: Components, eta: Natural) -> Products | Panels:
+        n_components, d = part.means.shape
         is_wide = d >= _LEAST_FOR_SCORES and n_components <= _PER_FEATURE_FOR_SCORES * d
         if structure.is_general and is_wide:
-            return Panels(structure, components, eta)
-        return Products(structure, components, eta, None)
+            return Panels(structure, part, eta)
+        return Products(structure, part, eta, None)
 
     return _mixed(structure, components, eta, noise, accurate)
 
 
 def _mixed(
-    structure: Structure, params: Params, eta: Natural, noise: np.ndarray, accurate: Callable
+    structure: Structure,
+    params: Params | Components,
+    eta: Natural,
+    noise: np.ndarray,
+    accurate: Callable,
 ) -> Kernel:
     """``accurate`` for components whose moments about the origin do not cancel, residuals for
     others; for all components if they share a matrix."""
@@ -86,7 +92,7 @@ def _are_apart(structure: Structure, params: Params, eta: Natural) -> bool:
     """
     means, form = params.means, structure.form
     n_components, d = means.shape
-    if d <= _SCREENED:
+    if not _SCREENED < d <= _LEAST + _FEATURES * n_components:
         return False
     second = params.covariances + form.outer(means, means)
     layout = layout_of(structure, n_components, d)

@@ -7,6 +7,7 @@ import numpy as np
 from .gaussian import (
     BlockKernel,
     Buffers,
+    Components,
     Natural,
     Panels,
     Params,
@@ -23,7 +24,7 @@ class Mixed(BlockKernel):
     near is the kernel of those others; its features serve both.
     """
 
-    def __init__(self, structure, params: Params, near: Products | Panels, far: np.ndarray, noise):
+    def __init__(self, structure, params: Params | Components, near: Products | Panels, far, noise):
         self.structure, self.near = structure, near
         self.n_components, self.d = params.means.shape
         self._near, self._far = np.flatnonzero(~far), np.flatnonzero(far)
@@ -74,9 +75,9 @@ class Mixed(BlockKernel):
         return Stats.of(self.structure, *parts, self.origin, value)
 
 
-def part_of(params: Params, chosen: np.ndarray) -> Params:
+def part_of(params: Params | Components, chosen: np.ndarray) -> Components:
     """Some components of a structure whose matrices are not shared."""
-    return params._make(array[chosen] for array in params)
+    return Components(params.log_weights[chosen], params.means[chosen], params.factors[chosen])
 
 
 def part_of_natural(eta: Natural, chosen: np.ndarray) -> Natural:
