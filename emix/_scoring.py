@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ._em.blocks import Mapper, Rows, block_rows, shares
+from ._em.blocks import Rows, block_rows, shares
 from ._em.choice import choose_for_scores
 from ._em.covariance import Isotropic, Structure
 from ._em.gaussian import (
@@ -23,7 +23,6 @@ from ._em.gaussian import (
 )
 from ._em.posterior import labels_of, log_evidence
 from ._em.student import Students
-from ._fitting import is_parallel
 from ._threads import thread_budget
 
 # z beyond this would overflow when squared; its log-density is out of range anyway
@@ -61,7 +60,7 @@ class Scorer:
 
     # Pairs of rows and components that are few (general matrices, 1 to 30 features, 2 to 20
     # components; one thread of an AMD EPYC server).
-    _FEW_PAIRS = 4000
+    _FEW_PAIRS = 5000
 
     def __init__(self, structure: Structure, weights, means, factors, log_weights=None):
         weights, means, factors = (
@@ -119,8 +118,7 @@ class Scorer:
         elif direct:
             self._write_shares(X, shares(n, rows), write)
         else:
-            with thread_budget(is_parallel(X, self._structure, n_components)) as mapper:
-                _ByKernel(self, X, write).blocks(mapper)
+            _ByKernel(self, X, write).blocks()
 
     def _write_shares(self, X: np.ndarray, runs: list, write: Callable) -> None:
         def work(share):
@@ -193,10 +191,11 @@ class _ByKernel:
     def __init__(self, scorer: Scorer, X: np.ndarray, write: Callable):
         self._scorer, self._X, self._write = scorer, X, write
 
-    def blocks(self, mapper: Mapper) -> None:
+    def blocks(self) -> None:
         """All of them."""
         shift, scale, kernel = self._scorer.standard
-        rows = Rows(self._X, None, shift, scale, mapper)
+
+        rows = Rows(self._X, None, shift, scale)
 
         def work(share):
             buffers = None
@@ -205,9 +204,11 @@ class _ByKernel:
                     if buffers is None or buffers.z.shape[1] != stop - start:
                         buffers = allocate(kernel, stop - start)
                     self._evaluate(rows, start, stop, buffers)
-            return 0.0
 
-        rows.reduce(work, block_rows(bytes_per_row(kernel)))
+        runs = shares(len(self._X), block_rows(bytes_per_row(kernel)))
+        with thread_budget(len(runs) > 1) as mapper:
+            for _ in mapper(work, runs):
+                pass
 
     def block(self, start: int, stop: int) -> None:
         """One."""

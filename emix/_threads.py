@@ -28,5 +28,8 @@ def thread_budget(parallel: bool) -> Iterator[Mapper]:
         return
     libraries = _blas()
     n_threads = max((lib["num_threads"] for lib in libraries.info()), default=1)
+    if n_threads == 1:
+        yield map
+        return
     with libraries.limit(limits=1), workers(n_threads) as mapper:
         yield mapper
