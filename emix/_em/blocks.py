@@ -200,7 +200,7 @@ def _moments(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
             weight = rows.weights(start, stop)
             weighted = z if weight is None else z * weight
             sums[0] += weighted.sum(axis=1)
-            sums[1] += np.vecdot(weighted, z)
+            sums[1] += np.einsum("ij,ij->i", weighted, z)
         return sums
 
     mean, square = rows.reduce(work, size) / rows.total_weight
