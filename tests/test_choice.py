@@ -160,3 +160,10 @@ def test_panels_serve_many_features_for_each_component(d, n_components, expected
 def test_panels_serve_many_components_that_are_apart(d, separation, expected):
     """They leave out those that do not matter to a row."""
     assert isinstance(wide(d, 40, separation), expected)
+
+
+@pytest.mark.parametrize(("d", "n_components", "count"), [(8, 2, 1), (32, 4, 2), (50, 20, 6)])
+def test_wide_products_have_more_panels(d, n_components, count):
+    params = random_params(FULL, 0, n_components, d)
+    model = model_of(np.zeros((2, d)), FULL)
+    assert Panels(FULL, params, model.natural(params)).count == count

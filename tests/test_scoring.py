@@ -6,7 +6,7 @@ from common import STRUCTURES, dense_stack, random_params, textbook_log_joint
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp, softmax
 
-from emix import BayesianGaussianMixture, GaussianMixture
+from emix import BayesianGaussianMixture, GaussianMixture, _scoring, _threads
 from emix._em.posterior import labels_of
 from emix._scoring import Scorer
 from emix._validation import is_plain
@@ -99,6 +99,33 @@ def test_labels_are_first_maxima(n_components, m):
     scores = np.random.RandomState(m).randint(3, size=(n_components, m)).astype(float)
     scores[:, 0] = -np.inf
     assert_array_equal(labels_of(scores, np.empty(m, dtype=np.int64)), scores.argmax(axis=0))
+
+
+@pytest.mark.parametrize(
+    ("covariance_type", "n", "shared"),
+    [("full", 1000, False), ("full", 60_000, True), ("diag", 1000, False), ("diag", 60_000, True)],
+)
+def test_threads_are_asked_for_where_there_are_blocks_to_share(
+    covariance_type, n, shared, monkeypatch
+):
+    structure, params, X = problem(covariance_type, 16, 8, n)
+    asked = [False]  # few rows do not even ask
+    budget = _scoring.thread_budget
+    monkeypatch.setattr(
+        _scoring, "thread_budget", lambda parallel: asked.append(parallel) or budget(parallel)
+    )
+    scorers(structure, params)[0].labels(X)
+    assert any(asked) is shared
+
+
+def test_one_thread_sets_no_limit(monkeypatch):
+    class Libraries:
+        def info(self):
+            return [{"num_threads": 1}]
+
+    monkeypatch.setattr(_threads, "_blas", Libraries)
+    with _threads.thread_budget(True) as mapper:
+        assert mapper is map
 
 
 # --- samples --------------------------------------------------------------------------------
