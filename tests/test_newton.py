@@ -141,13 +141,17 @@ def quadratic(values, gradient, seed=0):
     )
 
 
+def as_it_is(stats):
+    """An M-step whose parameters are the statistics."""
+    return stats
+
+
 def proposed(curvature, plain_points=2):
     """Newton's proposal after so many points of the climb."""
-    newton, found = Newton(lambda params, stats: curvature), []
+    newton = Newton(lambda params, stats: curvature)
     for _ in range(plain_points + 1):
         newton.push(SimpleNamespace(params=None, stats=None, gain=1.0))
-    newton.propose(lambda stats: found.append(stats) is None)
-    return newton, found
+    return newton, newton.propose(as_it_is)
 
 
 def gain(curvature, step):
@@ -157,7 +161,7 @@ def gain(curvature, step):
 
 def test_a_short_step_is_newton_s_own():
     curvature = quadratic([0.1, 0.5, 1.0], [0.01, 0.02, 0.1])
-    newton, (step,) = proposed(curvature)
+    newton, step = proposed(curvature)
     information = np.eye(3) - curvature.missing
     assert_allclose(step, np.linalg.solve(information, curvature.gradient), rtol=1e-10)
     assert newton.decrement == pytest.approx(gain(curvature, step))
@@ -167,7 +171,7 @@ def test_a_short_step_is_newton_s_own():
 @pytest.mark.parametrize("seed", range(3))
 def test_a_long_step_is_the_best_of_its_length(values, seed):
     curvature = quadratic(values, np.array([0.3, -0.2, 1.0]), seed)
-    newton, (step,) = proposed(curvature)
+    newton, step = proposed(curvature)
     length = np.linalg.norm(step)
     assert 0.3 < length < 0.5
     others = np.random.RandomState(seed).normal(size=(2000, 3))
@@ -178,33 +182,31 @@ def test_a_long_step_is_the_best_of_its_length(values, seed):
 
 def test_the_radius_follows_the_promise():
     curvature = quadratic([0.001, 0.5], [0.3, 0.2])
-    newton, (first,) = proposed(curvature)
+    newton, first = proposed(curvature)
     newton.rejected()
-    found = []
-    assert newton.propose(lambda stats: found.append(stats) is None)
-    assert np.linalg.norm(found[0]) < 0.35 * np.linalg.norm(first)
-    newton, (first,) = proposed(curvature)
+    assert np.linalg.norm(newton.propose(as_it_is)) < 0.35 * np.linalg.norm(first)
+    newton, first = proposed(curvature)
     newton.accepted(gain(curvature, first))
     newton.push(SimpleNamespace(params=None, stats=None, gain=1.0))
-    assert newton.propose(lambda stats: found.append(stats) is None)
-    assert np.linalg.norm(found[-1]) > 1.5 * np.linalg.norm(first)
+    assert np.linalg.norm(newton.propose(as_it_is)) > 1.5 * np.linalg.norm(first)
 
 
 def test_statistics_that_no_data_have_are_not_tried():
     curvature = quadratic([0.001, 0.5], [0.3, 0.2])
     newton = proposed(curvature)[0]
-    assert not newton.propose(lambda stats: False)
-    assert newton.propose(lambda stats: np.linalg.norm(stats) < 0.1)
+    assert newton.propose(lambda stats: None) is None
+    step = newton.propose(lambda stats: stats if np.linalg.norm(stats) < 0.1 else None)
+    assert 0.0 < np.linalg.norm(step) < 0.1
 
 
 def test_at_the_first_points_em_goes_on_unless_the_step_is_short():
-    assert not proposed(quadratic([0.001, 0.5], [0.3, 0.2]), plain_points=1)[1]
-    assert proposed(quadratic([0.5, 0.5], [0.01, 0.02]), plain_points=0)[1]
+    assert proposed(quadratic([0.001, 0.5], [0.3, 0.2]), plain_points=1)[1] is None
+    assert proposed(quadratic([0.5, 0.5], [0.01, 0.02]), plain_points=0)[1] is not None
 
 
 def test_without_a_curvature_em_goes_on():
-    newton, found = proposed(None)
-    assert not found
+    newton, step = proposed(None)
+    assert step is None
     assert newton.estimate(None) is None
 
 

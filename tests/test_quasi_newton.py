@@ -43,9 +43,8 @@ def climb(model, accelerator, eta, sweeps):
         point = SimpleNamespace(params=points[-1], stats=stats, following=following)
         accelerator.push(point)
         promises.append(getattr(accelerator, "decrement", None))
-        found = []
-        if accelerator.propose(lambda stats, found=found: found.append(stats) is None):
-            trial = model.m_step(found[-1])
+        trial = accelerator.propose(model.m_step)
+        if trial is not None:
             if model.objective(trial) >= model.objective(points[-1]):
                 accelerator.accepted(model.objective(trial) - model.objective(points[-1]))
                 points.append(trial)

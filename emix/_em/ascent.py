@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from enum import Enum
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -15,7 +16,18 @@ from .quasi_newton import Plain
 
 # Gains per sample above this are far from rounding errors in any model worth climbing.
 _CLEAR = 1e-6
-_STOPPED = "stopped by a callback"
+
+
+class Reason(Enum):
+    """Why a climb ended."""
+
+    CONVERGED = "The estimated remaining gain is at most tol."
+    MAX_ITER = "The climb made as many passes as max_iter allows."
+    CALLBACK = "A callback stopped the climb."
+    ROUNDING = "A plain pass lowered the objective by what rounding errors may explain."
+
+    def __str__(self) -> str:
+        return self.value
 
 
 class Pass(NamedTuple):
@@ -46,6 +58,7 @@ class Result(NamedTuple):
     remaining: float
     status: str
     stats: Any = None  # at the parameters
+    reason: Reason | None = None  # None while a climb is under way
 
     @property
     def n_iter(self) -> int:
@@ -54,7 +67,7 @@ class Result(NamedTuple):
 
     @property
     def stopped(self) -> bool:
-        return self.status == _STOPPED
+        return self.reason is Reason.CALLBACK
 
 
 class Point:
@@ -172,13 +185,13 @@ class Ascent:
             fresh, self._announced = n_iter > self._announced, n_iter
             stopped = fresh and watch is not None and watch(self)
             if n_iter and self._arrived(tol):
-                return self._result(True, self._gauge.says(tol))
+                return self._result(Reason.CONVERGED, self._gauge.says(tol))
             if self._stuck:
-                return self._result(False, self._stuck)
+                return self._result(Reason.ROUNDING, self._stuck)
             if stopped:
-                return self._result(False, _STOPPED)
+                return self._result(Reason.CALLBACK, "stopped by a callback")
             if n_iter >= max_iter:
-                return self._result(False, f"max_iter={max_iter} reached")
+                return self._result(Reason.MAX_ITER, f"max_iter={max_iter} reached")
             self._sweep()
 
     def _arrived(self, tol: float) -> bool:
@@ -195,10 +208,10 @@ class Ascent:
     def objective(self) -> float:
         return self._stats.value
 
-    def _result(self, converged: bool, status: str) -> Result:
-        passes = tuple(self.passes)
-        remaining, stats = self._remaining, self._stats
-        return Result(self.params, self.objective, passes, converged, remaining, status, stats)
+    def _result(self, reason: Reason, status: str) -> Result:
+        passes, converged = tuple(self.passes), reason is Reason.CONVERGED
+        ending = self._remaining, status, self._stats, reason
+        return Result(self.params, self.objective, passes, converged, *ending)
 
     def _assess(self) -> None:
         """What the next step is, and what is left to gain."""
@@ -294,15 +307,15 @@ class Ascent:
         self._arrival = (energy, extrapolated)
 
     def _extrapolate(self) -> Any:
-        """Parameters of extrapolated statistics, or None."""
+        """Parameters that the acceleration proposes, or None."""
         model, point = self._model, self._point
-        found = []
 
-        def feasible(stats):
+        def settle(stats):
             if not model.feasible(stats):
-                return False
-            found.append(model.m_step(stats, point.params))
-            floored = found[-1].n_floored
-            return not floored.any() or floored.sum() <= point.following.n_floored.sum()
+                return None
+            params = model.m_step(stats, point.params)
+            floored = params.n_floored
+            keeps = not floored.any() or floored.sum() <= point.following.n_floored.sum()
+            return params if keeps else None
 
-        return found[-1] if self._acceleration.propose(feasible) else None
+        return self._acceleration.propose(settle)

@@ -113,18 +113,19 @@ class Newton:
         promise = float(part @ (along - 0.5 * values * part))
         return Step(self._eigen[1] @ part, length, promise)
 
-    def propose(self, feasible: Callable[[Any], bool]) -> bool:
-        """Whether the map accepts the statistics after the step: it is halved until ``feasible``, a
-        few times."""
+    def propose(self, settle: Callable[[Any], Any]) -> Any:
+        """The M-step of the statistics after the step, which is halved until there is one, a few
+        times; else None."""
         if self._step is None or self._radius < _LEAST:
-            return False
+            return None
         for _ in range(_HALVINGS):
             if not self._step.promise > 0.0:
-                return False
-            if feasible(self._here.statistics(self._step.d)):
-                return True
+                return None
+            params = settle(self._here.statistics(self._step.d))
+            if params is not None:
+                return params
             self._shrink(0.5 * self._step.length)
-        return False
+        return None
 
     def accepted(self, gain: float) -> None:
         """The proposal gained so much; how much of its promise that is says how far to go next."""

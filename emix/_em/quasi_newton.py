@@ -49,10 +49,10 @@ class Plain:
         """What the next step is expected to gain."""
         return point.gain
 
-    def propose(self, feasible: Callable[[Any], bool]) -> bool:
-        """Whether there are statistics to try in place of the point's, with which ``feasible`` was
-        called last, and agreed."""
-        return False
+    def propose(self, settle: Callable[[Any], Any]) -> Any:
+        """Parameters to try in place of the M-step's, or None. ``settle`` gives the parameters that
+        are the M-step of statistics, or None where it has none."""
+        return None
 
     def accepted(self, gain: float) -> None:
         """The proposal gained so much, or nothing."""
@@ -179,20 +179,21 @@ class QuasiNewton(Plain):
         decrement, slow = self.decrement, self._longest * point.gain
         return max(decrement, slow), max(decrement, _REACHES * slow)
 
-    def propose(self, feasible: Callable[[Any], bool]) -> bool:
-        """Whether the map accepts statistics on the way to the maximum of the approximation: the
-        step is halved until ``feasible``, a few times."""
+    def propose(self, settle: Callable[[Any], Any]) -> Any:
+        """The M-step of statistics on the way to the maximum of the approximation: the step is
+        halved until there is one, a few times."""
         if self._move is None or not (self.decrement > 0.0 and self._times > 0.0):
-            return False
+            return None
         self._at_limit = self._times >= self._limit
         share = self._limit / self._times if self._at_limit else 1.0
         for _ in range(_HALVINGS):
             proposal = self._source.at(self._here[0] + share * self._move)
-            if feasible(proposal):
+            params = settle(proposal)
+            if params is not None:
                 self._proposal = proposal
-                return True
+                return params
             share *= 0.5
-        return False
+        return None
 
     def accepted(self, gain: float) -> None:
         self._source = self._proposal
