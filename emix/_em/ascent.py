@@ -19,7 +19,28 @@ _CLEAR = 1e-6
 
 
 class Reason(Enum):
-    """Why a climb ended."""
+    """Why a climb ended; the values are sentences.
+
+    Attributes
+    ----------
+    CONVERGED : Reason
+        The estimated remaining gain is at most ``tol``.
+
+    MAX_ITER : Reason
+        ``max_iter`` passes were made.
+
+    CALLBACK : Reason
+        A callback returned a true value.
+
+    ROUNDING : Reason
+        A plain pass lowered the objective, by no more than rounding errors may explain.
+
+    Examples
+    --------
+    >>> from emix.em import Reason
+    >>> print(Reason.CONVERGED)
+    The estimated remaining gain is at most tol.
+    """
 
     CONVERGED = "The estimated remaining gain is at most tol."
     MAX_ITER = "The climb made as many passes as max_iter allows."
