@@ -288,15 +288,18 @@ class ConvergenceDisplay:
     estimate of the remaining gain. Accepted and rejected extrapolations are marked. Several
     fits can share axes.
 
-    Use :meth:`from_estimator` to make one.
+    Use :meth:`from_estimator` or :meth:`from_result` to make one.
 
     Parameters
     ----------
     history : structured ndarray
-        ``history_`` of a fitted estimator.
+        ``history_`` of a fitted estimator, or ``history`` of what :func:`emix.em.climb` found.
 
     name : str
         What the legend calls the fit.
+
+    unit : str, default="per sample"
+        What the objective is measured in.
 
     Attributes
     ----------
@@ -320,8 +323,8 @@ class ConvergenceDisplay:
     ax_: Axes
     figure_: Figure | SubFigure
 
-    def __init__(self, *, history: np.ndarray, name: str = "fit") -> None:
-        self.history, self.name = history, name
+    def __init__(self, *, history: np.ndarray, name: str = "fit", unit: str = "per sample") -> None:
+        self.history, self.name, self.unit = history, name, unit
 
     @classmethod
     def from_estimator(
@@ -352,6 +355,33 @@ class ConvergenceDisplay:
         name = type(estimator).__name__ if name is None else name
         return cls(history=estimator.history_, name=name).plot(ax=ax, **options)
 
+    @classmethod
+    def from_result(
+        cls, result: Any, *, name: str = "climb", ax: Axes | None = None, **options: Any
+    ) -> Self:
+        """Draw the ascent of a climb.
+
+        Parameters
+        ----------
+        result : emix.em.Result
+            What :func:`emix.em.climb` found.
+
+        name : str, default="climb"
+            What the legend calls it.
+
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        **options : dict
+            Passed on to :meth:`plot`.
+
+        Returns
+        -------
+        display : ConvergenceDisplay
+            The display, drawn.
+        """
+        return cls(history=result.history, name=name, unit="in nats").plot(ax=ax, **options)
+
     def plot(self, ax: Axes | None = None, *, distance: bool = False, gap: bool = True) -> Self:
         """Draw the display.
 
@@ -364,7 +394,7 @@ class ConvergenceDisplay:
             Draw the distance to the best objective of the fit, on a logarithmic scale.
 
         gap : bool, default=True
-            With ``distance=False``: draw the free energy before the E-step too.
+            With ``distance=False``: draw the free energy before the E-step too, if it is known.
 
         Returns
         -------
@@ -390,7 +420,7 @@ class ConvergenceDisplay:
         sweeps, objective, kept = np.arange(len(history)), self._reached(), history["accepted"]
         (line,) = ax.plot(sweeps, objective, "-", label=f"{self.name}: objective")
         self._mark(line.get_color(), sweeps, objective)
-        if gap:
+        if gap and np.isfinite(history["free_energy"][kept]).any():
             ax.plot(
                 sweeps[kept],
                 history["free_energy"][kept],
@@ -398,7 +428,7 @@ class ConvergenceDisplay:
                 color=line.get_color(),
                 label=f"{self.name}: F before the E-step",
             )
-        ax.set_ylabel("per sample")
+        ax.set_ylabel(self.unit)
 
     def _plot_distance(self):
         ax, history = self.ax_, self.history
@@ -418,7 +448,7 @@ class ConvergenceDisplay:
             color=line.get_color(),
             label=f"{self.name}: estimated remaining gain",
         )
-        ax.set_ylabel("objective per sample")
+        ax.set_ylabel(f"objective {self.unit}")
 
     def _mark(self, color, sweeps, height):
         """Dots for plain steps, triangles for extrapolated ones, crosses for rejected ones."""

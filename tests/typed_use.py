@@ -7,6 +7,7 @@ import numpy as np
 from emix import GaussianMixture
 from emix.datasets import load_faithful
 from emix.display import ConvergenceDisplay, MixtureDisplay
+from emix.em import Reason, check_model, climb
 
 
 def use() -> None:
@@ -26,6 +27,35 @@ def use() -> None:
     assert_type(mixture.stop_reason_, str)
     assert_type(MixtureDisplay.from_estimator(mixture, X, features=[0, 1]), MixtureDisplay)
     assert_type(ConvergenceDisplay.from_estimator(mixture).plot(), ConvergenceDisplay)
+
+
+class Linkage:
+    """A model of a user: it needs no class of emix."""
+
+    def e_step(self, params: float) -> tuple[float, float]:
+        return 125.0 * params / (2.0 + params), float(np.log(params))
+
+    def m_step(self, statistics: float) -> float:
+        return (statistics + 34.0) / (statistics + 72.0)
+
+
+class HalfAModel:
+    def e_step(self, params: float) -> tuple[float, float]:
+        return params, 0.0
+
+
+def use_a_model() -> None:
+    result = climb(Linkage(), 0.5, callback=lambda state: state.n_iter > 3)
+    assert_type(result.params, float)
+    assert_type(result.reason, Reason)
+    assert_type(result.history, np.ndarray)
+    assert_type(check_model(Linkage(), 0.5).ok, bool)
+    assert_type(result.plot(), ConvergenceDisplay)
+
+
+def misuse_a_model() -> None:
+    climb(HalfAModel(), 0.5)  # type: ignore[arg-type]
+    climb(Linkage(), "half")  # type: ignore[misc]
 
 
 def misuse() -> None:
