@@ -7,6 +7,7 @@ from pathlib import Path
 import emix
 import emix.constraints
 import emix.display
+import emix.em
 import emix.priors
 
 HERE = Path(__file__).parent
@@ -86,7 +87,7 @@ def _public(module):
 def _reference() -> str:
     """The page that lists all public names; autosummary writes a page for each."""
     parts = ["API reference\n=============\n"]
-    for module in (emix, emix.priors, emix.constraints, emix.display, emix.datasets):
+    for module in (emix, emix.em, emix.priors, emix.constraints, emix.display, emix.datasets):
         title = f"``{module.__name__}``"
         names = "\n".join(f"   {module.__name__}.{name}" for name in _public(module))
         summary = inspect.getdoc(module).partition("\n")[0]
