@@ -39,7 +39,8 @@ def singular_components(structure: Structure, fit: Fit) -> np.ndarray:
 
 def message(structure: Structure, fit: Fit, X: np.ndarray, names: Sequence[str] | None) -> str:
     """What a user should know; empty if there is nothing."""
-    d = X.shape[1]
+    weight, d = fit.model.rows.weight, X.shape[1]
+    X = X if weight is None else X[weight > 0.0]
     names = [f"x{j}" for j in range(d)] if names is None else [repr(str(name)) for name in names]
     parts = [_of_the_data(structure, fit, X, names), _of_components(structure, fit, X, names)]
     return " ".join(part for part in parts if part)

@@ -118,7 +118,7 @@ def test_components_on_equal_rows_are_an_answer(covariance_type):
     with convergence_warnings_allowed():
         mixture = GaussianMixture(2, covariance_type=covariance_type, random_state=0).fit(X)
     assert mixture.singular_components_.all()
-    assert_allclose(np.sort(mixture.means_[:, 0]), [0.0, 5.0], atol=1e-9)
+    assert_allclose(np.sort(mixture.means_[:, 0]), [0.0, 5.0], atol=1e-6)
     assert_finite_and_monotone(mixture, X)
 
 
@@ -531,7 +531,7 @@ def test_variances_out_of_range_of_float32_are_an_error_that_says_so():
 def test_the_warning_tells_what_is_left_to_gain():
     X = clusters(1, 400, 2, 3, 0.7)
     with pytest.warns(ConvergenceWarning, match=r"After 5 iterations an estimated \S+ of mean"):
-        GaussianMixture(3, max_iter=5, random_state=0).fit(X)
+        GaussianMixture(3, max_iter=5, init_params="k-means++", random_state=0).fit(X)
     # from means that hardly differ the gains grow at first
     X = clusters(1, 400, 2, 3)
     together = X.mean(axis=0) + [[0.0, 0.0], [0.2, 0.0]]

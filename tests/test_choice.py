@@ -93,7 +93,9 @@ def test_components_that_share_a_matrix_need_residuals_together(covariance_type)
 def test_a_fit_with_one_narrow_component_converges():
     """The kernel changes on the way: the narrow one is found from a wide one."""
     rng = np.random.RandomState(0)
-    X = np.concatenate([clusters(3, 600, 2, 3, 3.0), [4.0, -2.0] + 1e-6 * rng.normal(size=(300, 2))])
+    X = np.concatenate(
+        [clusters(3, 600, 2, 3, 3.0), [4.0, -2.0] + 1e-6 * rng.normal(size=(300, 2))]
+    )
     mixture = fitted(X, 4, means_init=X[[0, 1, 2, -1]])
     narrow = np.linalg.det(mixture.covariances_).argmin()
     own = X[-300:]

@@ -174,11 +174,11 @@ def test_lower_bounds_end_in_lower_bound(case):
 def test_lower_bounds_leave_out_points_that_were_tried_and_dropped():
     # a component gets the row of least value, which raises F, and cannot keep it: one row has
     # no covariance
-    rows = np.array([[2.0, 0.0], [1.0, 3.0], [0.0, 0.0], [0.0, 1.0]])
+    rows = np.array([[3.0, 1.0], [0.0, 2.0], [3.0, 2.0], [3.0, 0.0]])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         mixture = HardGaussianMixture(
-            2, covariance_type="diag", init_params="random", random_state=0
+            3, covariance_type="diag", init_params="random", random_state=0
         ).fit(rows)
     dropped = mixture.history_[~mixture.history_["accepted"]]
     assert dropped["objective"].max() > mixture.lower_bound_

@@ -398,7 +398,8 @@ class Mixture:
 
     def spurious_heights(self, params: Params) -> np.ndarray:
         """What criteria of selection take off the log-densities of components, (K,)."""
-        return self.soundness.heights(params.means, params.covariances, params.factors)
+        parts = params.weights, params.means, params.covariances, params.factors
+        return self.soundness.heights(*parts)
 
     def _shrunk(self, params: Params) -> bool:
         size = self.structure.form.n_variances(self.rows.d)

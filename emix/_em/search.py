@@ -62,14 +62,22 @@ def leading(
     size = model.structure.form.n_variances(model.rows.d) + 1
     if model.distinct.count >= _AMPLE * n_components * size:
         found = apart(local, n_components, rng)
-        if found is not None:
+        again = apart(local, n_components, rng) if found is not None else None
+        if again is not None and _is_same(local, found, again):
             return [found]
     ground = Ground(local, _given_weights(model, n_components))
     race = _rounds(ground, n_components, rng, n_init)
     if not complete and len(race.value) > 1:
         race = _compared(model, n_components, race.field)
-    order = _order(race, model)
+    sound = _unsound(race, model) == 0
+    order = [s for s in _order(race, model) if sound[s] or not sound.any()]
     return [race.field.params(s) for s in order]
+
+
+def _is_same(model: Mixture, one: Params, other: Params) -> bool:
+    """Whether two starts lead to the same maximum, as far as heights tell: fewer components than
+    clusters can be far apart in several ways."""
+    return abs(model.e_step(one).value - model.e_step(other).value) < _SAME
 
 
 def _given_weights(model: Mixture, n_components: int) -> np.ndarray | None:

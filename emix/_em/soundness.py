@@ -21,6 +21,9 @@ from .spikes import spikes
 # deviation of a hundredth of the local scale. A tenth or ten times of it changes the share of fits
 # that reach the best healthy maximum by one point at most (benchmarks/quality.py).
 THIN = 100.0
+# Rows that make a thin component sound, as a multiple of those that its covariance needs: so many do
+# not lie near a plane by accident. At the floor (more than this in the trace of F C⁻¹) no number does.
+_MANY, _AT_FLOOR = 10, 0.5
 # A mean is at a spike within so many standard deviations, and has its variance up to this factor.
 _NEAR, _FLAT = 3.0, 4.0
 # Rows that spikes are looked for in.
@@ -44,33 +47,37 @@ class Soundness:
         few = weights * self._rows.count < self.needed
         if not self._floor.share:
             return few | self._own(n_floored > self._floor.n_null)
-        thin, on_spikes = self._thin(means, covariances, factors)
-        return (few & ~on_spikes) | (thin & ~on_spikes)
+        thin, on_spikes = self._thin(weights, means, covariances, factors)
+        return (few | thin) & ~on_spikes
 
-    def heights(self, means, covariances, factors) -> np.ndarray:
+    def heights(self, weights, means, covariances, factors) -> np.ndarray:
         """What thinness adds to the log-densities of components (K,), in nats; nothing where they
         are on spikes. Variances that are thin count as if they were those of the local scale."""
         form, d, floor = self._structure.form, self._d, self._floor
         found = np.zeros(len(means))
         if not floor.share:
             return found
-        thin, on_spikes = self._thin(means, covariances, factors)
+        thin, on_spikes = self._thin(weights, means, covariances, factors)
         if (thin & ~on_spikes).any():
             above = form.above(covariances, floor.bound, d)[..., floor.n_null :]
             nats = np.where(above < THIN, -0.5 * np.log(floor.share * above), 0.0).sum(axis=-1)
             found += np.where(thin & ~on_spikes, nats, 0.0)
         return found
 
-    def _thin(self, means, covariances, factors):
-        """Which components (..., K) are thin, and which of these lie on spikes; an axis of length
-        one for K where all share a covariance."""
+    def _thin(self, weights, means, covariances, factors):
+        """Which components (..., K) are too thin for their rows, and which of these lie on spikes; an
+        axis of length one for K where all share a covariance."""
         form, d = self._structure.form, self._d
         # the trace of F C⁻¹: one for each variance at the floor
         held = form.inner(form.precision(factors), self._floor.bound.least, d)
         held = held - self._floor.n_null
-        thin = self._own(held > 1.0 / THIN)
+        held = self._own(held)
+        thin = held > 1.0 / THIN
         if not thin.any():
             return thin, thin
+        many = 1.0 if self._structure.pooled else weights
+        many = many * self._rows.count >= _MANY * self.needed
+        thin = thin & ((held > _AT_FLOOR) | ~many)
         return thin, thin & self._on_spikes(means, covariances, held)
 
     def _own(self, flags):
@@ -86,7 +93,7 @@ class Soundness:
             for value in values:
                 at[..., j] |= np.abs(means[..., j] - value) <= _NEAR * np.sqrt(least[j])
         count = np.count_nonzero(at & flat, axis=-1) * form.n_variances(d) // d
-        return (count > 0) & (self._own(held) <= count + 1.0 / THIN)
+        return (count > 0) & (held <= count + 1.0 / THIN)
 
     def _own_features(self, flags):
         return flags[..., None, :] if self._structure.pooled else flags
