@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -121,7 +121,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
             return X
         return check_rows(self, X, reset=reset, dtype=FLOATS, **requirements)
 
-    def _has_features_of(self, X: ArrayLike) -> bool:
+    def _has_features_of(self, X: ArrayLike) -> TypeGuard[np.ndarray]:
         """Whether validation would return X as it is."""
         return is_plain(X, getattr(self, "n_features_in_", -1))
 

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Sequence, Set
 from itertools import pairwise
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -96,7 +96,7 @@ def refuse_unreadable(X: Any) -> None:
     refuse_times(X)
 
 
-def is_plain(X: Any, n_features: int | None, least: int = 1) -> bool:
+def is_plain(X: Any, n_features: int | None, least: int = 1) -> TypeGuard[np.ndarray]:
     """Whether X is an array of finite floats, of at least so many rows and of n_features where
     these are known, which validation would return as it is; false where it needs a closer look.
     Validation takes longer than a few rows do.

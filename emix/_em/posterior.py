@@ -120,7 +120,7 @@ def hard(log_joint, out, work, norm, weight) -> float:
 
 
 def labels_of(scores: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """Index of the first maximum, or of what is tied with it, of every column (K, m), into out (m,).
+    """Index of the first row that is tied with the maximum of its column (K, m), into out (m,).
 
     Maxima go along the rows, which argmax over the first axis does not: it takes four times as
     long.
