@@ -242,8 +242,8 @@ def test_tol_bounds_the_remaining_gain(problem, acceleration):
         X,
         2,
         covariance_type=covariance_type,
-        # plain EM is slow at first after a race, whose long steps leave it slow directions alone, and
-        # an estimate by its rates is too small
+        # after a race, whose long steps leave slow directions alone, the first rates of plain EM
+        # are too small
         init_params="kmeans" if acceleration else "k-means++",
         random_state=0,
         acceleration=acceleration,

@@ -21,8 +21,9 @@ from .spikes import spikes
 # deviation of a hundredth of the local scale. A tenth or ten times of it changes the share of fits
 # that reach the best healthy maximum by one point at most (benchmarks/quality.py).
 THIN = 100.0
-# Rows that make a thin component sound, as a multiple of those that its covariance needs: so many do
-# not lie near a plane by accident. At the floor (more than this in the trace of F C⁻¹) no number does.
+# Rows that make a thin component sound, as a multiple of those that its covariance needs: so many
+# do not lie near a plane by accident. At the floor (more than this in the trace of F C⁻¹) no number
+# does.
 _MANY, _AT_FLOOR = 10, 0.5
 # A mean is at a spike within so many standard deviations, and has its variance up to this factor.
 _NEAR, _FLAT = 3.0, 4.0
@@ -65,8 +66,8 @@ class Soundness:
         return found
 
     def _thin(self, weights, means, covariances, factors):
-        """Which components (..., K) are too thin for their rows, and which of these lie on spikes; an
-        axis of length one for K where all share a covariance."""
+        """Which components (..., K) are too thin for their rows, and which of these lie on spikes;
+        an axis of length one for K where all share a covariance."""
         form, d = self._structure.form, self._d
         # the trace of F C⁻¹: one for each variance at the floor
         held = form.inner(form.precision(factors), self._floor.bound.least, d)
