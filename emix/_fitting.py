@@ -209,16 +209,49 @@ def climb_all(
     rng: np.random.RandomState,
     observer: Observer,
 ) -> list[Run]:
-    """The outcomes of all starts."""
+    """The outcomes of all starts. Climbs that are given up are taken up again if there is nothing
+    better than the highest of them."""
     runs: list[Run] = []
+    given_up: dict[int, Ascent] = {}
     climbs = starts.climbs(until=lambda: any(not run.degenerate for run in runs))
     for index, climb in enumerate(climbs):
         observer.begin_init(index)
-        results = _climbed(model, climb, starts.settings, rng, observer)
+        guard = Guard(model, climb.params) if starts.may_give_up else None
+        results = _climbed(model, climb, starts.settings, rng, observer, guard)
         observer.end_init(model, results[-1])
         runs.append(judge(model, *results))
         starts.n_collapsed += runs[-1].degenerate
+        if guard is not None and guard.has_fired:
+            given_up[index] = climb
+    if all(run.degenerate for run in runs):
+        best = max(range(len(runs)), key=lambda i: runs[i].result.objective)
+        if best in given_up:
+            climb, watch = given_up[best], observer.watcher(model, ())
+            result = climb.run(tol=settings.tol, max_iter=settings.max_iter, watch=watch)
+            runs[best] = judge(model, result)
     return runs
+
+
+class Guard:
+    """Whether a climb from a sound start is to be given up, as a component is unsound by now. It is
+    looked into when the floor holds more variances than before, and after some iterations."""
+
+    _EVERY = 8
+
+    def __init__(self, model: Mixture, params: Params):
+        self._model = model
+        self._held = int(params.n_floored.sum())
+        self._is_on = not model.is_degenerate(params)
+        self._count = 0
+        self.has_fired = False
+
+    def __call__(self, climb: Ascent) -> bool:
+        held = int(climb.params.n_floored.sum())
+        self._count += 1
+        if self._is_on and (held > self._held or self._count % self._EVERY == 0):
+            self.has_fired = self._model.is_degenerate(climb.params)
+        self._held = held
+        return self.has_fired
 
 
 def begin(model: Mixture, params: Params, settings: Settings) -> Ascent:
@@ -234,6 +267,7 @@ def _climbed(
     settings: Settings,
     rng: np.random.RandomState,
     observer: Observer,
+    guard: Guard | None = None,
 ) -> tuple[Result, ...]:
     """The results of all phases, each from where the last one ended and the first from where
     the climb is; max_iter iterations in all."""
@@ -250,11 +284,18 @@ def _climbed(
             climb = Ascent(phase.variant(model), params, accelerate=False)
         elif results:
             climb = begin(model, params, settings)
-        watch = observer.watcher(model, results)
+        watch = _both(observer.watcher(model, results), guard)
         results = (*results, climb.run(tol=settings.tol, max_iter=left, watch=watch))
         if results[-1].stopped:
             break
     return results
+
+
+def _both(watch: Callable | None, guard: Guard | None) -> Callable | None:
+    """What to call after every iteration: either may stop the climb."""
+    if watch is None or guard is None:
+        return watch or guard
+    return lambda climb: bool(watch(climb)) | guard(climb)
 
 
 def judge(model: Mixture, *results: Result) -> Run:
@@ -269,6 +310,7 @@ class Starts:
     def __init__(self, model: Mixture, settings: Settings, rng: np.random.RandomState):
         self._model, self._settings, self._rng = model, settings, rng
         self.settings = settings  # of the climb that was begun last
+        self.may_give_up = False  # whether there is something else to try then
         # means that every start begins with: given ones, or those of labelled rows
         self._means = None
         if settings.given.means is not None:
@@ -313,6 +355,7 @@ class Starts:
         settings, model = self._settings, self._model
         found = leading(model.likelihood, settings.n_components, self._rng, settings.n_init)
         found = [model.begin(settings.given.override(model.likelihood, each)) for each in found]
+        self.may_give_up = settings.n_init == 1 and len(settings.phases) == 1
         first = found[0]
         if settings.n_init > 1 and settings.max_iter:
             climbs = [self._climb(model, params) for params in found[: settings.n_init]]
@@ -325,6 +368,7 @@ class Starts:
         if not model.is_degenerate(first):
             limit = min(_CAUTIOUS, settings.max_iter)
             self.settings = replace(settings, accelerate=False, max_iter=limit)
+            self.may_give_up = False
             yield Ascent(model, first, accelerate=False)
             self.settings = settings
         for params in found[:_RETRIES]:
