@@ -17,6 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ._base import STRUCTURES, BaseNormalMixture, quiet
 from ._callbacks import CallbackSupportMixin, FitTasks, with_callbacks
 from ._em.covariance import Structure
+from ._em.missing import mixture_over
 from ._em.mixture import Mixture
 from ._fitting import (
     STARTS,
@@ -222,7 +223,7 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
 
     def _model(self) -> Callable[..., Mixture]:
         """(structure, rows, noise) -> the model that is climbed."""
-        return partial(Mixture, frozen=check_frozen(self.frozen))
+        return partial(mixture_over, frozen=check_frozen(self.frozen))
 
     def _given(self, structure, d) -> Given:
         n_components = self.n_components

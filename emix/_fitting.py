@@ -10,12 +10,13 @@ import numpy as np
 
 from ._em import start
 from ._em.ascent import Ascent, Result
-from ._em.blocks import BLOCK_BYTES, Mapper, Rows, standard_units
+from ._em.blocks import BLOCK_BYTES, Mapper, standard_units
 from ._em.constraint import Constraint
 from ._em.covariance import Isotropic, Structure
 from ._em.curvature import curved
 from ._em.gaussian import Params
 from ._em.mixture import Mixture
+from ._em.patterns import rows_over
 from ._em.posterior import at_temperature
 from ._em.search import can_race, leading
 from .priors import ConjugatePrior
@@ -150,7 +151,7 @@ def make_model(
 ) -> Mixture:
     """The mixture over the rows in standard units."""
     d = X.shape[1]
-    rows = standard_units(Rows(X, weight, np.zeros(d), np.ones(d), mapper))
+    rows = standard_units(rows_over(X, weight, np.zeros(d), np.ones(d), mapper))
     if isinstance(settings.structure.form, Isotropic):
         # one unit for all features, or the form would not stay isotropic
         largest = rows.scale.max()
@@ -316,7 +317,7 @@ class Starts:
         if settings.given.means is not None:
             self._means = (settings.given.means - model.rows.shift) / model.rows.scale
         elif model.constraint is not None:
-            self._means = model.constraint.means(model.rows)
+            self._means = model.constraint.means(model.likelihood.rows)
         self.n_collapsed = 0
 
     def climbs(self, until: Callable[[], bool]) -> Iterator[Ascent]:

@@ -95,9 +95,10 @@ def explained(X: Any, error: Exception) -> Exception:
 
 def _not_finite(X: Any, text: str) -> Exception | None:
     """Where the first gap or infinity is, in place of advice on supervised learning."""
+    is_bad = np.isnan if "contains NaN" in text else np.isinf
     for name, column in _columns(X):
         try:
-            bad = np.flatnonzero(~np.isfinite(column.astype(float)))
+            bad = np.flatnonzero(is_bad(column.astype(float)))
         except (TypeError, ValueError):
             return None
         if bad.size:

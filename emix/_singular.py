@@ -50,9 +50,9 @@ def _of_the_data(structure, fit, X, names) -> str:
     """Directions in which no row differs from another."""
     if not fit.n_null:
         return ""
-    constant = [j for j in range(X.shape[1]) if not np.ptp(X[:, j]) > 0.0]
+    constant = [j for j in range(X.shape[1]) if not np.ptp(_seen(X[:, j])) > 0.0]
     if constant and len(constant) >= fit.n_null:
-        told = _listed([f"{names[j]} = {X[0, j]:.6g}" for j in constant])
+        told = _listed([f"{names[j]} = {_seen(X[:, j])[0]:.6g}" for j in constant])
         return (
             f"X does not vary in {told}: the variance there is a convention, and tells nothing. "
             "Leave such columns out."
@@ -135,4 +135,9 @@ def _held(structure: Structure, fit: Fit, X) -> list[Held]:
 
 def _nearest(column: np.ndarray, value: float) -> float:
     """The value of a row; a mean has rounding errors."""
-    return float(column[np.abs(column - value).argmin()])
+    return float(column[np.nanargmin(np.abs(column - value))])
+
+
+def _seen(column: np.ndarray) -> np.ndarray:
+    """Values that are not missing."""
+    return column[~np.isnan(column)]

@@ -12,6 +12,7 @@ from ._em.blocks import Mapper, Rows, block_rows, spans
 from ._em.covariance import Structure
 from ._em.mixture import Mixture
 from ._em.online import State, follow
+from ._em.patterns import rows_over
 from ._em.prior import Prior
 from ._fitting import Fit, Run, in_data_units
 
@@ -59,7 +60,7 @@ def stream_model(
     mapper: Mapper,
 ) -> Mixture:
     """The model over a further batch."""
-    rows = Rows(X, weight, stream.shift, stream.scale, mapper)
+    rows = rows_over(X, weight, stream.shift, stream.scale, mapper)
     _check_distance(rows)
     model = make(structure, rows, stream.noise).ruled(stream.rule)
     if stream.prior is not None:
@@ -70,17 +71,20 @@ def stream_model(
 
 def _check_distance(rows: Rows) -> None:
     """Whether moments of the rows are finite numbers, in the units of the first batch."""
-    largest = max(float(rows.X.max()), -float(rows.X.min())) + float(np.abs(rows.shift).max())
+    # fmax and fmin pass over what is missing
+    high, low = (float(of.reduce(rows.X, axis=None)) for of in (np.fmax, np.fmin))
+    largest = max(high, -low) + float(np.abs(rows.shift).max())
     if largest <= _FARTHEST * float(rows.scale.min()):
         return
     for start, stop in spans(rows.n, block_rows(8 * rows.d)):
         z = np.empty((rows.d, stop - start))
         with np.errstate(over="ignore"):
             rows.read(start, stop, z)
-        if np.abs(z, out=z).max() > _FARTHEST:
-            feature, row = np.unravel_index(z.argmax(), z.shape)
+        if np.fmax.reduce(np.abs(z, out=z), axis=None) > _FARTHEST:
+            feature, row = np.unravel_index(np.nanargmax(z), z.shape)
+            row = np.arange(rows.n)[rows.at(start, stop)][row]
             raise ValueError(
-                f"X has {rows.X[start + row, feature]:g} in row {start + row}, feature {feature}: "
+                f"X has {rows.X[row, feature]:g} in row {row}, feature {feature}: "
                 f"more than {_FARTHEST:g} standard deviations of the first batch from its mean, "
                 f"which is {rows.shift[feature]:g}. Scale X, or leave the row out"
             )

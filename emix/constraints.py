@@ -26,9 +26,9 @@ __all__ = ["Allowed", "Expectation", "Proportions"]
 
 
 class _Bounds(NamedTuple):
-    """lower <= mean of E_q[f] <= upper, f(start, stop) of shape (r, K, m) or (r, K, 1)."""
+    """lower <= mean of E_q[f] <= upper, f(at) of shape (r, K, m) or (r, K, 1)."""
 
-    features: Callable[[int, int], np.ndarray]
+    features: Callable[[slice | np.ndarray], np.ndarray]
     lower: np.ndarray
     upper: np.ndarray
     names: list[str]  # of what is bounded, for messages
@@ -110,7 +110,7 @@ class Proportions:
             )
         features = np.eye(n_components)[:, :, None]
         names = [f"the share of component {k}" for k in range(n_components)]
-        return _Bounds(lambda start, stop: features, lower, upper, names)
+        return _Bounds(lambda at: features, lower, upper, names)
 
     def _levels(self, n_components: int) -> tuple[np.ndarray, np.ndarray]:
         bounded = self.lower is not None or self.upper is not None
@@ -176,7 +176,7 @@ class Expectation:
 
     def _bounds(self, X: np.ndarray, n_components: int) -> _Bounds:
         features = self._reader(X, n_components)
-        count = features(0, 1).shape[0]
+        count = features(slice(0, 1)).shape[0]
         lower, upper = (
             np.full(count, default)
             if value is None
@@ -194,17 +194,17 @@ class Expectation:
         return _Bounds(features, lower, upper, [f"expectation {j}" for j in range(count)])
 
     def _reader(self, X, n_components):
-        """f(start, stop), of shape (r, K, m) or (r, K, 1)."""
+        """f(at), of shape (r, K, m) or (r, K, 1), for rows at a slice or an index."""
         given = self.features
         if callable(given):
-            return lambda a, b: _as_features(given(X[a:b]), b - a, n_components)
+            return lambda at: _as_features(given(X[at]), len(X[at]), n_components)
         refuse_masked("Expectation.features", given)
         array = np.asarray(given, dtype=float)
         if array.shape[0] == n_components and array.ndim <= 2 and len(X) != n_components:
             fixed = _as_features(array[None], 1, n_components)
-            return lambda a, b: fixed
+            return lambda at: fixed
         _as_features(array, len(X), n_components)
-        return lambda a, b: _as_features(array[a:b], b - a, n_components)
+        return lambda at: _as_features(array[at], len(array[at]), n_components)
 
 
 def _as_features(value: Any, m: int, n_components: int) -> np.ndarray:
@@ -267,8 +267,8 @@ def _joint_bounds(bounds: list[_Bounds], n_components: int):
     if not bounds:
         return None, np.zeros(0), np.zeros(0), []
 
-    def features(start, stop):
-        parts = [each.features(start, stop) for each in bounds]
+    def features(at):
+        parts = [each.features(at) for each in bounds]
         width = max(part.shape[2] for part in parts)
         shapes = [(len(part), n_components, width) for part in parts]
         return np.concatenate(

@@ -82,7 +82,7 @@ def e_step(constraints, labels, weight=None):
     buffers = model._loaded(kernel, 0, len(X))
     log_joint = kernel.log_joint(buffers).T.copy()
     tilted = log_joint.T.copy()
-    model.constraint.tilt(model, kernel).add(tilted, 0, len(X))
+    model.constraint.tilt(model, kernel).add(tilted, slice(0, len(X)))
     return model, params, softmax(tilted, axis=0).T, log_joint
 
 

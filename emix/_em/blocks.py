@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -90,8 +91,11 @@ class Rows:
 
     X is only ever read, a block at a time: it may be a memory map, of any memory order and
     of float32. Weights are None or (n,); rows of weight zero are read as z = 0, as their own
-    values times zero need not be zero: they may overflow.
+    values times zero need not be zero: they may overflow. patterns tell what is
+    missing in rows that have gaps (``patterns.GappedRows``).
     """
+
+    patterns: Any = None
 
     def __init__(
         self,
@@ -129,6 +133,10 @@ class Rows:
             np.subtract(self.X[start:stop].T, self._shift, out=out)
         out *= self._inverse
 
+    def at(self, start: int, stop: int) -> slice | np.ndarray:
+        """Where the rows of a block are in X: what else has an entry per row is indexed with it."""
+        return slice(start, stop)
+
     def weights(self, start: int, stop: int) -> np.ndarray | None:
         return None if self.weight is None else self.weight[start:stop]
 
@@ -144,6 +152,27 @@ class Rows:
     def in_units(self, shift: np.ndarray, scale: np.ndarray) -> Rows:
         return Rows(self.X, self.weight, shift, scale, self.map)
 
+    def extremes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Least and greatest value of every feature among the rows that have weight."""
+        return _range(self)
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and mean square of every feature."""
+        return _moments(self)
+
+    def chosen(self, index: np.ndarray, weight: np.ndarray | None) -> Rows:
+        """Some of the rows, with weights of their own."""
+        return Rows(np.asarray(self.X[index]), weight, self.shift, self.scale)
+
+    def part(self, start: int, stop: int) -> Rows:
+        """Rows start:stop."""
+        X, weight = self.X[start:stop], self.weights(start, stop)
+        return Rows(X, weight, self.shift, self.scale, self.map)
+
+    def column(self, j: int) -> np.ndarray:
+        """Values of a feature that sort and compare, (n,)."""
+        return self.X[:, j]
+
 
 def standard_units(rows: Rows) -> Rows:
     """The same rows, shifted by their mean and scaled by their standard deviations.
@@ -152,13 +181,13 @@ def standard_units(rows: Rows) -> Rows:
     half ranges first, then moments in those units. A constant feature has no spread, and one is
     its unit; its magnitude is, if its values differ by rounding.
     """
-    low, high = _range(rows)
+    low, high = rows.extremes()
     middle, half = 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low
     constant = half <= 4e-16 * np.maximum(np.abs(low), np.abs(high))
     middle = np.where(constant, low, middle)
     half = np.where(constant, np.where(low == high, 1.0, np.abs(low)), half)
     half = np.maximum(half, 1e-290)
-    mean, square = _moments(rows.in_units(middle, half))
+    mean, square = rows.in_units(middle, half).moments()
     # rows of nearly all the weight may be equal, and the others' share be lost in rounding
     spread = np.where(constant, 1.0, np.sqrt(np.maximum(square - mean * mean, _LEAST_SHARE)))
     shift = np.where(constant, low, middle + half * mean)

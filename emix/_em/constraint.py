@@ -29,6 +29,7 @@ from .gaussian import Kernel, Params
 _FEASIBLE = 1e-6
 # Labelled rows of a component that its first mean is taken from.
 _ENOUGH = 4096
+At = slice | np.ndarray
 _SOLVER = {"maxiter": 500, "ftol": 0.0, "gtol": 1e-9, "maxcor": 30, "maxls": 50}
 
 
@@ -40,18 +41,19 @@ class Tilt:
         self._constraint, self._multipliers = constraint, multipliers
         self.gain, self.gap = gain, gap
 
-    def add(self, log_joint: np.ndarray, start: int, stop: int) -> None:
-        self._constraint.add(log_joint, self._multipliers, start, stop)
+    def add(self, log_joint: np.ndarray, at: At) -> None:
+        self._constraint.add(log_joint, self._multipliers, at)
 
 
 class Constraint:
-    """allowed: None or (n, K) of bool; features(start, stop) -> (r, K, m) or (r, K, 1), with
-    bounds lower and upper (r,), which may be infinite, and equal for an equation."""
+    """allowed: None or (n, K) of bool; features(at) -> (r, K, m) or (r, K, 1) for rows at a slice
+    or an index, with bounds lower and upper (r,), which may be infinite, and equal for an
+    equation."""
 
     def __init__(
         self,
         allowed: np.ndarray | None,
-        features: Callable[[int, int], np.ndarray] | None,
+        features: Callable[[At], np.ndarray] | None,
         lower: np.ndarray,
         upper: np.ndarray,
         names: list[str],
@@ -63,12 +65,12 @@ class Constraint:
         self._levels = np.concatenate([upper, -lower])[self._bounded]
         self._multipliers = np.zeros(self._levels.size)  # of the last E-step: the next one's start
 
-    def add(self, log_joint, multipliers, start, stop):
+    def add(self, log_joint, multipliers, at):
         """log_joint (K, m) - multipliers·f, and minus infinity where not allowed."""
         if self._levels.size:
-            log_joint -= np.tensordot(multipliers, self.features(start, stop), axes=1)
+            log_joint -= np.tensordot(multipliers, self.features(at), axes=1)
         if self.allowed is not None:
-            log_joint[~self.allowed[start:stop].T] = -np.inf
+            log_joint[~self.allowed[at].T] = -np.inf
 
     def tilt(self, model: Any, kernel: Kernel) -> Tilt:
         """The solution of the E-step at the kernel's parameters."""
@@ -124,11 +126,12 @@ class Constraint:
 
         def add(buffers, start, stop, sums):
             log_joint, weight = kernel.log_joint(buffers), model.rows.weights(start, stop)
+            at = model.rows.at(start, stop)
             if multipliers is not None:
-                self.add(log_joint, multipliers, start, stop)
+                self.add(log_joint, multipliers, at)
             sums[0] += model.rule(log_joint, buffers.resp, buffers.work, buffers.norm, weight)
             if size > 1:
-                features = self.features(start, stop)
+                features = self.features(at)
                 sums[1:] += np.einsum("rkm,km->r", *_alike(features, _resp(buffers, weight)))
 
         return model.mean(kernel, add, size)
@@ -163,7 +166,8 @@ class Constraint:
             weight = model.rows.weights(start, stop)
             log_joint = kernel.log_joint(buffers)
             model.rule(log_joint, buffers.resp, buffers.work, buffers.norm, None)
-            sums += (self.allowed[start:stop].T @ _resp(buffers, weight).T).ravel()
+            allowed = self.allowed[model.rows.at(start, stop)]
+            sums += (allowed.T @ _resp(buffers, weight).T).ravel()
 
         agreement = model.mean(kernel, add, n_components**2)
         _, order = linear_sum_assignment(-agreement.reshape(n_components, -1))

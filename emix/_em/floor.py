@@ -52,9 +52,10 @@ def local_scale(z: np.ndarray) -> np.ndarray:
     values = np.sort(z, axis=1)
     again = np.zeros(values.shape, dtype=bool)
     np.equal(values[:, 1:], values[:, :-1], out=again[:, 1:])
+    again |= np.isnan(values)  # missing values count for nothing
     values[again] = np.inf
     values.sort(axis=1)
-    count = m - np.count_nonzero(again, axis=1)
+    count = np.maximum(m - np.count_nonzero(again, axis=1), 1)
     width = np.maximum((_WINDOW * count).astype(int), np.clip(count - 1, 1, _FEWEST))
     ends = np.arange(m) + width[:, None]
     inside = ends < count[:, None]

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .blocks import Rows
 from .gaussian import Params
 from .mixture import Mixture
 from .stats import Stats
@@ -71,7 +70,7 @@ def _divided(model: Mixture, n_blocks: int):
     rows = model.rows
     for i in range(n_blocks):
         a, b = rows.n * i // n_blocks, rows.n * (i + 1) // n_blocks
-        part = Rows(rows.X[a:b], rows.weights(a, b), rows.shift, rows.scale, rows.map)
+        part = rows.part(a, b)
         if part.total_weight > 0.0:
             yield model.part(part, n_blocks), part.total_weight / rows.total_weight
 

@@ -234,7 +234,7 @@ class Mixture:
         def responsibilities(buffers, start, stop):
             log_joint, weight = log_joint_of(buffers), self.rows.weights(start, stop)
             if tilt is not None:
-                tilt.add(log_joint, start, stop)
+                tilt.add(log_joint, self.rows.at(start, stop))
             return self.rule(log_joint, buffers.resp, buffers.work, buffers.norm, weight)
 
         stats = self._statistics(kernel, responsibilities)

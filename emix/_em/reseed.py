@@ -39,13 +39,14 @@ def reseeded(model: Any, stats: Stats, params: Params) -> Params | None:
 
 def _worst(model, stats, params) -> Iterator[tuple[np.ndarray, float, int]]:
     """Distinct rows (d,) by ascending value, with their weight and component, that are not
-    all of what a component has."""
-    rows = model.rows
+    all of what a component has; without gaps, which starting values are found with."""
+    rows = model.likelihood.rows
     value, label = np.empty(rows.n), np.empty(rows.n, dtype=np.intp)
 
     def see(start, stop, log_joint, common):
-        value[start:stop] = log_joint.max(axis=0) + common
-        log_joint.argmax(axis=0, out=label[start:stop])
+        at = model.rows.at(start, stop)
+        value[at] = log_joint.max(axis=0) + common
+        label[at] = log_joint.argmax(axis=0)
 
     model.each(params, see)
     weight = np.ones(rows.n) if rows.weight is None else rows.weight

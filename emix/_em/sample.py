@@ -26,13 +26,13 @@ class DistinctRows:
     def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
         """Indices of the distinct rows, and their weights."""
         rows = self._rows
-        order = _sorted_order(rows.X)
+        order = _sorted_order(rows)
         if rows.weight is None:
             weight = np.ones(rows.n)
         else:
             weight = rows.weight[order]
             order, weight = order[weight > 0.0], weight[weight > 0.0]
-        same = _equal_neighbours(rows.X, order, np.arange(len(order) - 1), range(rows.d))
+        same = _equal_neighbours(rows, order, np.arange(len(order) - 1), range(rows.d))
         if len(same):
             first = np.delete(np.arange(len(order)), same + 1)
             order, weight = order[first], np.add.reduceat(weight, first)
@@ -68,27 +68,26 @@ class DistinctRows:
         return z
 
     def _at(self, order, weight) -> Rows:
-        rows = self._rows
-        return Rows(np.asarray(rows.X[order]), weight, rows.shift, rows.scale)
+        return self._rows.chosen(order, weight)
 
 
-def _sorted_order(X: np.ndarray) -> np.ndarray:
+def _sorted_order(rows: Rows) -> np.ndarray:
     """Lexicographic order of the rows, by as many leading features as tell them apart."""
-    d = X.shape[1]
-    order = np.argsort(X[:, 0])
+    d = rows.d
+    order = np.argsort(rows.column(0))
     used = 1
     while used < d:
-        ties = _equal_neighbours(X, order, np.arange(len(X) - 1), range(used))
-        if len(_equal_neighbours(X, order, ties, range(used, d))) == len(ties):
+        ties = _equal_neighbours(rows, order, np.arange(rows.n - 1), range(used))
+        if len(_equal_neighbours(rows, order, ties, range(used, d))) == len(ties):
             break
         used = min(2 * used, d)
-        order = np.lexsort([X[:, j] for j in reversed(range(used))])
+        order = np.lexsort([rows.column(j) for j in reversed(range(used))])
     return order
 
 
-def _equal_neighbours(X, order, positions, features):
+def _equal_neighbours(rows, order, positions, features):
     """Those positions i where rows order[i] and order[i + 1] agree; a feature at a time."""
     for j in features:
-        column = X[:, j]
+        column = rows.column(j)
         positions = positions[column[order[positions]] == column[order[positions + 1]]]
     return positions

@@ -104,5 +104,5 @@ class Soundness:
         rows, _ = self._rows.sample(_ROWS)
         z = np.empty((rows.d, rows.n))
         rows.read(0, rows.n, z)
-        scale = self._floor.scale
-        return [spikes(z[j], rows.weight, scale[j]) for j in range(self._d)]
+        scale, weight, seen = self._floor.scale, rows.weights(0, rows.n), ~np.isnan(z)
+        return [spikes(z[j][seen[j]], weight[seen[j]], scale[j]) for j in range(self._d)]
