@@ -17,6 +17,7 @@ from ._em.partial import Conditional, Gradient
 from ._em.posterior import at_temperature
 from ._em_estimator import EMEstimator, fit_attributes
 from ._fitting import Fit, Phase, Settings, is_parallel
+from ._gaps import GapsMixin
 from ._streaming import advance, begin_stream, check_stream, published, stream_model
 from ._threads import thread_budget
 from ._validation import (
@@ -40,7 +41,7 @@ M_STEPS = {"exact": None, "conditional": Conditional, "gradient": Gradient}
 _BLOCKS, _LEAST_ROWS = 8, 512
 
 
-class GaussianMixture(EMEstimator):
+class GaussianMixture(GapsMixin, EMEstimator):
     """Mixture of multivariate normal distributions, fitted by maximum likelihood with EM.
 
     Takes the place of :class:`sklearn.mixture.GaussianMixture`: the same parameters, methods
@@ -355,7 +356,8 @@ callable, default='kmeans'
         ----------
         X : array-like of shape (n_samples, n_features)
             Training rows. float32 and float64 arrays of any memory order and memory maps are
-            read in place, block by block.
+            read in place, block by block. NaN stands for values that are missing at random: the
+            likelihood is that of the others.
 
         y : Ignored
             Present for API consistency.

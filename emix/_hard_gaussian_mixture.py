@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.metrics import euclidean_distances
+from sklearn.metrics.pairwise import nan_euclidean_distances
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import quiet
+from ._em.patterns import has_gaps
 from ._em_estimator import EMEstimator
 from ._fitting import Phase
+from ._gaps import GapsMixin
 from ._scoring import Scorer
 
 # Squares of larger float64 numbers may overflow when they are added up.
@@ -22,7 +26,7 @@ _INERTIA_NUMBERS = 64 * 1024
 
 
 class HardGaussianMixture(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, EMEstimator
+    GapsMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, EMEstimator
 ):
     """Clusters of normal shape, found by classification EM: every row is of one component.
 
@@ -117,8 +121,8 @@ callable, default='kmeans'
         the covariance is not a matrix.
 
     inertia_ : float
-        Sum of squared Euclidean distances of the rows to the means of their components,
-        with the sample weights. Only K-means minimises it.
+        Sum of squared Euclidean distances of the rows to the means of their components, over
+        the features that they have, with the sample weights. Only K-means minimises it.
 
     n_iter_ : int
         Iterations of the best run, of an assignment and an M-step each. The last one of a
@@ -273,6 +277,10 @@ callable, default='kmeans'
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Euclidean distances to the means.
 
+        Where values are missing, squared distances over the features that a row has are scaled up
+        to all of them, as by :func:`sklearn.metrics.pairwise.nan_euclidean_distances`; those of a
+        row without values are 0.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
@@ -285,6 +293,9 @@ callable, default='kmeans'
         """
         check_is_fitted(self)
         X = self._validated(X)
+        if has_gaps(X):
+            distances = nan_euclidean_distances(X, self.means_)
+            return np.nan_to_num(distances, nan=0.0, posinf=np.inf)
         # in a unit in which no square overflows
         unit = max(1.0, float(np.abs(X).max()) / _FARTHEST)
         if unit == 1.0:
@@ -322,12 +333,20 @@ def inertia(X, weight, means, labels) -> float:
     total, size = 0.0, max(1, _INERTIA_NUMBERS // X.shape[1])
     for start in range(0, len(X), size):
         block, own = X[start : start + size], labels[start : start + size]
-        if weight is None:
-            y = np.subtract(block, means.take(own, axis=0), dtype=np.float64)
-            total += float(np.vdot(y, y))
-            continue
-        w = weight[start : start + size]
-        used = w > 0.0  # the others may lie where squares overflow
-        y = np.subtract(block[used], means.take(own[used], axis=0), dtype=np.float64)
-        total += float(np.vecdot(y, y) @ w[used])
+        w = None
+        if weight is not None:
+            w = weight[start : start + size]
+            used = w > 0.0  # the others may lie where squares overflow
+            block, own, w = block[used], own[used], w[used]
+        y = np.subtract(block, means.take(own, axis=0), dtype=np.float64)
+        found = _squares(y, w)
+        if math.isnan(found):  # over the features that the rows have
+            y[np.isnan(y)] = 0.0
+            found = _squares(y, w)
+        total += found
     return total
+
+
+def _squares(y, weight) -> float:
+    """sum_i w_i |y_i|²."""
+    return float(np.vdot(y, y) if weight is None else np.vecdot(y, y) @ weight)

@@ -21,6 +21,9 @@ from ._em.gaussian import (
     log_of_weights,
     natural,
 )
+from ._em.kernel_of_gaps import GapKernel
+from ._em.kernel_of_gaps import choose as choose_with_gaps
+from ._em.patterns import GappedRows, Point, has_gaps, patterns_of
 from ._em.posterior import labels_of, log_evidence
 from ._em.student import Students
 from ._threads import thread_budget
@@ -92,13 +95,27 @@ class Scorer:
         return log_joint
 
     @cached_property
-    def standard(self) -> tuple[np.ndarray, np.ndarray, Kernel | Students]:
-        """Mean and scales of standard units, and what evaluates rows in them."""
-        means, factors = self._means, self._factors
-        shift, scale = _units(self._structure, self._weights, means, factors)
-        factors = self._structure.form.rescale_factor(factors, 1.0 / scale)
-        components = Components(self._log_weights, (means - shift) / scale, factors)
-        return shift, scale, self._kernel_of(components)
+    def units(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and scales of standard units."""
+        return _units(self._structure, self._weights, self._means, self._factors)
+
+    @cached_property
+    def _in_units(self) -> Components:
+        shift, scale = self.units
+        factors = self._structure.form.rescale_factor(self._factors, 1.0 / scale)
+        return Components(self._log_weights, (self._means - shift) / scale, factors)
+
+    @cached_property
+    def kernel(self) -> Kernel | Students:
+        """What evaluates rows in standard units."""
+        return self._kernel_of(self._in_units)
+
+    def kernel_over(self, rows: GappedRows) -> GapKernel:
+        """The same for rows with gaps."""
+        log_weights, means, factors = self._in_units
+        covariances, origin = self._structure.form.invert(factors), np.zeros_like(means)
+        point = Point(log_weights, means, covariances, factors, origin)
+        return choose_with_gaps(self._structure, point, np.zeros(rows.d), rows)
 
     def _kernel_of(self, components: Components) -> Kernel | Students:
         noise, origin = np.zeros_like(components.means[0]), np.zeros_like(components.means)
@@ -106,16 +123,18 @@ class Scorer:
         return choose_for_scores(self._structure, components, eta, noise)
 
     def each(self, X: np.ndarray, write: Callable) -> None:
-        """write(start, stop, log_joint, common, room) for all blocks: log_joint (K, m) + common
-        (m,) or () is in the units of the data; room is for responsibilities and two arrays (m,),
-        or None where there is none yet.
+        """write(at, log_joint, common, room) for all blocks of rows of X, at a slice or, where
+        there are gaps, an index: log_joint (K, m) + common (m,) or () is in the units of the data;
+        room is for responsibilities and two arrays (m,), or None where there is none yet.
         """
         n, n_components = len(X), self._n_components
         direct = self._is_direct(n)
         rows = max(1, _DIRECT_NUMBERS // (2 * (X.shape[1] + n_components)))
-        if direct and n <= rows:
-            self._write(X, 0, n, write)
-        elif direct:
+        if direct and n <= rows and self._is_written(X, 0, n, write):
+            return
+        if has_gaps(X):
+            _ByGapKernel(self, X, lambda *block: write(*block[:-1])).blocks()
+        elif direct and n > rows:
             self._write_shares(X, shares(n, rows), write)
         else:
             _ByKernel(self, X, write).blocks()
@@ -123,26 +142,28 @@ class Scorer:
     def _write_shares(self, X: np.ndarray, runs: list, write: Callable) -> None:
         def work(share):
             for start, stop in share:
-                self._write(X, start, stop, write)
+                if not self._is_written(X, start, stop, write):
+                    _ByKernel(self, X, write).block(start, stop)
 
         with thread_budget(len(runs) >= _SHARED_RUNS) as mapper:
             for _ in mapper(work, runs):
                 pass
 
-    def _write(self, X: np.ndarray, start: int, stop: int, write: Callable) -> None:
+    def _is_written(self, X: np.ndarray, start: int, stop: int, write: Callable) -> bool:
+        """Whether numbers are all finite, and then written."""
         with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
             log_joint = self._direct(X[start:stop])
-            if math.isfinite(np.add.reduce(log_joint, axis=None)):
-                write(start, stop, log_joint, 0.0, None)
-            else:
-                _ByKernel(self, X, write).block(start, stop)
+            finite = math.isfinite(np.add.reduce(log_joint, axis=None))
+            if finite:
+                write(slice(start, stop), log_joint, 0.0, None)
+        return finite
 
     def log_prob(self, X: np.ndarray) -> np.ndarray:
         """log p(x), (n,) float64."""
         out = np.empty(len(X))
 
-        def write(start, stop, log_joint, common, room):
-            out[start:stop] = log_evidence(log_joint, *(room or _room(log_joint))) + common
+        def write(at, log_joint, common, room):
+            out[at] = log_evidence(log_joint, *(room or _room(log_joint))) + common
 
         self.each(X, write)
         return out
@@ -151,10 +172,10 @@ class Scorer:
         """p(z | x), (n, K)."""
         out = np.empty((len(X), self._n_components), dtype=X.dtype)
 
-        def write(start, stop, log_joint, common, room):
+        def write(at, log_joint, common, room):
             resp, work, norm = room or _room(log_joint)
             log_evidence(log_joint, resp, work, norm)
-            np.multiply(resp, norm, out=out[start:stop].T)
+            out[at] = np.multiply(resp, norm, out=resp).T
 
         self.each(X, write)
         return out
@@ -163,8 +184,8 @@ class Scorer:
         """argmax_k log_joint, (n,)."""
         out = np.empty(len(X), dtype=np.int64)
 
-        def write(start, stop, log_joint, common, room):
-            labels_of(log_joint, out[start:stop])
+        def write(at, log_joint, common, room):
+            out[at] = labels_of(log_joint, np.empty(log_joint.shape[1], dtype=np.int64))
 
         self.each(X, write)
         return out
@@ -173,11 +194,62 @@ class Scorer:
         """max_k log p(x, z = k), (n,) float64."""
         best = np.empty(len(X))
 
-        def write(start, stop, log_joint, common, room):
-            best[start:stop] = log_joint.max(axis=0) + common
+        def write(at, log_joint, common, room):
+            best[at] = log_joint.max(axis=0) + common
 
         self.each(X, write)
         return best
+
+    def imputed(self, X: np.ndarray) -> np.ndarray:
+        """X with E[x | what is seen] in place of what is missing."""
+        return self._filled(X, lambda at, resp, expected: resp @ expected)
+
+    def drawn(self, X: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+        """X with a draw from p(x | what is seen) in place of what is missing.
+
+        A component k by its responsibility, a draw u from N(0, S_k), and E[x_m | x_o - u_o, k] +
+        u_m: its mean and covariance are the conditional ones.
+        """
+        out, gapped = X.copy(), np.isnan(X).any(axis=1)
+        if not gapped.any():
+            return out
+        rows = X[gapped].astype(np.float64)
+        shares = np.cumsum(self.responsibilities(rows), axis=1)
+        drawn = rng.uniform(size=len(rows)) * shares[:, -1]
+        labels = np.minimum((shares <= drawn[:, None]).sum(axis=1), self._n_components - 1)
+        normal = rng.standard_normal(rows.shape)
+        factors = self._structure.per_component(self._factors, self._n_components)
+        for k in np.unique(labels):
+            own = labels == k
+            normal[own] = self._structure.form.unwhiten(factors[k], normal[own])
+        one_hot = np.eye(self._n_components)
+
+        def given(at, resp, expected):
+            return one_hot[labels[at], None] @ expected
+
+        missing = np.isnan(rows)
+        filled = self._filled(rows - normal, given) + normal
+        rows[missing] = filled[missing]
+        out[gapped] = rows
+        return out
+
+    def _filled(self, X: np.ndarray, mean: Callable) -> np.ndarray:
+        """X with values in place of what is missing: mean(at, resp (m, 1, K),
+        E[z | what is seen, k] (m, K, d)) is (m, 1, d)."""
+        out, (shift, scale) = X.copy(), self.units
+
+        def write(at, log_joint, common, room, filled):
+            missing = np.isnan(X[at])
+            if not missing.any():
+                return
+            resp, work, norm = room
+            log_evidence(log_joint, resp, work, norm)
+            z = mean(at, (resp * norm).T[:, None], filled().transpose(2, 0, 1))[:, 0]
+            out[at] = np.where(missing, shift + scale * z, X[at])
+
+        if has_gaps(X):
+            _ByGapKernel(self, X, write).blocks()
+        return out
 
 
 def _room(log_joint: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -189,40 +261,56 @@ class _ByKernel:
     """Rows of X in standard units, evaluated by the scorer's kernel."""
 
     def __init__(self, scorer: Scorer, X: np.ndarray, write: Callable):
-        self._scorer, self._X, self._write = scorer, X, write
+        self._kernel, self._write = scorer.kernel, write
+        self._rows = Rows(X, None, *scorer.units)
+        self._log_unit = -float(np.log(self._rows.scale).sum())
 
     def blocks(self) -> None:
         """All of them."""
-        shift, scale, kernel = self._scorer.standard
-
-        rows = Rows(self._X, None, shift, scale)
 
         def work(share):
             buffers = None
             with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
                 for start, stop in share:
                     if buffers is None or buffers.z.shape[1] != stop - start:
-                        buffers = allocate(kernel, stop - start)
-                    self._evaluate(rows, start, stop, buffers)
+                        buffers = allocate(self._kernel, stop - start)
+                    self._evaluate(start, stop, buffers)
 
-        runs = shares(len(self._X), block_rows(bytes_per_row(kernel)))
+        runs = shares(self._rows.n, block_rows(bytes_per_row(self._kernel)))
         with thread_budget(len(runs) > 1) as mapper:
             for _ in mapper(work, runs):
                 pass
 
     def block(self, start: int, stop: int) -> None:
         """One."""
-        shift, scale, kernel = self._scorer.standard
-        rows = Rows(self._X, None, shift, scale)
-        self._evaluate(rows, start, stop, allocate(kernel, stop - start))
+        with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+            self._evaluate(start, stop, allocate(self._kernel, stop - start))
 
-    def _evaluate(self, rows: Rows, start: int, stop: int, buffers: Buffers) -> None:
-        kernel, log_unit = self._scorer.standard[-1], -float(np.log(rows.scale).sum())
-        rows.read(start, stop, buffers.z)
+    def _evaluate(self, start: int, stop: int, buffers: Buffers) -> None:
+        kernel = self._kernel
+        self._rows.read(start, stop, buffers.z)
         np.clip(buffers.z, -_FARTHEST, _FARTHEST, out=buffers.z)
         kernel.prepare(buffers)
-        log_joint, common = kernel.log_joint(buffers), kernel.common(buffers) + log_unit
-        self._write(start, stop, log_joint, common, (buffers.resp, buffers.work, buffers.norm))
+        log_joint, common = kernel.log_joint(buffers), kernel.common(buffers) + self._log_unit
+        self._tell(start, stop, buffers, log_joint, common)
+
+    def _tell(self, start, stop, buffers, log_joint, common) -> None:
+        room = buffers.resp, buffers.work, buffers.norm
+        self._write(slice(start, stop), log_joint, common, room)
+
+
+class _ByGapKernel(_ByKernel):
+    """Rows with gaps; ``filled()`` is E[z | what is seen, k] (K, d, m)."""
+
+    def __init__(self, scorer: Scorer, X: np.ndarray, write: Callable):
+        self._rows, self._write = GappedRows(X, None, *scorer.units, map, patterns_of(X)), write
+        self._kernel = scorer.kernel_over(self._rows)
+        self._log_unit = -float(np.log(self._rows.scale).sum())
+
+    def _tell(self, start, stop, buffers, log_joint, common) -> None:
+        room = buffers.resp, buffers.work, buffers.norm
+        at = self._rows.at(start, stop)
+        self._write(at, log_joint, common, room, lambda: self._kernel.filled(buffers))
 
 
 class PredictiveScorer(Scorer):
