@@ -4,6 +4,7 @@ from . import datasets
 from ._bayesian_gaussian_mixture import BayesianGaussianMixture
 from ._gaussian_mixture import GaussianMixture
 from ._hard_gaussian_mixture import HardGaussianMixture
+from ._imputer import GaussianMixtureImputer
 from ._kmeans_limit import KMeansLimit, kmeans_limit
 from ._two_normal_mixture import TwoNormalMixture
 
@@ -12,6 +13,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BayesianGaussianMixture",
     "GaussianMixture",
+    "GaussianMixtureImputer",
     "HardGaussianMixture",
     "KMeansLimit",
     "TwoNormalMixture",

@@ -4,7 +4,12 @@ import pytest
 from common import TYPES
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from emix import BayesianGaussianMixture, GaussianMixture, HardGaussianMixture
+from emix import (
+    BayesianGaussianMixture,
+    GaussianMixture,
+    GaussianMixtureImputer,
+    HardGaussianMixture,
+)
 
 ESTIMATORS = [GaussianMixture(covariance_type=name) for name in TYPES]
 # One check fits four points of two features. Two spheres collapse onto them, whatever the
@@ -25,6 +30,12 @@ ESTIMATORS += [
 ]
 ESTIMATORS += [HardGaussianMixture(covariance_type=name) for name in TYPES]
 ESTIMATORS += [HardGaussianMixture(covariance_type="tied_spherical", frozen=("weights",))]
+ESTIMATORS += [GaussianMixtureImputer(covariance_type=name) for name in TYPES]
+ESTIMATORS += [
+    GaussianMixtureImputer(sample_posterior=True, random_state=0),
+    GaussianMixtureImputer(add_indicator=True, keep_empty_features=True),
+    GaussianMixtureImputer(missing_values=-1.0),
+]
 
 
 # checks fit tiny data for one or a few iterations
