@@ -88,8 +88,18 @@ UNREADABLE = {
 }
 
 
-@pytest.mark.parametrize("problem", UNREADABLE)
-@pytest.mark.parametrize("make", [GaussianMixture, BayesianGaussianMixture, HardGaussianMixture])
+# What is missing is left out of the likelihood, where an estimator has a rule for it.
+MISSING = ("a gap", "masked")
+REFUSED = [(BayesianGaussianMixture, problem) for problem in UNREADABLE]
+REFUSED += [
+    (make, problem)
+    for make in (GaussianMixture, HardGaussianMixture)
+    for problem in UNREADABLE
+    if problem not in MISSING
+]
+
+
+@pytest.mark.parametrize(("make", "problem"), REFUSED)
 def test_fit_refuses_what_is_no_table_of_numbers(problem, make):
     given, error, message = UNREADABLE[problem]
     with pytest.raises(error, match=message) as caught:
@@ -99,7 +109,7 @@ def test_fit_refuses_what_is_no_table_of_numbers(problem, make):
 
 
 @pytest.mark.parametrize("method", ["predict", "score", "partial_fit", "bic"])
-@pytest.mark.parametrize("problem", ["path as text", "dates", "masked"])
+@pytest.mark.parametrize("problem", ["path as text", "dates"])
 def test_methods_refuse_it_too(problem, method):
     given, error, message = UNREADABLE[problem]
     mixture = GaussianMixture(2, random_state=0).fit(X)
