@@ -796,3 +796,19 @@ def test_an_infinity_beside_gaps_is_the_one_that_is_named():
     X[7, 0], X[3, 1] = 0.0, np.nan
     with pytest.raises(ValueError, match="Column 1 has it in one row, the first is row 7"):
         GaussianMixture().fit(X)
+
+
+def test_starts_are_not_drawn_to_the_planes_of_filled_rows():
+    """Rows of one pattern, filled by one regression, lie in a plane: without the conditional
+    variances most of these fits end in a component that is thin there."""
+    missed = 0
+    for seed in range(6):
+        complete = clusters(seed, 400, 4, 3)
+        X = with_gaps(complete, 0.4, seed, empty_rows=2)
+        known = fitted(complete, 3, random_state=0)
+        near = {name: getattr(known, f"{name}_") for name in ("weights", "means", "precisions")}
+        near = {f"{name}_init": value for name, value in near.items()}
+        with singular_allowed():
+            found = fitted(X, 3, random_state=0).lower_bound_
+            missed += found < fitted(X, 3, **near).lower_bound_ - 1e-3
+    assert missed <= 2
