@@ -59,14 +59,17 @@ class GappedMixture(Mixture):
 
     @cached_property
     def likelihood(self) -> Mixture:
-        """The mixture over rows filled with their expectations under one normal. Rows without
-        any value have no weight."""
+        """The mixture over rows filled with their expectations under one normal, whose mean
+        conditional variances are taken as noise: filled rows of one pattern lie in a plane, where
+        searches would find components without any variance. Rows without any value have no
+        weight."""
         rows = self.rows
         weight = np.ones(rows.n) if rows.weight is None else rows.weight
         empty = rows.patterns.holes.all(axis=1)[rows.patterns.index]
         X = rows.filled(self.one.expected(rows))
         filled = Rows(X, np.where(empty, 0.0, weight), rows.shift, rows.scale, rows.map)
-        other = Mixture(self.structure, filled, self.noise, rule=self.rule, frozen=self.frozen)
+        noise = self.noise + self.one.lacking(filled)
+        other = Mixture(self.structure, filled, noise, rule=self.rule, frozen=self.frozen)
         other.prior = self.prior
         other.covariance_floor, other.soundness = self.covariance_floor, self.soundness
         return other
@@ -151,6 +154,12 @@ class OneNormal:
 
         model.each_filled(self.params, see)
         return np.round(found, _DIGITS, out=found)
+
+    def lacking(self, filled: Rows) -> np.ndarray:
+        """The variances (d,) less those of filled rows."""
+        mean, square = filled.moments()
+        variances = self._structure.form.variances(self.params.covariances[0], filled.d)
+        return np.maximum(variances - (square - mean * mean), 0.0)
 
     def second(self, structure: Structure) -> np.ndarray:
         """Second moment about the origin of the units, in the form of a structure."""
