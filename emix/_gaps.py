@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,16 +14,19 @@ from sklearn.utils.validation import check_is_fitted
 from ._base import quiet
 from ._em.covariance import Dense
 from ._em.patterns import GappedRows, has_gaps
+from ._scoring import Scorer
 from ._validation import check_integer, check_seed
 
 
 class GapsMixin:
     """Takes NaN, and masked entries, as values that are missing at random."""
 
-    def _validated(self, X: ArrayLike, *, reset: bool = False, **requirements) -> np.ndarray:
-        X = super()._validated(
-            unmasked(X), reset=reset, ensure_all_finite="allow-nan", **requirements
-        )
+    random_state: Any
+    _scorer: Callable[[], Scorer]
+
+    def _validated(self, X: Any, *, reset: bool = False, **requirements) -> np.ndarray:
+        requirements["ensure_all_finite"] = "allow-nan"
+        X = super()._validated(unmasked(X), reset=reset, **requirements)  # type: ignore[misc]
         if reset and has_gaps(X):
             _check_columns(np.isnan(X).all(axis=0), getattr(self, "feature_names_in_", None))
         return X
@@ -101,12 +106,12 @@ class GapsMixin:
         return tags
 
 
-def unmasked(X: ArrayLike) -> ArrayLike:
+def unmasked(X: Any) -> Any:
     """NaN in place of masked entries."""
     if not isinstance(X, np.ma.MaskedArray):
         return X
     kind = X.dtype if X.dtype.kind == "f" else np.float64
-    return X.astype(kind).filled(np.nan)
+    return np.ma.filled(X.astype(kind), np.nan)
 
 
 def _check_columns(empty: np.ndarray, names: np.ndarray | None) -> None:

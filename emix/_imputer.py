@@ -178,8 +178,8 @@ default='full'
         for name in ("sample_posterior", "keep_empty_features", "add_indicator"):
             check_flag(name, getattr(self, name))
         checked = clone(self)  # takes what validation writes until the fit has succeeded
-        X = checked._checked(X, reset=True, ensure_min_samples=2)
-        used = ~np.isnan(X).all(axis=0)
+        rows = checked._checked(X, reset=True, ensure_min_samples=2)
+        used = ~np.isnan(rows).all(axis=0)
         mixture = None
         if used.any():
             mixture = GaussianMixture(
@@ -191,10 +191,10 @@ default='full'
                 max_iter=self.max_iter,
                 n_init=self.n_init,
                 random_state=self.random_state,
-            ).fit(X[:, used], sample_weight=sample_weight)
+            ).fit(rows[:, used], sample_weight=sample_weight)
         indicator = None
         if self.add_indicator:
-            indicator = MissingIndicator(error_on_new=False).fit(X)
+            indicator = MissingIndicator(error_on_new=False).fit(rows)
         self._used, self.mixture_, self.indicator_ = used, mixture, indicator
         self.n_iter_ = 0 if mixture is None else mixture.n_iter_
         self.n_features_in_ = checked.n_features_in_
@@ -222,16 +222,16 @@ default='full'
         X = self._checked(X)
         filled = np.zeros_like(X)
         if self.mixture_ is not None:
-            filled[:, self._used] = self._imputed(X[:, self._used])
+            filled[:, self._used] = self._imputed(self.mixture_, X[:, self._used])
         parts = [filled if self.keep_empty_features else filled[:, self._used]]
         if self.indicator_ is not None:
             parts.append(self.indicator_.transform(X).astype(X.dtype))
         return np.hstack(parts)
 
-    def _imputed(self, X: np.ndarray) -> np.ndarray:
+    def _imputed(self, mixture: GaussianMixture, X: np.ndarray) -> np.ndarray:
         if self.sample_posterior:
-            return self.mixture_.impute(X, n_draws=1, random_state=self.random_state)[0]
-        return self.mixture_.impute(X)
+            return mixture.impute(X, n_draws=1, random_state=self.random_state)[0]
+        return mixture.impute(X)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Names of the columns that ``transform`` returns.
