@@ -43,7 +43,8 @@ def _units(structure: Structure, weights, means, factors) -> tuple[np.ndarray, n
     shift = weights @ means
     precisions = structure.form.variances(structure.form.precision(factors), d)
     deviation = np.sqrt(1.0 / precisions)
-    largest = max(np.abs(means - shift).max(), deviation.max())
+    # of each feature: one for all would lose features whose unit is smaller than its square root
+    largest = np.maximum(np.abs(means - shift).max(axis=0), np.atleast_2d(deviation).max(axis=0))
     squares = ((means - shift) / largest) ** 2 + (deviation / largest) ** 2
     scale = largest * np.sqrt(weights @ squares)
     if isinstance(structure.form, Isotropic):

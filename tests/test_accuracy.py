@@ -231,6 +231,16 @@ def test_scales_of_single_features_do_not_matter(name):
     assert_allclose(other.means_ / scale, one.means_, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["full", "tied", "diag", "tied_diag"])
+def test_methods_take_scales_whose_ratio_no_square_holds(name):
+    X = clusters(5, 200, 2, 3)
+    scale = np.array([1e-100, 1e100])
+    options = {"covariance_type": name, "random_state": 0}
+    one, other = fitted(X, 3, **options), fitted(X * scale, 3, **options)
+    assert_allclose(other.score_samples(X * scale), one.score_samples(X), rtol=1e-6, atol=1e-6)
+    assert_allclose(other.predict_proba(X * scale), one.predict_proba(X), atol=1e-6)
+
+
 def test_powers_of_two_change_no_bit():
     X = clusters(6, 300, 3, 2)
     one = GaussianMixture(2, random_state=0).fit(X)
