@@ -1,5 +1,7 @@
 """The climb: F never falls, ends at a maximum, and equals what others find."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from common import (
@@ -391,3 +393,41 @@ def test_converged_result_says_so_in_words():
     assert result.converged
     assert result.remaining <= 1e-6
     assert "remaining gain" in result.status
+
+
+class AtTheTop:
+    """A model at its maximum, where rounding lowers F by more than its bound."""
+
+    finite = False
+
+    def __init__(self):
+        self.sweeps = 0
+
+    def e_step(self, params):
+        self.sweeps += 1
+        return SimpleNamespace(value=-4.5 - 4e-14 * (self.sweeps > 1), evidence=-4.5)
+
+    def sweep(self, params):
+        return params, self.e_step(params)
+
+    def m_step(self, stats, params):
+        return params
+
+    def expected(self, stats, params):
+        return -5.0
+
+    def rounding(self, stats, params):
+        return 1e-14
+
+    def log_prior(self, params):
+        return 0.0
+
+    def vacant(self, stats):
+        return False
+
+
+def test_a_start_with_nothing_to_gain_has_converged_even_if_rounding_lowers_f():
+    result = Ascent(AtTheTop(), None, accelerate=False).run(tol=1e-7, max_iter=10)
+    assert result.converged
+    assert result.remaining == 1e-14
+    assert result.objective == -4.5

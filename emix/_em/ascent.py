@@ -293,6 +293,8 @@ class Ascent:
         gain = tried.value - self.objective
         energy = self.objective + point.gain
         if gain < 0.0 and -gain > point.noise:
+            if point.gain <= point.noise:  # there was nothing to gain in the first place
+                self._remaining = min(self._remaining, point.noise)
             self._record(tried, params, energy, False, False)
             self._stuck = f"rounding errors exceed the gain: a step lowered F by {-gain:.2g}"
             return
