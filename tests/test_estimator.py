@@ -394,6 +394,15 @@ def test_the_order_of_rows_does_not_matter(covariance_type):
     assert_array_equal(one.predict(X), other.predict(X))
 
 
+@pytest.mark.parametrize("seed", [13, 14, 19])
+def test_the_order_of_rows_does_not_matter_where_components_have_just_the_rows_they_need(seed):
+    X = np.random.default_rng(seed).normal(size=(40, 2))
+    order = np.random.default_rng(seed).permutation(40)
+    options = {"covariance_type": "tied", "random_state": 0}
+    one, other = fitted(X, 10, **options), fitted(X[order], 10, **options)
+    assert_allclose(other.lower_bound_, one.lower_bound_, rtol=1e-6)
+
+
 def test_integer_weights_equal_repeated_rows(covariance_type):
     weight = integer_weights(2, len(X))
     options = {"covariance_type": covariance_type, "random_state": 1}

@@ -27,6 +27,9 @@ THIN = 100.0
 _MANY, _AT_FLOOR = 10, 0.5
 # A mean is at a spike within so many standard deviations, and has its variance up to this factor.
 _NEAR, _FLAT = 3.0, 4.0
+# Rows that rounding may take from a component: where it has just as many as it needs, the order of
+# the rows must not decide.
+_LOST = 1e-6
 # Rows that spikes are looked for in.
 _ROWS = 16384
 
@@ -45,7 +48,7 @@ class Soundness:
 
     def unsound(self, weights, means, covariances, factors, n_floored) -> np.ndarray:
         """Whether components rest on too little; arrays (..., K, ...) as in Params."""
-        few = weights * self._rows.count < self.needed
+        few = weights * self._rows.count < self.needed - _LOST
         if not self._floor.share:
             return few | self._own(n_floored > self._floor.n_null)
         thin, on_spikes = self._thin(weights, means, covariances, factors)
