@@ -20,6 +20,7 @@ from ._em.covariance import Structure
 from ._em.missing import mixture_over
 from ._em.mixture import Mixture
 from ._fitting import (
+    CUT_SHORT,
     STARTS,
     Fit,
     Given,
@@ -314,7 +315,16 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         self._warn_of_empty(fit)
         result = fit.run.result
         self._warn_of_singular(settings, fit, X, names)
-        if not result.converged and settings.max_iter > 0 and "callback" not in result.status:
+        if result.status == CUT_SHORT:
+            warnings.warn(
+                "The fit is no maximum: from every start that was tried EM leads to a component on "
+                "too few distinct rows or with hardly any variance. The fit is the point after "
+                f"{result.n_iter} iterations, before that. Decrease n_components, choose a simpler "
+                "covariance_type, or set reg_covar or prior.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        elif not result.converged and settings.max_iter > 0 and "callback" not in result.status:
             left = f"an estimated {result.remaining:.2g}"
             left = left if math.isfinite(result.remaining) else "an amount not known yet"
             warnings.warn(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ._em import start
-from ._em.ascent import Ascent, Result
+from ._em.ascent import Ascent, Reason, Result
 from ._em.blocks import BLOCK_BYTES, Mapper, standard_units
 from ._em.constraint import Constraint
 from ._em.covariance import Isotropic, Structure
@@ -36,6 +36,8 @@ _RETRIES = 1
 # Iterations of plain EM where acceleration leads to a singular component: on the way there the
 # likelihood can be flat for very long.
 _CAUTIOUS = 30
+# The status of a fit that ends with these iterations: more of them would lead somewhere worse.
+CUT_SHORT = "ended early: the climb leads to a degenerate component"
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,16 @@ class Run:
     result: Result
     degenerate: bool
     earlier: tuple[Result, ...] = ()
+
+    @property
+    def rank(self) -> tuple[bool, bool, float]:
+        """The larger, the better: points on the way to degenerate maxima come before these,
+        but after maxima."""
+        return not self.degenerate, self.result.status != CUT_SHORT, self.result.objective
+
+    @property
+    def is_sound(self) -> bool:
+        return all(self.rank[:2])
 
     @property
     def climbs(self) -> tuple[Result, ...]:
@@ -199,7 +211,7 @@ def fit_mixture(
     model = make_model(X, weight, settings, mapper)
     starts = Starts(model, settings, rng)
     runs = climb_all(model, starts, settings, rng, observer)
-    best = max(runs, key=lambda run: (not run.degenerate, run.result.objective))
+    best = max(runs, key=lambda run: run.rank)
     return in_data_units(model, best, starts.n_collapsed)
 
 
@@ -214,12 +226,14 @@ def climb_all(
     better than the highest of them."""
     runs: list[Run] = []
     given_up: dict[int, Ascent] = {}
-    climbs = starts.climbs(until=lambda: any(not run.degenerate for run in runs))
+    climbs = starts.climbs(until=lambda: any(run.is_sound for run in runs))
     for index, climb in enumerate(climbs):
         observer.begin_init(index)
         guard = Guard(model, climb.params) if starts.may_give_up else None
         results = _climbed(model, climb, starts.settings, rng, observer, guard)
         observer.end_init(model, results[-1])
+        if starts.cuts_short and results[-1].reason is Reason.MAX_ITER:
+            results = (*results[:-1], results[-1]._replace(status=CUT_SHORT))
         runs.append(judge(model, *results))
         starts.n_collapsed += runs[-1].degenerate
         if guard is not None and guard.has_fired:
@@ -312,6 +326,7 @@ class Starts:
         self._model, self._settings, self._rng = model, settings, rng
         self.settings = settings  # of the climb that was begun last
         self.may_give_up = False  # whether there is something else to try then
+        self.cuts_short = False  # whether it ends before max_iter iterations
         # means that every start begins with: given ones, or those of labelled rows
         self._means = None
         if settings.given.means is not None:
@@ -368,10 +383,16 @@ class Starts:
             return
         if not model.is_degenerate(first):
             limit = min(_CAUTIOUS, settings.max_iter)
+            limit = min(_CAUTIOUS, settings.max_iter)
             self.settings = replace(settings, accelerate=False, max_iter=limit)
-            self.may_give_up = False
-            yield Ascent(model, first, accelerate=False)
+            self.may_give_up, self.cuts_short = False, limit < settings.max_iter
+            cautious = Ascent(model, first, accelerate=False)
+            yield cautious
+            self.may_give_up, self.cuts_short = True, False
             self.settings = settings
+            cut = len(cautious.passes) > limit and limit < settings.max_iter
+            if cut and not model.is_degenerate(cautious.params):
+                yield self._climb(model, cautious.params)  # a sound maximum may lie ahead
         for params in found[:_RETRIES]:
             if until():
                 return

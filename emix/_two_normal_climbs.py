@@ -117,7 +117,7 @@ class Climbs:
 
     def __init__(self, model: TwoNormals, sample: Sample, settings: Settings):
         self._model, self._sample, self._settings = model, sample, settings
-        self.settings, self.may_give_up = settings, False
+        self.settings, self.may_give_up, self.cuts_short = settings, False, False
 
     def climbs(self, until: Callable[[], bool]) -> Iterator[Ascent]:
         """On the sorted sample first, if that is smaller than the data."""

@@ -150,6 +150,24 @@ def test_degenerate_fit_warns_and_stays_finite():
     assert_finite_and_monotone(mixture, X)
 
 
+def test_a_climb_past_a_cautious_point_ends_at_a_sound_maximum():
+    X = np.random.RandomState(0).normal(size=(200, 1))
+    mixture = GaussianMixture(12, random_state=0).fit(X)
+    assert mixture.n_collapsed_ > 0  # the first climb leads to a degenerate maximum
+    assert mixture.converged_
+    assert not mixture.singular_components_.any()
+
+
+def test_a_fit_that_ends_before_a_degenerate_maximum_says_so():
+    X = np.round(np.random.RandomState(1).normal(50, 15, size=(300, 1)) / 5) * 5
+    with pytest.warns(ConvergenceWarning, match="no maximum") as caught:
+        mixture = GaussianMixture(3, random_state=0).fit(X)
+    assert len(caught) == 1
+    assert mixture.stop_reason_.startswith("ended early")
+    assert not mixture.converged_
+    assert mixture.n_iter_ < mixture.max_iter
+
+
 def test_reg_covar_makes_degenerate_data_healthy(covariance_type):
     X = np.repeat([[0.0, 1.0], [5.0, -2.0]], 10, axis=0)
     mixture = fitted(X, 2, covariance_type=covariance_type, reg_covar=0.1, random_state=0)
