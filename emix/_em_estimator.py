@@ -149,7 +149,8 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         attributes = self._attributes(settings, fit, X, weight)
         for name in ("n_features_in_", "feature_names_in_"):
             attributes[name] = getattr(checked, name, None)
-        self._warn(settings, fit, X, attributes["feature_names_in_"])
+        counted = X if weight is None else X[weight > 0.0]
+        self._warn(settings, fit, counted, attributes["feature_names_in_"])
         before = vars(self)
         try:
             self._publish(attributes)

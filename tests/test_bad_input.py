@@ -168,6 +168,14 @@ def test_a_fit_that_ends_before_a_degenerate_maximum_says_so():
     assert mixture.n_iter_ < mixture.max_iter
 
 
+def test_warnings_name_constant_columns_of_the_rows_that_have_weight():
+    X = np.random.RandomState(0).normal(size=(60, 3))
+    weight = np.repeat([0.0, 1.0], [10, 50])
+    X[10:, 1] = 3.0
+    with pytest.warns(ConvergenceWarning, match=r"X does not vary in x1 = 3:"):
+        GaussianMixture(2, random_state=0).fit(X, sample_weight=weight)
+
+
 def test_reg_covar_makes_degenerate_data_healthy(covariance_type):
     X = np.repeat([[0.0, 1.0], [5.0, -2.0]], 10, axis=0)
     mixture = fitted(X, 2, covariance_type=covariance_type, reg_covar=0.1, random_state=0)
