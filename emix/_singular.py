@@ -22,11 +22,11 @@ _NAMED = 3
 
 
 class Held(NamedTuple):
-    """A component at the floor: its rows (their weight), the features in which these are alike,
+    """A component at the floor: the weight of its rows, the features in which these are alike,
     with their values, and the features of the other directions."""
 
     component: int
-    n_rows: float
+    size: float
     flat: dict[int, float]
     mixed: list[int]
 
@@ -39,8 +39,7 @@ def singular_components(structure: Structure, fit: Fit) -> np.ndarray:
 
 def message(structure: Structure, fit: Fit, X: np.ndarray, names: Sequence[str] | None) -> str:
     """What a user should know; empty if there is nothing."""
-    weight, d = fit.model.rows.weight, X.shape[1]
-    X = X if weight is None else X[weight > 0.0]
+    d = X.shape[1]
     names = [f"x{j}" for j in range(d)] if names is None else [repr(str(name)) for name in names]
     parts = [_of_the_data(structure, fit, X, names), _of_components(structure, fit, X, names)]
     return " ".join(part for part in parts if part)
@@ -60,7 +59,8 @@ def _of_the_data(structure, fit, X, names) -> str:
     told = f" ({_listed([names[j] for j in constant])} constant)" if constant else ""
     return (
         f"The covariances are singular: the rows of X vary in {_n_varying(structure, fit, X)} of "
-        f"{X.shape[1]} directions only{told}, as columns depend on each other or rows are few. "
+        f"{X.shape[1]} directions only{told}, as columns depend on each other, rows are few, or a "
+        "row is so far away that the others are a point beside it. "
         "The variance in the others is a convention. Leave columns out, take principal components, "
         "or choose a covariance_type of fewer parameters."
     )
@@ -79,7 +79,8 @@ def _of_components(structure, fit, X, names) -> str:
         details = _where(held[0], names)
     else:
         subject = f"{len(held)} component(s) are singular"
-        details = "; ".join(_told(each, names) for each in held[:_NAMED])
+        weighted = fit.model.rows.weight is not None
+        details = "; ".join(_told(each, names, weighted) for each in held[:_NAMED])
         details += f"; and {len(held) - _NAMED} more" if len(held) > _NAMED else ""
     return (
         f"{subject}, held at the least variance that is allowed: {details}. Where a value is "
@@ -89,8 +90,9 @@ def _of_components(structure, fit, X, names) -> str:
     )
 
 
-def _told(held, names):
-    return f"component {held.component} ({held.n_rows:.3g} row(s)), {_where(held, names)}"
+def _told(held, names, weighted):
+    size = f"weight {held.size:.3g}" if weighted else f"{held.size:.3g} row(s)"
+    return f"component {held.component} ({size}), {_where(held, names)}"
 
 
 def _where(held, names):
@@ -127,9 +129,9 @@ def _held(structure: Structure, fit: Fit, X) -> list[Held]:
         if len(flat) < min(n_floored[k] - fit.n_null, d):
             loaded = np.flatnonzero(form.loadings(covariances[k], floor.bound) > _LOADING)
             mixed = [j for j in loaded.tolist() if j not in flat and not constant[j]]
-        n_rows = fit.weights[k] * model.rows.total_weight
+        size = fit.weights[k] * model.rows.total_weight
         values = {j: _nearest(X[:, j], fit.means[k, j]) for j in flat}
-        found.append(Held(int(k), float(n_rows), values, mixed))
+        found.append(Held(int(k), float(size), values, mixed))
     return found
 
 

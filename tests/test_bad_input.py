@@ -176,6 +176,23 @@ def test_warnings_name_constant_columns_of_the_rows_that_have_weight():
         GaussianMixture(2, random_state=0).fit(X, sample_weight=weight)
 
 
+@pytest.mark.parametrize(
+    ("weight", "size"), [(None, "20 row"), (np.full(60, 1e-5), "weight 0.0002")]
+)
+def test_warnings_count_rows_or_add_up_weights(weight, size):
+    X = np.random.RandomState(0).normal(size=(60, 2))
+    X[:20] = 0.0
+    with pytest.warns(ConvergenceWarning, match=rf"component \d \({size}"):
+        GaussianMixture(2, random_state=0).fit(X, sample_weight=weight)
+
+
+def test_warnings_say_that_a_row_may_be_too_far_away():
+    X = np.random.RandomState(0).normal(size=(60, 2))
+    X[7] = 1e20
+    with pytest.warns(ConvergenceWarning, match="1 of 2 directions only.*a row is so far away"):
+        GaussianMixture(1).fit(X)
+
+
 def test_reg_covar_makes_degenerate_data_healthy(covariance_type):
     X = np.repeat([[0.0, 1.0], [5.0, -2.0]], 10, axis=0)
     mixture = fitted(X, 2, covariance_type=covariance_type, reg_covar=0.1, random_state=0)
