@@ -2,6 +2,7 @@
 
 from . import datasets
 from ._bayesian_gaussian_mixture import BayesianGaussianMixture
+from ._conditional_mixtures import ConditionalMixtures
 from ._gaussian_mixture import GaussianMixture
 from ._hard_gaussian_mixture import HardGaussianMixture
 from ._imputer import GaussianMixtureImputer
@@ -12,6 +13,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BayesianGaussianMixture",
+    "ConditionalMixtures",
     "GaussianMixture",
     "GaussianMixtureImputer",
     "HardGaussianMixture",

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.metaestimators import available_if
 
 from ._base import quiet
+from ._calculus import DensityCalculus
 from ._em.incremental import Incremental
 from ._em.partial import Conditional, Gradient
 from ._em.posterior import at_temperature
@@ -41,7 +42,7 @@ M_STEPS = {"exact": None, "conditional": Conditional, "gradient": Gradient}
 _BLOCKS, _LEAST_ROWS = 8, 512
 
 
-class GaussianMixture(GapsMixin, EMEstimator):
+class GaussianMixture(DensityCalculus, GapsMixin, EMEstimator):
     """Mixture of multivariate normal distributions, fitted by maximum likelihood with EM.
 
     Takes the place of :class:`sklearn.mixture.GaussianMixture`: the same parameters, methods

@@ -374,3 +374,18 @@ def check_assignment(value: Any, n_samples: int, n_components: int) -> np.ndarra
     if not (resp.sum(axis=0) > 0.0).all():
         raise ValueError("init_params: every component needs some responsibility")
     return resp
+
+
+def check_covariances(
+    value: Any, structure: Structure, n_components: int, n_features: int
+) -> np.ndarray:
+    """Covariances in the structure's shape; whether they are definite, factorising tells."""
+    shape = structure.shape(n_components, n_features)
+    covariances = _initial("covariances", "covariances", value, shape)
+    if len(structure.form.shape(n_features)) == 2:
+        size = np.sqrt(np.abs(covariances.diagonal(axis1=-2, axis2=-1)))
+        uneven = np.abs(covariances - covariances.swapaxes(-1, -2))
+        if (uneven > 1e-8 * size[..., :, None] * size[..., None, :]).any():
+            raise ValueError("covariances must be symmetric matrices; take (C + C.T) / 2")
+        covariances = 0.5 * (covariances + covariances.swapaxes(-1, -2))
+    return covariances
