@@ -2,11 +2,14 @@
 
 from . import datasets
 from ._bayesian_gaussian_mixture import BayesianGaussianMixture
+from ._classifier import GaussianMixtureClassifier
 from ._conditional_mixtures import ConditionalMixtures
 from ._gaussian_mixture import GaussianMixture
 from ._hard_gaussian_mixture import HardGaussianMixture
 from ._imputer import GaussianMixtureImputer
 from ._kmeans_limit import KMeansLimit, kmeans_limit
+from ._outliers import GaussianMixtureOutlierDetector
+from ._regressor import GaussianMixtureRegressor
 from ._two_normal_mixture import TwoNormalMixture
 
 __version__ = "0.1.0"
@@ -15,7 +18,10 @@ __all__ = [
     "BayesianGaussianMixture",
     "ConditionalMixtures",
     "GaussianMixture",
+    "GaussianMixtureClassifier",
     "GaussianMixtureImputer",
+    "GaussianMixtureOutlierDetector",
+    "GaussianMixtureRegressor",
     "HardGaussianMixture",
     "KMeansLimit",
     "TwoNormalMixture",

@@ -4,7 +4,13 @@ from typing import assert_type
 
 import numpy as np
 
-from emix import GaussianMixture
+from emix import (
+    ConditionalMixtures,
+    GaussianMixture,
+    GaussianMixtureClassifier,
+    GaussianMixtureOutlierDetector,
+    GaussianMixtureRegressor,
+)
 from emix.datasets import load_faithful
 from emix.display import ConvergenceDisplay, MixtureDisplay
 from emix.em import Reason, check_model, climb
@@ -25,6 +31,20 @@ def use() -> None:
     assert_type(mixture.means_, np.ndarray)
     assert_type(mixture.history_, np.ndarray)
     assert_type(mixture.stop_reason_, str)
+    assert_type(GaussianMixture.from_parameters([1.0], [[0.0]], [1.0]), GaussianMixture)
+    assert_type(mixture.marginal([0]), GaussianMixture)
+    assert_type(mixture.marginal("waiting").quantile(0.5), np.ndarray)
+    assert_type(mixture.conditional(0, 2.0), GaussianMixture | ConditionalMixtures)
+    assert_type(mixture.reordered("mean").covariance_, np.ndarray)
+    assert_type(mixture.overlap(), np.ndarray)
+    assert_type(mixture.kl_divergence(mixture).standard_error, float)
+    regressor = GaussianMixtureRegressor(2).fit(X[:, :1], X[:, 1])
+    assert_type(regressor, GaussianMixtureRegressor)
+    assert_type(regressor.predict_distribution(X[:, :1]), ConditionalMixtures)
+    classifier = GaussianMixtureClassifier({"a": 1, "b": 2}).fit(X, ["a", "b"] * 136)
+    assert_type(classifier.predict_proba(X), np.ndarray)
+    detector = GaussianMixtureOutlierDetector(contamination=0.05).fit(X)
+    assert_type(detector.predict(X), np.ndarray)
     assert_type(MixtureDisplay.from_estimator(mixture, X, features=[0, 1]), MixtureDisplay)
     assert_type(ConvergenceDisplay.from_estimator(mixture).plot(), ConvergenceDisplay)
 

@@ -1,0 +1,42 @@
+"""What the supervised estimators share: the fit of their mixtures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import get_tags
+
+from ._gaussian_mixture import GaussianMixture
+
+# Parameters of GaussianMixture that are handed on as they are.
+_HANDED_ON = (
+    "covariance_type",
+    "tol",
+    "reg_covar",
+    "max_iter",
+    "n_init",
+    "init_params",
+    "prior",
+    "random_state",
+)
+
+
+class MixtureFitting(BaseEstimator):
+    """An estimator whose parameters are those of the mixtures that it fits."""
+
+    def _mixture(self, n_components: int, **others: Any) -> GaussianMixture:
+        """One that is not fitted yet."""
+        parameters = {name: getattr(self, name) for name in _HANDED_ON}
+        return GaussianMixture(n_components, **{**parameters, **others})
+
+    def _finite(self) -> bool | str:
+        """What validation asks of training rows: NaN passes where mixtures are fitted to it."""
+        allows = get_tags(self._mixture(1)).input_tags.allow_nan
+        return "allow-nan" if allows else True
+
+
+def relative(weight: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    """The weights of some rows."""
+    return None if weight is None else weight[rows]
