@@ -74,8 +74,7 @@ class Soundness:
         form, d = self._structure.form, self._d
         # the trace of F C⁻¹: one for each variance at the floor
         held = form.inner(form.precision(factors), self._floor.bound.least, d)
-        held = held - self._floor.n_null
-        held = self._own(held)
+        held = self._own(held * (form.n_variances(d) / d) - self._floor.n_null)
         thin = held > 1.0 / THIN
         if not thin.any():
             return thin, thin
