@@ -1,0 +1,387 @@
+"""The search for a start: candidates, races, rounds, and what they lead to."""
+
+import numpy as np
+import pytest
+from common import (
+    STRUCTURES,
+    TYPES,
+    clusters,
+    convergence_warnings_allowed,
+    dense_stack,
+    fitted,
+    model_of,
+    textbook_em,
+)
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_iris
+
+from emix import GaussianMixture
+from emix._em import race as racing
+from emix._em import search, start
+from emix._em.candidates import metrics, one_hot, partitions
+from emix._em.race import Ground, Race
+from emix._em.search import can_race, leading
+
+RNG = np.random.RandomState
+IRIS = load_iris().data
+
+
+def standardised(X):
+    return (X - X.mean(axis=0)) / X.std(axis=0)
+
+
+def iris_model(covariance_type="full", **options):
+    return model_of(standardised(IRIS), STRUCTURES[covariance_type], **options)
+
+
+def race_of(model, n_components=3, count=4, weights=None, seed=0):
+    ground, rng = Ground(model, weights), RNG(seed)
+    labels = partitions(metrics(model, ground.z, count, rng), ground.share, n_components, rng)
+    return Race(ground, ground.statistics(one_hot(labels, n_components)))
+
+
+# --- fits -----------------------------------------------------------------------------------
+
+
+def test_every_seed_finds_the_maximum_of_iris():
+    bounds = [GaussianMixture(3, random_state=seed).fit(IRIS).lower_bound_ for seed in range(20)]
+    assert_allclose(bounds, -1.2012, atol=1e-4)
+
+
+def test_the_start_depends_neither_on_the_order_of_rows_nor_on_repetition(covariance_type):
+    X = clusters(3, 200, 2, 3, 1.2)
+    weight = RNG(0).randint(1, 4, size=200)
+    order = RNG(1).permutation(weight.sum())
+    options = {"covariance_type": covariance_type, "random_state": 0}
+    one = fitted(X, 3, sample_weight=weight, **options)
+    other = fitted(np.repeat(X, weight, axis=0)[order], 3, **options)
+    assert_allclose(other.means_, one.means_, rtol=1e-6, atol=1e-6)
+    assert other.lower_bound_ == pytest.approx(one.lower_bound_, abs=1e-9)
+
+
+def test_units_do_not_matter_to_the_start():
+    X, units = clusters(3, 200, 2, 3, 1.2), np.array([1e-6, 1e6])
+    one, other = (fitted(data, 3, random_state=0) for data in (X, X * units + 5.0 * units))
+    assert_allclose(other.means_, one.means_ * units + 5.0 * units, rtol=1e-6)
+
+
+# --- candidates -----------------------------------------------------------------------------
+
+
+def test_metrics_are_standard_and_whitened_and_stretched_ones():
+    model = iris_model()
+    z = standardised(IRIS).T
+    found = metrics(model, z, 5, RNG(0))
+    assert_allclose(found[0], z, atol=1e-9)
+    assert_allclose(np.cov(found[1], bias=True), np.eye(4), atol=1e-6)
+    for i, plain in ((2, z), (3, found[1])):
+        ratio = found[i] / plain
+        assert_allclose(ratio, np.median(ratio, axis=1)[:, None] * np.ones(150), rtol=1e-3)
+        assert np.std(np.median(ratio, axis=1)) > 0.1
+    assert_array_equal(found[4], found[0])
+
+
+def test_metrics_of_structures_without_one_of_their_own_are_not_whitened():
+    model = iris_model("diag")
+    z = standardised(IRIS).T
+    assert_allclose(metrics(model, z, 2, RNG(0))[1], z, atol=1e-9)
+
+
+def test_directions_of_rounding_are_not_whitened():
+    x = RNG(0).normal(size=(80, 2))
+    X = standardised(np.c_[x, x[:, 0] + x[:, 1]])
+    model = model_of(X, STRUCTURES["full"])
+    assert np.abs(metrics(model, X.T.copy(), 2, RNG(0))[1]).max() < 10.0
+
+
+def test_rounding_errors_of_rows_do_not_change_partitions():
+    """Rows that are as far from one seed as from another lie on a grid."""
+    model = model_of(standardised(np.stack(np.meshgrid(*[np.arange(8.0)] * 2), -1).reshape(-1, 2)),
+                     STRUCTURES["full"])
+    ground = Ground(model, None)
+    noisy = ground.z * (1.0 + 1e-15 * RNG(0).normal(size=ground.z.shape))
+    one, other = (
+        partitions(metrics(model, z, 12, RNG(0)), ground.share, 4, RNG(1))
+        for z in (ground.z.copy(), noisy)
+    )
+    assert_array_equal(one, other)
+
+
+def test_partitions_give_rows_to_the_nearest_of_seeds():
+    y = RNG(0).normal(size=(3, 2, 60))
+    share = np.full(60, 1.0 / 60)
+    labels = partitions(y, share, 4, RNG(0))
+    assert labels.shape == (3, 60)
+    for each, at in zip(labels, y, strict=True):
+        assert set(each) == {0, 1, 2, 3}
+        distances = np.square(at[:, :, None] - at[:, None, :]).sum(axis=0)
+        # some row of each part is nearer to all of that part than the others' are: its seed
+        cost = [min(distances[i][each == k].sum() for i in np.flatnonzero(each == k))
+                for k in range(4)]
+        assert np.isfinite(cost).all()
+    assert_array_equal(one_hot(labels, 4).argmax(axis=1), labels)
+
+
+def test_seeds_are_far_apart():
+    """Of two trials the better one is taken: five clusters of equal size get a seed each."""
+    X = 10.0 * np.arange(5.0)[:, None] + RNG(0).uniform(size=(5, 20))
+    y = np.tile(X.ravel(), (400, 1, 1))
+    labels = partitions(y, np.full(100, 0.01), 5, RNG(0))
+    split = [len(np.unique(each.reshape(5, 20)[:, 0])) == 5 for each in labels]
+    assert np.mean(split) > 0.93  # 0.84 with one trial
+
+
+def test_rows_without_weight_left_are_no_trouble():
+    y = np.zeros((2, 1, 6))
+    assert_array_equal(partitions(y, np.full(6, 1 / 6), 3, RNG(0)), 0)
+
+
+# --- races ----------------------------------------------------------------------------------
+
+
+def test_a_race_climbs_as_em_does(covariance_type):
+    model = iris_model(covariance_type)
+    race = race_of(model)
+    X, structure = standardised(IRIS), model.structure
+    before = [race.field.params(s) for s in range(4)]
+    race.run(1)  # EM's own step comes first
+    for s, params in enumerate(before):
+        stack = dense_stack(structure, params.covariances, 3, 4)
+        weights, means, _, value = textbook_em(
+            X, covariance_type, params.weights, params.means, stack, 1
+        )
+        assert_allclose(race.field.weights[s], weights, rtol=1e-8)
+        assert_allclose(race.field.means[s], means, atol=1e-8)
+        assert race.value[s] == pytest.approx(value, abs=1e-8)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.05])
+def test_the_value_is_that_of_the_model(covariance_type, noise):
+    model = iris_model(covariance_type, noise=noise)
+    race = race_of(model)
+    race.run(3)
+    for s in range(4):
+        assert race.value[s] == pytest.approx(model.e_step(race.field.params(s)).value, abs=1e-9)
+
+
+def test_the_value_never_falls(covariance_type):
+    for seed in range(5):
+        X = clusters(seed, 150, 2, 3, 1.0)
+        race = race_of(model_of(standardised(X), STRUCTURES[covariance_type]), count=6, seed=seed)
+        before = race.value
+        for _ in range(40):
+            race.run(1)
+            assert (race.value >= before - 1e-12).all()
+            before = race.value.copy()
+
+
+def test_over_relaxed_steps_halve_the_passes():
+    passes = {}
+    for longest in (1.0, racing._LONGEST):
+        race = race_of(iris_model(), count=3)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(racing, "_LONGEST", longest)
+            passes[longest] = 0
+            while race.gain.max() > 1e-6 and passes[longest] < 1000:
+                race.run(1)
+                passes[longest] += 1
+    assert passes[racing._LONGEST] < 0.6 * passes[1.0]
+
+
+def test_steps_begin_anew_after_a_fall_and_have_a_longest():
+    race = race_of(iris_model(), count=6)
+    fell = 0
+    while race.gain.min() > 1e-9:
+        before, value = race._step.copy(), race.value.copy()
+        race.run(1)
+        back = race.value == value
+        fell += back.sum()
+        assert_array_equal(race._step[back], 1.0)
+        assert_allclose(race._step[~back], np.minimum(before[~back] * racing._GROWTH, 4.0))
+    assert fell > 0
+
+
+def test_a_race_is_over_when_nothing_is_gained():
+    race = race_of(iris_model(), count=2)
+    race.run(2000)
+    assert race.gain.max() < 1e-6
+    passes = []
+    race._pass = lambda: passes.append(1)
+    race.run(10)
+    assert len(passes) == 1
+
+
+def test_given_weights_stay():
+    weights = np.array([0.2, 0.3, 0.5])
+    race = race_of(iris_model(), weights=weights)
+    race.run(5)
+    assert_array_equal(race.field.weights, np.tile(weights, (4, 1)))
+
+
+def test_mixtures_that_are_kept_or_join_go_on_as_alone(covariance_type):
+    model = iris_model(covariance_type)
+    race, alone = race_of(model), race_of(model)
+    alone.run(6)
+    race.run(2)
+    other = race_of(model)
+    other.run(2)
+    race.keep(np.array([2, 0]))
+    other.keep(np.array([3]))
+    race.join(other)
+    race.run(4)
+    assert_allclose(race.value, alone.value[[2, 0, 3]], atol=1e-12)
+    assert_allclose(race.field.means, alone.field.means[[2, 0, 3]], atol=1e-9)
+
+
+def test_a_component_may_lose_all_its_rows():
+    X = np.r_[RNG(0).normal(size=(50, 1)), [[1e4]]]
+    model = model_of(X / 1e3, STRUCTURES["diag"])
+    ground = Ground(model, None)
+    resp = np.zeros((1, 2, 51))
+    resp[0, 0] = 1.0
+    race = Race(ground, ground.statistics(resp))
+    race.run(3)
+    assert np.isfinite(race.value).all()
+    assert np.isfinite(race.field.means).all()
+
+
+# --- rounds ---------------------------------------------------------------------------------
+
+
+def heights(model, found):
+    return np.array([model.e_step(params).value for params in found])
+
+
+def test_leading_starts_are_sound_ones_first_and_then_by_height(covariance_type):
+    model = iris_model(covariance_type)
+    found = leading(model, 3, RNG(0), 1)
+    unsound = np.array([model.is_degenerate(params) for params in found])
+    assert_array_equal(unsound, np.sort(unsound))
+    values = heights(model, found)[~unsound]
+    assert (np.diff(values) <= 0.0).all() or (values[0] > values[1:] - search._PROMISE).all()
+
+
+def test_an_unsound_winner_is_placed_behind():
+    """Twelve rows that hardly differ make the highest maximum."""
+    x = np.r_[RNG(0).normal(size=100), RNG(1).normal(size=100) + 4.0]
+    X = np.r_[x, 9.0 + 1e-3 * RNG(2).normal(size=12)][:, None]
+    model = model_of(standardised(X), STRUCTURES["full"])
+    found = leading(model, 2, RNG(0), 1)
+    values = heights(model, found)
+    assert values[1:].max() > values[0]
+    assert not model.is_degenerate(found[0])
+    assert model.is_degenerate(found[int(values.argmax())])
+
+
+def budget(monkeypatch, model, n_components, n_init=1, seed=0):
+    """The races of a search: how many mixtures and for how many passes."""
+    seen = []
+    run = Race.run
+
+    def counted(race, n_passes):
+        seen.append((len(race.value), n_passes))
+        run(race, n_passes)
+
+    monkeypatch.setattr(Race, "run", counted)
+    leading(model, n_components, RNG(seed), n_init)
+    return seen
+
+
+def hard_problem(n=400, d=2):
+    """Overlapping clusters, of whose maxima none is met often."""
+    return model_of(standardised(clusters(2, n, d, 6, 1.0)), STRUCTURES["full"])
+
+
+def test_rounds_of_a_search(monkeypatch):
+    assert budget(monkeypatch, hard_problem(), 6) == [(8, 12), (24, 4), (12, 8)]
+
+
+def test_n_init_makes_more_rounds(monkeypatch):
+    found = budget(monkeypatch, hard_problem(), 6, n_init=3)
+    assert found == [(8, 12), *[(24, 4), (12, 8)] * 3]
+
+
+def test_a_search_is_over_when_the_best_maximum_was_met_thrice(monkeypatch):
+    X = standardised(clusters(0, 200, 2, 2, 2.0))
+    monkeypatch.setattr(search, "apart", lambda *_: None)
+    assert budget(monkeypatch, model_of(X, STRUCTURES["full"]), 2) == [(8, 12)]
+    monkeypatch.setattr(search, "_HITS", 9)
+    assert len(budget(monkeypatch, model_of(X, STRUCTURES["full"]), 2)) > 1
+
+
+def test_large_problems_get_fewer_mixtures(monkeypatch):
+    model = model_of(standardised(clusters(2, 1500, 10, 5, 0.3)), STRUCTURES["full"])
+    found = budget(monkeypatch, model, 5)
+    assert found[0] == (3, 12)
+    assert found[1][0] < 24
+
+
+def test_factors_of_covariances_count_as_work(monkeypatch):
+    model = model_of(standardised(clusters(2, 400, 12, 2, 0.3)), STRUCTURES["full"])
+    assert budget(monkeypatch, model, 2)[0][0] < 8
+    monkeypatch.setattr(search, "_FACTORS", 0)
+    assert budget(monkeypatch, model, 2)[0][0] == 8
+
+
+def test_a_race_on_a_sample_is_decided_on_more_rows(monkeypatch):
+    seen = []
+    sample = type(hard_problem().distinct).sample
+    monkeypatch.setattr(
+        type(hard_problem().distinct), "sample", lambda self, m: seen.append(m) or sample(self, m)
+    )
+    found = budget(monkeypatch, hard_problem(3000), 6)
+    assert found[-1][1] == 3
+    assert [size for size in seen if size != 16384] == [1000, 8192]
+    seen.clear()
+    budget(monkeypatch, hard_problem(3000), 15)
+    assert seen[0] == 1500
+
+
+def test_clusters_far_apart_need_no_search(monkeypatch):
+    X = standardised(clusters(0, 200, 2, 3, 30.0))
+    assert budget(monkeypatch, model_of(X, STRUCTURES["full"]), 3) == []
+    # in many dimensions any cut through few rows looks so
+    few = standardised(RNG(0).normal(size=(60, 20)))
+    assert budget(monkeypatch, model_of(few, STRUCTURES["diag"]), 2) != []
+
+
+def test_races_need_rows_for_sound_components():
+    """Twice as many distinct rows as the covariances need: 2 · 3 · 3 in two features."""
+    X = RNG(0).normal(size=(18, 2))
+    assert can_race(model_of(X, STRUCTURES["full"]), 3)
+    assert not can_race(model_of(X[:17], STRUCTURES["full"]), 3)
+    assert not can_race(model_of(np.repeat(X[:17], 2, axis=0), STRUCTURES["full"]), 3)
+    assert can_race(model_of(X[:6], STRUCTURES["tied"]), 3)
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_frozen_weights_are_those_of_the_race(name):
+    model = iris_model(name, frozen=frozenset({"weights"}))
+    found = leading(model, 3, RNG(0), 1)
+    assert_allclose(found[0].weights, 1.0 / 3.0)
+
+
+def test_clusters_apart_are_not_taken_if_one_is_unsound():
+    X = np.r_[RNG(0).normal(size=(100, 2)), 50.0 + RNG(1).normal(size=(2, 2))]
+    model = model_of(standardised(X), STRUCTURES["full"])
+    sample, _ = model.distinct.sample(1000)
+    assert start.apart(model.over(sample, True), 2, RNG(0)) is None
+    model = model_of(standardised(np.r_[X, 50.0 + RNG(2).normal(size=(8, 2))]), STRUCTURES["full"])
+    sample, _ = model.distinct.sample(1000)
+    assert start.apart(model.over(sample, True), 2, RNG(0)) is not None
+
+
+def test_explicit_starts_prior_and_frozen_means_are_not_raced(monkeypatch):
+    from emix import _fitting
+
+    calls = []
+    monkeypatch.setattr(_fitting, "leading", lambda *_: calls.append(1) or leading(*_))
+    X = clusters(3, 200, 2, 3, 1.2)
+    with convergence_warnings_allowed():
+        GaussianMixture(3, init_params="random", random_state=0).fit(X)
+        GaussianMixture(3, prior="fraley-raftery", random_state=0).fit(X)
+        GaussianMixture(3, means_init=X[:3]).fit(X)
+        GaussianMixture(1).fit(X)
+        assert calls == []
+        GaussianMixture(3, random_state=0).fit(X)
+    assert calls == [1]
