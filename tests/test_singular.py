@@ -1,0 +1,314 @@
+"""Singular data: what fits make of them, what they say, and what criteria of selection make."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from common import TYPES, clusters, convergence_warnings_allowed, fitted
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
+
+from emix import BayesianGaussianMixture, GaussianMixture, HardGaussianMixture
+
+RNG = np.random.RandomState
+OWN = pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
+
+
+def told(X, n_components, **parameters):
+    """A fit, and the messages of its warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        mixture = GaussianMixture(n_components, random_state=0, **parameters).fit(X)
+    assert all(each.category is ConvergenceWarning for each in caught)
+    return mixture, [str(each.message) for each in caught]
+
+
+# --- spikes ---------------------------------------------------------------------------------
+
+
+@OWN
+@pytest.mark.parametrize("jitter", [0.0, 1e-12])
+def test_equal_rows_are_a_component(covariance_type, jitter):
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(size=100), 10.0 + jitter * rng.normal(size=10)][:, None]
+    mixture, messages = told(X, 2, covariance_type=covariance_type)
+    order = mixture.means_[:, 0].argsort()
+    assert_allclose(mixture.weights_[order], [10 / 11, 1 / 11], rtol=1e-9)
+    assert_allclose(mixture.means_[order[1]], 10.0, rtol=1e-9)
+    assert_array_equal(mixture.singular_components_[order], [False, True])
+    assert len(messages) == 1
+    assert f"component {order[1]} (10 row(s)), x0 = 10." in messages[0]
+    assert "1 component(s) are singular" in messages[0]
+    assert mixture.n_iter_ < 20
+
+
+def test_a_spike_in_one_of_two_features_is_named():
+    X = clusters(0, 100, 2, 1)
+    X[:20, 1] = -3.5
+    frame = pd.DataFrame(X, columns=["dose", "rain"])
+    mixture, messages = told(frame, 2)
+    k = int(mixture.singular_components_.argmax())
+    assert len(messages) == 1
+    assert f"component {k} (20 row(s)), 'rain' = -3.5." in messages[0]
+
+
+def test_a_direction_is_named_by_its_features():
+    """Thirty rows on the line x0 = x1, apart from the others; x2 is free."""
+    a = RNG(0).normal(size=(30, 1))
+    line = np.c_[a, a, RNG(1).normal(size=30)] + [[20.0, 20.0, 0.0]]
+    mixture, messages = told(np.r_[RNG(2).normal(size=(60, 3)), line], 2)
+    k = int(mixture.singular_components_.argmax())
+    assert mixture.singular_components_.sum() == 1
+    assert len(messages) == 1
+    assert f"component {k} (30 row(s)), a direction of x0, x1." in messages[0]
+
+
+def test_a_common_covariance_that_is_singular_is_told_once():
+    centres = np.repeat([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]], 30, axis=0)
+    mixture, messages = told(centres + RNG(0).normal(size=(90, 1)), 3, covariance_type="tied")
+    assert mixture.singular_components_.all()
+    assert len(messages) == 1
+    assert messages[0].startswith("The common covariance is singular, held at the least")
+    assert "allowed: a direction of x0, x1." in messages[0]
+
+
+def test_many_singular_components_are_counted():
+    X = np.repeat(10.0 * RNG(0).normal(size=(12, 1)), 5, axis=0)
+    with_noise = np.r_[X, RNG(1).normal(size=(60, 1)) - 80.0]
+    mixture, messages = told(with_noise, 13)
+    n_singular = mixture.singular_components_.sum()
+    assert n_singular > 3
+    assert len(messages) == 1
+    assert f"; and {n_singular - 3} more." in messages[0]
+    assert messages[0].count("row(s)") == 3
+
+
+def test_many_flat_features_are_counted():
+    X = RNG(0).normal(size=(80, 5))
+    X[:20] = 9.0
+    _, messages = told(X, 2)
+    assert "x0 = 9, x1 = 9, x2 = 9, 2 more features." in messages[0]
+
+
+@OWN
+def test_dummy_columns_make_no_warning_but_an_attribute(covariance_type):
+    dummies = RNG(0).randint(0, 2, size=(80, 2)).astype(float)
+    X = np.c_[RNG(1).normal(size=(80, 2)), dummies]
+    mixture, messages = told(X, 4, covariance_type=covariance_type)
+    assert messages == []
+    # each has one category, but for one variance of all features
+    assert mixture.singular_components_.any() == (covariance_type != "spherical")
+
+
+@pytest.mark.parametrize(("n_values", "n_messages"), [(10, 0), (11, 1)])
+def test_categories_are_at_most_ten_values(n_values, n_messages):
+    x = np.repeat(np.arange(n_values) * 1.0, 20)
+    X = np.c_[RNG(0).normal(size=len(x)), x]
+    mixture, messages = told(X, n_values, covariance_type="diag", init_params=x.astype(int))
+    assert mixture.singular_components_.any()
+    assert len(messages) == n_messages
+
+
+@pytest.mark.parametrize(("each", "n_messages"), [(5, 0), (4, 1)])
+def test_categories_are_at_most_a_fifth_of_the_rows(each, n_messages):
+    x = np.repeat(np.arange(4.0), each)
+    X = np.c_[RNG(0).normal(size=len(x)), x]
+    mixture, messages = told(X, 4, covariance_type="diag", init_params=x.astype(int))
+    assert mixture.singular_components_.all()
+    assert len(messages) == n_messages
+
+
+def test_a_component_on_a_category_and_a_value_is_told():
+    X = np.c_[np.repeat([0.0, 1.0], 50), RNG(0).normal(size=100)]
+    X[:20, 1] = 9.0
+    _, messages = told(X, 2, covariance_type="diag")
+    assert len(messages) == 1
+    assert "(20 row(s)), x0 = 0, x1 = 9." in messages[0]
+
+
+def test_reg_covar_says_nothing_of_the_floor():
+    X = np.r_[RNG(0).normal(size=100), np.full(10, 10.0)][:, None]
+    mixture, messages = told(X, 2, reg_covar=1e-4)
+    assert messages == []
+    assert not mixture.singular_components_.any()
+    assert mixture.covariances_.min() == pytest.approx(1e-4)
+
+
+# --- data of less than full rank ------------------------------------------------------------
+
+
+def test_a_constant_column_is_named_once(covariance_type):
+    X = pd.DataFrame(
+        {"a": RNG(0).normal(size=50), "b": RNG(1).normal(size=50), "c": np.full(50, 1e8 / 3)}
+    )
+    mixture, messages = told(X, 2, covariance_type=covariance_type)
+    if covariance_type.endswith("spherical"):  # its variance is of all features
+        assert messages == []
+        return
+    about_data = [text for text in messages if "did not converge" not in text]
+    assert len(about_data) == 1
+    assert "X does not vary in 'c' = 3.33333e+07:" in about_data[0]
+    assert "Leave such columns out." in about_data[0]
+    assert not mixture.singular_components_.any()
+
+
+@pytest.mark.parametrize("n_components", [1, 2])
+def test_columns_that_depend_on_each_other_are_told_once(n_components):
+    z = RNG(0).normal(size=(60, 2))
+    X = np.c_[z, z @ [1.0, -2.0], np.full(60, 7.0)]
+    mixture, messages = told(X, n_components)
+    assert len(messages) == 1
+    assert "vary in 2 of 4 directions only (x3 constant)" in messages[0]
+    assert not mixture.singular_components_.any()
+
+
+def test_fewer_rows_than_columns_are_told_once():
+    X = RNG(0).normal(size=(6, 8))
+    mixture, messages = told(X, 1)
+    assert len(messages) == 1
+    assert "the rows of X vary in 5 of 8 directions only, as columns depend" in messages[0]
+    assert np.isfinite(mixture.score_samples(X)).all()
+
+
+# --- no fit raises --------------------------------------------------------------------------
+
+
+def nasty():
+    rng = RNG(0)
+    a = rng.normal(size=(40, 1))
+    zeros = rng.normal(size=(80, 2))
+    zeros[rng.uniform(size=(80, 2)) < 0.4] = 0.0
+    return {
+        "equal rows": np.full((6, 2), 3.0),
+        "two rows": np.array([[0.0, 1.0], [2.0, 5.0]]),
+        "three rows": np.array([[0.0, 1.0], [2.0, 5.0], [3.0, 1.0]]),
+        "three distinct rows": np.repeat([[0.0, 1.0], [2.0, 5.0], [3.0, 1.0]], 4, axis=0),
+        "wide": rng.normal(size=(5, 8)),
+        "collinear": np.c_[a, 2.0 * a, -a],
+        "constant": np.c_[a, np.full(40, 1e8 / 3)],
+        "zeros": zeros,
+        "far rows": np.r_[rng.normal(size=(40, 2)), [[1e9, 0.0]], [[0.0, 1e150]]],
+        "dummies": np.c_[rng.normal(size=(50, 1)), rng.randint(0, 2, size=(50, 3))],
+        "small integers": rng.randint(0, 3, size=(50, 2)).astype(float),
+        "units": rng.normal(size=(50, 3)) * [1e-6, 1.0, 1e6],
+        "half of them equal": np.r_[np.zeros((20, 2)), rng.normal(size=(20, 2))],
+    }
+
+
+@pytest.mark.parametrize("name", TYPES)
+@pytest.mark.parametrize(
+    "Estimator", [GaussianMixture, HardGaussianMixture, BayesianGaussianMixture]
+)
+def test_fits_of_as_many_finite_rows_as_components_never_raise(Estimator, name):
+    for case, X in nasty().items():
+        for n_components in (1, min(3, len(X))):
+            with convergence_warnings_allowed():
+                mixture = Estimator(n_components, covariance_type=name, random_state=0)
+                mixture.set_params(max_iter=60).fit(X)
+            where = f"{case}, {n_components} components"
+            for attribute in ("weights_", "means_", "covariances_", "precisions_"):
+                assert np.isfinite(getattr(mixture, attribute)).all(), where
+            assert np.isfinite(mixture.score_samples(X)).all(), where
+            assert np.isfinite(mixture.bic(X)) if hasattr(mixture, "bic") else True, where
+            if Estimator is GaussianMixture:
+                accepted = mixture.history_["log_likelihood"][mixture.history_["accepted"]]
+                assert (np.diff(accepted) >= -1e-9 * np.abs(accepted[1:])).all(), where
+
+
+# --- healthy maxima are preferred -----------------------------------------------------------
+
+
+def overlapping():
+    """Two normals in one feature; acceleration runs from every start to a spike."""
+    rng = np.random.default_rng(1)
+    means = rng.normal(size=(2, 1)) * 2
+    return means[rng.integers(2, size=300)] + rng.normal(size=(300, 1))
+
+
+@pytest.mark.parametrize("options", [{}, {"tol": 1e-10}, {"n_init": 3}])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_healthy_maximum_is_preferred_to_a_singular_one(options, seed):
+    mixture = fitted(overlapping(), 2, random_state=seed, **options)
+    assert not mixture.singular_components_.any()
+    assert mixture.lower_bound_ > -1.4415
+    assert mixture.n_collapsed_ > 0
+
+
+@pytest.mark.parametrize("start", ["kmeans", "random_from_data"])
+def test_other_starts_are_tried_where_none_is_healthy(start):
+    X = np.random.default_rng(3).normal(size=(80, 2))
+    mixture = fitted(X, 3, init_params=start, random_state=0)
+    assert not mixture.singular_components_.any()
+    assert mixture.n_collapsed_ > 0
+
+
+# --- selection ------------------------------------------------------------------------------
+
+
+def three_groups(seed=0, n=600):
+    centres = np.repeat([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]], n // 3, axis=0)
+    return RNG(seed).normal(size=(n, 2)) + centres
+
+
+def zero_inflated():
+    x = RNG(0).normal(5.0, 1.0, size=(300, 1))
+    x[RNG(1).uniform(size=300) < 0.3] = 0.0
+    return x
+
+
+SWEEPS = {
+    "one cloud, few rows": (RNG(0).normal(size=(120, 12)), (1, 2, 5, 20), 1),
+    "three groups": (three_groups(), (1, 2, 3, 4, 5), 3),
+    "three groups, rounded": (three_groups().round(0), (1, 2, 3, 4, 5), 3),
+    "three groups, some rows twice": (
+        np.r_[three_groups(), three_groups()[::5]], (1, 2, 3, 4, 5), 3),
+    "rounded": (RNG(0).normal(5.0, 1.0, size=(300, 1)).round(0), (1, 2, 3, 4), 1),
+    "zeros": (zero_inflated(), (1, 2, 3, 4), 2),
+    "dummies": (
+        np.c_[RNG(0).normal(size=(200, 2)), RNG(1).randint(0, 2, size=(200, 2))], (1, 2, 3, 4), 1),
+}
+
+
+@pytest.mark.parametrize("problem", SWEEPS)
+@pytest.mark.parametrize("name", ["full", "diag"])
+def test_criteria_choose_the_number_of_components(problem, name):
+    X, numbers, right = SWEEPS[problem]
+    with convergence_warnings_allowed():
+        fits = [GaussianMixture(k, covariance_type=name, random_state=0).fit(X) for k in numbers]
+    for criterion in ("bic", "icl"):
+        values = [getattr(fit, criterion)(X) for fit in fits]
+        assert np.isfinite(values).all()
+        assert numbers[int(np.argmin(values))] == right
+
+
+@pytest.mark.parametrize("criterion", ["aic", "bic", "icl"])
+def test_criteria_take_spurious_heights_off(criterion):
+    """Ten rows that hardly differ, but are no spike: they count as if of the local scale."""
+    rng = RNG(0)
+    X = np.r_[rng.normal(size=100), 10.0 + 1e-5 * rng.normal(size=10)][:, None]
+    with convergence_warnings_allowed():
+        mixture = GaussianMixture(2, random_state=0).fit(X)
+    k = int(mixture.means_[:, 0].argmax())
+    assert mixture.singular_components_[k]
+    height = mixture._spurious_heights[k]
+    assert height == pytest.approx(-0.5 * np.log(1e-6), rel=1e-6)
+    found = getattr(mixture, criterion)(X)
+    mixture._spurious_heights = np.zeros(2)
+    assert found - getattr(mixture, criterion)(X) == pytest.approx(2.0 * 10 * height, rel=1e-9)
+
+
+def test_the_height_of_a_spike_stays():
+    X = np.r_[RNG(0).normal(size=100), np.full(10, 10.0)][:, None]
+    mixture, _ = told(X, 2)
+    assert_array_equal(mixture._spurious_heights, 0.0)
+    assert mixture.bic(X) == pytest.approx(-220.0 * mixture.score(X) + 5 * np.log(110))
+
+
+def test_criteria_of_parameters_set_by_hand_are_plain():
+    X = clusters(0, 100, 2, 2)
+    whole = fitted(X, 2, random_state=0)
+    mixture = GaussianMixture(2)
+    for name in ("weights_", "means_", "precisions_cholesky_"):
+        setattr(mixture, name, getattr(whole, name))
+    assert mixture.bic(X) == pytest.approx(whole.bic(X))
