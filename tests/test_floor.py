@@ -186,7 +186,9 @@ def test_f_has_full_rank_where_columns_depend_on_each_other():
 def test_f_carries_the_rounding_of_widely_different_local_scales():
     """Cholesky's factor of F must exist though its scales differ by a factor of 1e9."""
     apart = np.repeat([-1e9, 1e9], 40)
-    X = np.c_[apart + RNG(0).normal(size=80), apart + RNG(1).normal(size=80), RNG(2).normal(size=80)]
+    X = np.c_[
+        apart + RNG(0).normal(size=80), apart + RNG(1).normal(size=80), RNG(2).normal(size=80)
+    ]
     found = bound_of(X)
     assert np.isfinite(np.linalg.cholesky(found)).all()
 

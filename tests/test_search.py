@@ -96,8 +96,10 @@ def test_directions_of_rounding_are_not_whitened():
 
 def test_rounding_errors_of_rows_do_not_change_partitions():
     """Rows that are as far from one seed as from another lie on a grid."""
-    model = model_of(standardised(np.stack(np.meshgrid(*[np.arange(8.0)] * 2), -1).reshape(-1, 2)),
-                     STRUCTURES["full"])
+    model = model_of(
+        standardised(np.stack(np.meshgrid(*[np.arange(8.0)] * 2), -1).reshape(-1, 2)),
+        STRUCTURES["full"],
+    )
     ground = Ground(model, None)
     noisy = ground.z * (1.0 + 1e-15 * RNG(0).normal(size=ground.z.shape))
     one, other = (
@@ -116,8 +118,9 @@ def test_partitions_give_rows_to_the_nearest_of_seeds():
         assert set(each) == {0, 1, 2, 3}
         distances = np.square(at[:, :, None] - at[:, None, :]).sum(axis=0)
         # some row of each part is nearer to all of that part than the others' are: its seed
-        cost = [min(distances[i][each == k].sum() for i in np.flatnonzero(each == k))
-                for k in range(4)]
+        cost = [
+            min(distances[i][each == k].sum() for i in np.flatnonzero(each == k)) for k in range(4)
+        ]
         assert np.isfinite(cost).all()
     assert_array_equal(one_hot(labels, 4).argmax(axis=1), labels)
 

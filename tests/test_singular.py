@@ -65,8 +65,11 @@ def test_a_direction_is_named_by_its_features():
 
 
 def test_a_common_covariance_that_is_singular_is_told_once():
-    centres = np.repeat([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]], 30, axis=0)
-    mixture, messages = told(centres + RNG(0).normal(size=(90, 1)), 3, covariance_type="tied")
+    centres = np.array([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]])
+    X = np.repeat(centres, 30, axis=0) + RNG(0).normal(size=(90, 1))
+    mixture, messages = told(
+        X, 3, covariance_type="tied", means_init=centres, precisions_init=np.eye(2)
+    )
     assert mixture.singular_components_.all()
     assert len(messages) == 1
     assert messages[0].startswith("The common covariance is singular, held at the least")
@@ -122,7 +125,8 @@ def test_categories_are_at_most_a_fifth_of_the_rows(each, n_messages):
 def test_a_component_on_a_category_and_a_value_is_told():
     X = np.c_[np.repeat([0.0, 1.0], 50), RNG(0).normal(size=100)]
     X[:20, 1] = 9.0
-    _, messages = told(X, 2, covariance_type="diag")
+    start = {"means_init": [[0.0, 9.0], [0.5, 0.0]], "precisions_init": [[100.0, 100.0], [1, 1]]}
+    _, messages = told(X, 2, covariance_type="diag", **start)
     assert len(messages) == 1
     assert "(20 row(s)), x0 = 0, x1 = 9." in messages[0]
 
@@ -262,11 +266,17 @@ SWEEPS = {
     "three groups": (three_groups(), (1, 2, 3, 4, 5), 3),
     "three groups, rounded": (three_groups().round(0), (1, 2, 3, 4, 5), 3),
     "three groups, some rows twice": (
-        np.r_[three_groups(), three_groups()[::5]], (1, 2, 3, 4, 5), 3),
+        np.r_[three_groups(), three_groups()[::5]],
+        (1, 2, 3, 4, 5),
+        3,
+    ),
     "rounded": (RNG(0).normal(5.0, 1.0, size=(300, 1)).round(0), (1, 2, 3, 4), 1),
     "zeros": (zero_inflated(), (1, 2, 3, 4), 2),
     "dummies": (
-        np.c_[RNG(0).normal(size=(200, 2)), RNG(1).randint(0, 2, size=(200, 2))], (1, 2, 3, 4), 1),
+        np.c_[RNG(0).normal(size=(200, 2)), RNG(1).randint(0, 2, size=(200, 2))],
+        (1, 2, 3, 4),
+        1,
+    ),
 }
 
 

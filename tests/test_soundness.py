@@ -70,8 +70,9 @@ def judged(model, weights, means, covariances):
 
 
 def params_of(model, weights, means, covariances):
-    return Params(np.array(weights), np.array(means, dtype=float),
-                  *model.factorise(np.array(covariances)))
+    return Params(
+        np.array(weights), np.array(means, dtype=float), *model.factorise(np.array(covariances))
+    )
 
 
 @pytest.mark.parametrize(
