@@ -65,7 +65,7 @@ def local_scale(z: np.ndarray) -> np.ndarray:
     lengths.sort(axis=1)
     quartile = np.maximum(count - width - 1, 0) // 4
     scale = lengths[np.arange(d), quartile] * _DENSITY * count / width
-    return np.where(count < 2, 1.0, np.clip(scale, _LEAST_SCALE, 1.0))
+    return np.clip(scale, _LEAST_SCALE, 1.0)
 
 
 class Floor:
