@@ -55,6 +55,12 @@ def test_values_that_heap_at_every_second_digit_are_no_spikes():
     assert spikes_of(x) == []
 
 
+def test_spikes_may_have_two_values_between_them():
+    x = np.arange(6.0)
+    assert spikes_of(np.repeat(x, [20, 1, 1, 20, 1, 1])) == [0.0, 3.0]
+    assert spikes_of(np.repeat(x, [20, 1, 20, 1, 1, 1])) == []
+
+
 def test_few_values_are_categories():
     assert spikes_of(np.repeat([0.0, 1.0, 2.0, 3.0], [100, 1, 1, 1])) == []
     assert spikes_of(np.repeat([0.0, 1.0, 2.0, 3.0, 4.0], [100, 1, 1, 1, 1])) == [0.0]
