@@ -137,6 +137,13 @@ def test_seeds_are_far_apart():
     assert np.mean(split) > 0.93  # 0.84 with one trial
 
 
+def test_rows_of_little_weight_are_hardly_ever_seeds():
+    y = np.tile(np.r_[0.0, 1.0, np.full(100, 5.0)], (50, 1, 1))
+    share = np.r_[0.5, 0.5, np.full(100, 1e-9)]
+    labels = partitions(y, share / share.sum(), 2, RNG(0))
+    assert (labels[:, 0] != labels[:, 1]).all()
+
+
 def test_rows_without_weight_left_are_no_trouble():
     y = np.zeros((2, 1, 6))
     assert_array_equal(partitions(y, np.full(6, 1 / 6), 3, RNG(0)), 0)
