@@ -415,3 +415,9 @@ def test_explicit_starts_prior_and_frozen_means_are_not_raced(monkeypatch):
         assert calls == []
         GaussianMixture(3, random_state=0).fit(X)
     assert calls == [1]
+
+
+def test_a_second_round_is_larger_than_the_first(monkeypatch):
+    """Where the second round would be no larger than the first, there is none."""
+    monkeypatch.setattr(search, "_WORK", (1.0, 1.0))
+    assert budget(monkeypatch, hard_problem(), 6) == [(3, 12)]
