@@ -19,7 +19,7 @@ from sklearn.datasets import load_iris
 
 from emix import GaussianMixture
 from emix._em import race as racing
-from emix._em import search, start
+from emix._em import search
 from emix._em.candidates import metrics, one_hot, partitions
 from emix._em.race import Ground, Race
 from emix._em.search import can_race, leading
@@ -286,16 +286,13 @@ def test_leading_starts_are_sound_ones_first_and_then_by_height(covariance_type)
     assert (np.diff(values) <= 0.0).all() or (values[0] > values[1:] - search._PROMISE).all()
 
 
-def test_an_unsound_winner_is_placed_behind():
-    """Twelve rows that hardly differ make the highest maximum."""
+def test_an_unsound_winner_is_left_out():
+    """Eight rows that hardly differ make the highest maximum."""
     x = np.r_[RNG(0).normal(size=100), RNG(1).normal(size=100) + 4.0]
-    X = np.r_[x, 9.0 + 1e-3 * RNG(2).normal(size=12)][:, None]
+    X = np.r_[x, 9.0 + 1e-4 * RNG(2).normal(size=8)][:, None]
     model = model_of(standardised(X), STRUCTURES["full"])
     found = leading(model, 2, RNG(0), 1)
-    values = heights(model, found)
-    assert values[1:].max() > values[0]
-    assert not model.is_degenerate(found[0])
-    assert model.is_degenerate(found[int(values.argmax())])
+    assert not any(model.is_degenerate(params) for params in found)
 
 
 def test_of_the_last_gain_a_little_is_expected_again():

@@ -233,7 +233,8 @@ def overlapping():
 @pytest.mark.parametrize("options", [{}, {"tol": 1e-10}, {"n_init": 3}])
 @pytest.mark.parametrize("seed", range(5))
 def test_a_healthy_maximum_is_preferred_to_a_singular_one(options, seed):
-    mixture = fitted(overlapping(), 2, random_state=seed, **options)
+    with convergence_warnings_allowed():  # the climb ends where it would lead to a spike
+        mixture = fitted(overlapping(), 2, random_state=seed, **options)
     assert not mixture.singular_components_.any()
     assert mixture.lower_bound_ > -1.4415
     assert mixture.n_collapsed_ > 0
