@@ -19,7 +19,7 @@ from sklearn.datasets import load_iris
 
 from emix import GaussianMixture
 from emix._em import race as racing
-from emix._em import search
+from emix._em import search, start
 from emix._em.candidates import metrics, one_hot, partitions
 from emix._em.race import Ground, Race
 from emix._em.search import can_race, leading
