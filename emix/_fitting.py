@@ -391,12 +391,22 @@ class Starts:
             self.may_give_up, self.cuts_short = True, False
             self.settings = settings
             cut = len(cautious.passes) > limit and limit < settings.max_iter
-            if cut and not model.is_degenerate(cautious.params):
+            if model.is_degenerate(cautious.params):
+                yield from self._one_step(first)
+            elif cut:
                 yield self._climb(model, cautious.params)  # a sound maximum may lie ahead
         for params in found[:_RETRIES]:
             if until():
                 return
             yield self._climb(model, params)
+
+    def _one_step(self, params: Params) -> Iterator[Ascent]:
+        """The start itself was sound: a step of plain EM from it is, too."""
+        settings, self.may_give_up = self._settings, False
+        self.settings = replace(settings, accelerate=False, max_iter=1)
+        self.cuts_short = settings.max_iter > 1
+        yield Ascent(self._model, params, accelerate=False)
+        self.settings, self.may_give_up, self.cuts_short = settings, True, False
 
     def _promising(self, sample: Mixture, ground: Mixture) -> Iterator[Ascent]:
         """From n_init starts, or from those of them that can still win.

@@ -641,9 +641,9 @@ def imputed_by_a_loop(mixture, X):
         X, mixture.weights_, mixture.means_, dense_covariances(mixture)
     )
     resp = np.exp(log_joint - logsumexp(log_joint, axis=1, keepdims=True))
-    expected = np.einsum("nk,nkd->nd", resp, mean)
+    expected = np.einsum("nk,nkj->nj", resp, mean)
     away = mean - expected[:, None]
-    variance = np.einsum("nk,nkdd->nd", resp, spread) + np.einsum("nk,nkd->nd", resp, away**2)
+    variance = np.einsum("nk,nkjj->nj", resp, spread) + np.einsum("nk,nkj->nj", resp, away**2)
     return expected, variance
 
 

@@ -29,8 +29,9 @@ from .sample import DistinctRows
 # reg_covar on standardised rows.
 SHARE = 1e-6
 # The local scale is the lower quartile of the widths of windows that hold this share of a column's
-# distinct values. Windows must lie within clusters, of which there may be twenty; and a narrow
-# cluster must hold a quarter of the values if F is to be small beside it, too.
+# distinct values. Windows must lie within clusters: with more than about ten that are far apart the
+# scale grows towards the distance between them. A narrow cluster must hold a quarter of the values
+# if F is to be small beside it, too.
 _WINDOW = 0.05
 # The lower quartile is _WINDOW / 0.379 standard deviations in a normal column: its density is more
 # than 0.379 at a quarter of the values.
