@@ -8,7 +8,8 @@ of iris lead a mixture's clusters to those of the botanist; knowing the shares a
 
 # %%
 # A normal mixture with general covariances may find other clusters than the species, which
-# overlap. The three fits have the same start.
+# overlap. The default search for a start finds the species; here one set of seeds has to do, as
+# with data on which no search helps. The three fits have the same start.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_iris
@@ -25,10 +26,11 @@ known = np.concatenate([rng.choice(np.flatnonzero(species == k), 5, False) for k
 labels = np.full(len(X), -1)
 labels[known] = species[known]
 
+one = {"init_params": "k-means++", "random_state": 4}
 fits = {
-    "free": GaussianMixture(3, random_state=4).fit(X),
-    "a third each": GaussianMixture(3, random_state=4, constraints=(Proportions(),)).fit(X),
-    "15 labels": GaussianMixture(3, random_state=4).fit(X, labels=labels),
+    "free": GaussianMixture(3, **one).fit(X),
+    "a third each": GaussianMixture(3, constraints=(Proportions(),), **one).fit(X),
+    "15 labels": GaussianMixture(3, **one).fit(X, labels=labels),
 }
 
 # %%
@@ -55,7 +57,8 @@ for count in counts:
         known = np.concatenate(draw).astype(int)
         labels = np.full(len(X), -1)
         labels[known] = species[known]
-        mixture = GaussianMixture(3, random_state=seed).fit(X, labels=labels)
+        one["random_state"] = seed
+        mixture = GaussianMixture(3, **one).fit(X, labels=labels)
         rest = labels < 0
         found.append(adjusted_rand_score(species[rest], mixture.predict(X[rest])))
     scores.append(found)
