@@ -308,7 +308,9 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         }
 
     def _warn_of_singular(self, settings: Settings, fit: Fit, X, names) -> None:
-        held = message(settings.structure, fit, X, names) if settings.reg_covar == 0.0 else ""
+        if settings.reg_covar > 0.0 or settings.prior is not None:
+            return  # they say what variances are where the data do not vary
+        held = message(settings.structure, fit, X, names)
         if held:
             warnings.warn(held, ConvergenceWarning, stacklevel=5)
 
