@@ -31,10 +31,10 @@ LEFT_OUT = {
         "gives precisions in the order in which sklearn.cluster.KMeans numbers the clusters"
     ),
     "test_gaussian_mixture_precisions_init": "calls private methods",
-    "test_multiple_init": "asks for more of n_init=5 where the maximum was found: equal but for rounding",
-    "test_warm_start": "expects five iterations not to converge; the search for a start comes closer",
+    "test_multiple_init": "expects more of n_init=5 where both find the maximum",
+    "test_warm_start": "expects five iterations not to converge from the start",
     "test_regularisation": "expects data on single points to be refused; none are",
-    "test_init": "compares n_init=1 and 10 after an iteration: each searches for a start of its own",
+    "test_init": "compares n_init=1 and 10 after one iteration: searches differ",
     "test_gaussian_mixture_all_init_does_not_estimate_gaussian_parameters": (
         "mocks a private function"
     ),
