@@ -248,6 +248,22 @@ def test_other_starts_are_tried_where_none_is_healthy(start):
     assert mixture.n_collapsed_ > 0
 
 
+@pytest.mark.parametrize("deviation", [1e-2, 1e-3, 1e-5])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_narrow_cluster_of_many_rows_is_found(deviation, seed):
+    """Also where the floor holds it: its rows are different, and far more than beside them."""
+    rng = np.random.RandomState(0)
+    centres = [[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]]
+    wide = [rng.normal(size=(200, 2)) + centre for centre in centres]
+    X = np.r_[(*wide, deviation * rng.normal(size=(80, 2)) + 3.0)]
+    with convergence_warnings_allowed():
+        mixture = fitted(X, 4, random_state=seed)
+    narrow = mixture.weights_.argmin()
+    assert mixture.weights_[narrow] == pytest.approx(80 / 680, rel=1e-2)
+    assert_allclose(mixture.means_[narrow], 3.0, atol=3 * deviation)
+    assert mixture.singular_components_[narrow] == (deviation < 1e-2)
+
+
 # --- selection ------------------------------------------------------------------------------
 
 

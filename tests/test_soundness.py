@@ -9,7 +9,7 @@ from emix._em import sample as sampling
 from emix._em import soundness
 from emix._em.gaussian import Params
 from emix._em.sample import DistinctRows
-from emix._em.spikes import spikes
+from emix._em.spikes import is_crowded, spikes
 
 RNG = np.random.RandomState
 FORMS = pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
@@ -67,6 +67,16 @@ def test_few_values_are_categories():
 
 
 # --- soundness ------------------------------------------------------------------------------
+
+
+def test_many_different_values_that_few_others_are_beside_are_crowded():
+    wide, narrow = np.linspace(-1.0, 1.0, 201), 0.5 + 1e-3 * np.linspace(-1.0, 1.0, 41)
+    values, means = np.unique(np.r_[wide, narrow]), np.array([0.5, 0.0])
+    assert is_crowded(values, means, 2e-3, 40).tolist() == [True, False]
+    assert is_crowded(values, means, 2e-3, 60).tolist() == [False, False]
+    # a lattice has one value where others have none, and a dense column as many on either side
+    assert not is_crowded(wide, means, 2e-3, 2).any()
+    assert not is_crowded(wide, means, 0.2, 2).any()
 
 
 def judged(model, weights, means, covariances):

@@ -15,7 +15,7 @@ import numpy as np
 from .covariance import Structure
 from .floor import Floor
 from .sample import DistinctRows
-from .spikes import spikes
+from .spikes import is_crowded, spikes
 
 # A component is thin where its variance is less than this multiple of the floor: a standard
 # deviation of a hundredth of the local scale. A tenth or ten times of it changes the share of fits
@@ -95,6 +95,9 @@ class Soundness:
         for j, values in enumerate(self._spikes):
             for value in values:
                 at[..., j] |= np.abs(means[..., j] - value) <= _NEAR * np.sqrt(least[j])
+        for j, values in enumerate(self._columns):
+            width = 2.0 * _NEAR * np.sqrt(least[j])
+            at[..., j] |= is_crowded(values, means[..., j], width, _MANY * self.needed)
         count = np.count_nonzero(at & flat, axis=-1) * form.n_variances(d) // d
         return (count > 0) & (held <= count + 1.0 / THIN)
 
@@ -103,8 +106,18 @@ class Soundness:
 
     @cached_property
     def _spikes(self) -> list[np.ndarray]:
+        z, weight = self._sample
+        scale, seen = self._floor.scale, ~np.isnan(z)
+        return [spikes(z[j][seen[j]], weight[seen[j]], scale[j]) for j in range(self._d)]
+
+    @cached_property
+    def _columns(self) -> list[np.ndarray]:
+        """The distinct values of every feature, sorted."""
+        return [np.unique(column[~np.isnan(column)]) for column in self._sample[0]]
+
+    @cached_property
+    def _sample(self) -> tuple[np.ndarray, np.ndarray]:
         rows, _ = self._rows.sample(_ROWS)
         z = np.empty((rows.d, rows.n))
         rows.read(0, rows.n, z)
-        scale, weight, seen = self._floor.scale, rows.weights(0, rows.n), ~np.isnan(z)
-        return [spikes(z[j][seen[j]], weight[seen[j]], scale[j]) for j in range(self._d)]
+        return z, rows.weights(0, rows.n)

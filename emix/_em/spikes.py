@@ -30,3 +30,11 @@ def spikes(z: np.ndarray, weight: np.ndarray, scale: float) -> np.ndarray:
         np.maximum(beside[k:], mass[:-k], out=beside[k:])
         np.maximum(beside[:-k], mass[k:], out=beside[:-k])
     return values[first[mass >= _TIMES * beside]]
+
+
+def is_crowded(values: np.ndarray, mean: np.ndarray, width: float, fewest: int) -> np.ndarray:
+    """Whether so many distinct values (u,), sorted, lie within the width of a mean, and far more
+    than beside them on either side: a narrow cluster of a continuous column."""
+    edges = [np.searchsorted(values, mean + k * width) for k in (-3.0, -1.0, 1.0, 3.0)]
+    left, inside, right = np.diff(edges, axis=0)
+    return (inside >= fewest) & (inside >= _TIMES * np.maximum(left, right))
