@@ -105,7 +105,7 @@ def test_deaths_need_a_tenth_of_the_plain_passes(kind, start):
     share, *rates = start
     params = {"weights": np.array([share, 1.0 - share]), "rates": np.array(rates)}
     plain = climb(deaths(kind), params, acceleration=None)
-    for scheme, factor in (("daarem", 20), ("squarem", 9)):
+    for scheme, factor in (("daarem", 20), ("squarem", 8)):
         result = climb(deaths(kind), params, acceleration=scheme)
         assert result.converged
         assert abs(result.objective - DEATHS_MAXIMUM) < 1e-8

@@ -76,6 +76,9 @@ for seed in range(12):
         scores[name].append(fit.score(test))
 
 fig, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
-ax.boxplot(list(scores.values()), orientation="horizontal", tick_labels=list(scores))
+for place, values in enumerate(scores.values()):
+    ax.plot(values, np.full(len(values), place), "o", alpha=0.4)
+    ax.plot(np.median(values), place, "k|", markersize=18)
+ax.set_yticks(range(len(scores)), list(scores))
 ax.set(xlabel="held-out log-density per row", title="Iris, 2 components, 12 divisions")
 plt.show()

@@ -25,8 +25,9 @@ from scipy.optimize import linear_sum_assignment, minimize
 from .blocks import Rows
 from .gaussian import Kernel, Params
 
-# Bounds may be missed by this much before they are called contradictory.
-_FEASIBLE = 1e-6
+# Bounds may be missed by this much before they are called contradictory: the solver ends a few
+# millionths away where components hardly overlap.
+_FEASIBLE = 1e-5
 # Labelled rows of a component that its first mean is taken from.
 _ENOUGH = 4096
 At = slice | np.ndarray
