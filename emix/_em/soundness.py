@@ -18,8 +18,8 @@ from .sample import DistinctRows
 from .spikes import is_crowded, spikes
 
 # A component is thin where its variance is less than this multiple of the floor: a standard
-# deviation of a hundredth of the local scale. A tenth or ten times of it changes the share of fits
-# that reach the best healthy maximum by one point at most (benchmarks/quality.py).
+# deviation of a hundredth of the local scale. benchmarks/quality.py calls fits healthy by the
+# same limit; a tenth or ten times of it there changes its shares by one point at most.
 THIN = 100.0
 # Rows that make a thin component sound, as a multiple of those that its covariance needs: so many
 # do not lie near a plane by accident. At the floor (more than this in the trace of F C⁻¹) no number
