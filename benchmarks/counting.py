@@ -14,10 +14,10 @@ from collections.abc import Callable
 import numpy as np
 
 from emix import GaussianMixture
-from emix._em.blocks import block_rows, spans
-from emix._em.gaussian import Buffers, Kernel, bytes_per_row
-from emix._em.mixture import Mixture
-from emix._fitting import make_model
+from emix._fit.fitting import make_model
+from emix._mixture.mixture import Mixture
+from emix._normal.gaussian import Buffers, Kernel, bytes_per_row
+from emix._rows.blocks import block_rows, spans
 from problems import Problem
 
 

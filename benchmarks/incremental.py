@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from emix._em import start
 from emix._em.ascent import Ascent
-from emix._em.blocks import Rows, standard_units
-from emix._em.covariance import FULL
-from emix._em.incremental import Incremental
-from emix._em.mixture import Mixture
+from emix._mixture import start
+from emix._mixture.incremental import Incremental
+from emix._mixture.mixture import Mixture
+from emix._normal.covariance import FULL
+from emix._rows.blocks import Rows, standard_units
 
 _SHORT = 1e-6
 _MOST = 300

@@ -15,12 +15,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from emix._base import STRUCTURES
-from emix._em.blocks import Rows, standard_units
-from emix._em.covariance import Dense
-from emix._em.gaussian import Params
-from emix._em.missing import GappedMixture
-from emix._em.mixture import Mixture
-from emix._em.patterns import rows_over
+from emix._mixture.missing import GappedMixture
+from emix._mixture.mixture import Mixture
+from emix._normal.covariance import Dense
+from emix._normal.gaussian import Params
+from emix._rows.blocks import Rows, standard_units
+from emix._rows.patterns import rows_over
 
 _ROUNDS, _LOOPED = 7, 300
 

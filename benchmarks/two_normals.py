@@ -18,7 +18,7 @@ from scipy.special import expit
 from sklearn.exceptions import ConvergenceWarning
 
 from emix import TwoNormalMixture
-from emix._spurious import does_not_pay
+from emix._pair.spurious import does_not_pay
 
 N_SAMPLES = (20, 5000)  # log-uniform
 LARGEST_ODDS = 20.0  # of one component against the other

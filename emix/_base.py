@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ._em.covariance import (
+from ._normal.covariance import (
     DIAG,
     FULL,
     SPHERICAL,

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ._base import quiet
-from ._em.covariance import Dense
-from ._em.mixture import Mixture
-from ._em.variational import Posterior, Prior, VariationalMixture, pseudo_log_weights
-from ._em.weighting import Dirichlet, StickBreaking, Weighting
+from ._bayes.variational import Posterior, Prior, VariationalMixture, pseudo_log_weights
+from ._bayes.weighting import Dirichlet, StickBreaking, Weighting
 from ._em_estimator import EMEstimator
-from ._fitting import Fit, Given, Settings
+from ._fit.fitting import Fit, Given, Settings
+from ._mixture.mixture import Mixture
+from ._normal.covariance import Dense
 from ._scoring import PredictiveScorer, Scorer
 from ._validation import check_covariance_prior, check_mean_prior, check_option, check_positive
 

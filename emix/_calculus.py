@@ -11,18 +11,18 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._conditional_mixtures import ConditionalMixtures, check_levels
 from ._conversion import Conversion
-from ._em.conditional import conditional, log_densities
-from ._em.divergence import (
+from ._density.conditional import conditional, log_densities
+from ._density.divergence import (
     Bounds,
     entropy_bounds,
     moments,
     variational_approximation,
     variational_bound,
 )
-from ._em.modes import Modes, modes
-from ._em.normals import Normals
-from ._em.overlap import overlap
-from ._em.univariate import highest_density, log_tail, quantile
+from ._density.modes import Modes, modes
+from ._density.normals import Normals
+from ._density.overlap import overlap
+from ._density.univariate import highest_density, log_tail, quantile
 from ._validation import check_integer, check_probability, check_seed
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
-from ._em.conditional import Conditional
-from ._em.gaussian import LOG_2PI
-from ._em.normals import total_moments
-from ._em.univariate import quantile
+from ._density.conditional import Conditional
+from ._density.normals import total_moments
+from ._density.univariate import quantile
+from ._normal.gaussian import LOG_2PI
 from ._validation import check_array_of, check_integer, check_seed
 
 

@@ -12,8 +12,8 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import STRUCTURES, BaseNormalMixture
-from ._em.covariance import Structure
-from ._em.normals import Normals, inverse
+from ._density.normals import Normals, inverse
+from ._normal.covariance import Structure
 from ._validation import check_array_of, check_covariances, check_option
 
 # Variances below the smallest normal number have no reciprocal.

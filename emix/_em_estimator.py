@@ -16,10 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ._base import STRUCTURES, BaseNormalMixture, quiet
 from ._callbacks import CallbackSupportMixin, FitTasks, with_callbacks
-from ._em.covariance import Structure
-from ._em.missing import mixture_over
-from ._em.mixture import Mixture
-from ._fitting import (
+from ._fit.fitting import (
     CUT_SHORT,
     STARTS,
     Fit,
@@ -32,9 +29,12 @@ from ._fitting import (
     log_unit,
     so_far,
 )
-from ._history import as_history, lower_bounds
+from ._fit.history import as_history, lower_bounds
+from ._fit.singular import message, singular_components
+from ._mixture.missing import mixture_over
+from ._mixture.mixture import Mixture
+from ._normal.covariance import Structure
 from ._refusals import some
-from ._singular import message, singular_components
 from ._threads import thread_budget
 from ._validation import (
     check_assignment,

@@ -12,8 +12,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import quiet
-from ._em.covariance import Dense
-from ._em.patterns import GappedRows, has_gaps
+from ._normal.covariance import Dense
+from ._rows.patterns import GappedRows, has_gaps
 from ._scoring import Scorer
 from ._validation import check_integer, check_seed
 

@@ -13,13 +13,13 @@ from sklearn.utils.metaestimators import available_if
 
 from ._base import quiet
 from ._calculus import DensityCalculus
-from ._em.incremental import Incremental
-from ._em.partial import Conditional, Gradient
-from ._em.posterior import at_temperature
 from ._em_estimator import EMEstimator, fit_attributes
-from ._fitting import Fit, Phase, Settings, is_parallel
+from ._fit.fitting import Fit, Phase, Settings, is_parallel
+from ._fit.stream import advance, begin_stream, check_stream, published, stream_model
 from ._gaps import GapsMixin
-from ._streaming import advance, begin_stream, check_stream, published, stream_model
+from ._mixture.incremental import Incremental
+from ._mixture.partial import Conditional, Gradient
+from ._mixture.posterior import at_temperature
 from ._threads import thread_budget
 from ._validation import (
     check_flag,

@@ -13,10 +13,10 @@ from sklearn.metrics.pairwise import nan_euclidean_distances
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import quiet
-from ._em.patterns import has_gaps
 from ._em_estimator import EMEstimator
-from ._fitting import Phase
+from ._fit.fitting import Phase
 from ._gaps import GapsMixin
+from ._rows.patterns import has_gaps
 from ._scoring import Scorer
 
 # Squares of larger float64 numbers may overflow when they are added up.

@@ -11,7 +11,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
 
 from ._conditional_mixtures import ConditionalMixtures
-from ._em.conditional import conditional
+from ._density.conditional import conditional
 from ._gaussian_mixture import GaussianMixture
 from ._supervised import MixtureFitting
 from ._validation import check_flag, check_sample_weight

@@ -8,10 +8,11 @@ from functools import cached_property
 
 import numpy as np
 
-from ._em.blocks import Rows, block_rows, shares
-from ._em.choice import choose_for_scores
-from ._em.covariance import Isotropic, Structure
-from ._em.gaussian import (
+from ._bayes.student import Students
+from ._mixture.posterior import labels_of, log_evidence
+from ._normal.choice import choose_for_scores
+from ._normal.covariance import Isotropic, Structure
+from ._normal.gaussian import (
     LOG_2PI,
     Buffers,
     Components,
@@ -21,11 +22,10 @@ from ._em.gaussian import (
     log_of_weights,
     natural,
 )
-from ._em.kernel_of_gaps import GapKernel
-from ._em.kernel_of_gaps import choose as choose_with_gaps
-from ._em.patterns import GappedRows, Point, has_gaps, patterns_of
-from ._em.posterior import labels_of, log_evidence
-from ._em.student import Students
+from ._normal.kernel_of_gaps import GapKernel
+from ._normal.kernel_of_gaps import choose as choose_with_gaps
+from ._rows.blocks import Rows, block_rows, shares
+from ._rows.patterns import GappedRows, Point, has_gaps, patterns_of
 from ._threads import thread_budget
 
 # z beyond this would overflow when squared; its log-density is out of range anyway

@@ -14,13 +14,13 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from ._em.covariance import DIAG, TIED_DIAG, Structure
-from ._em.two_normals import TwoNormals
 from ._em_estimator import EMEstimator
-from ._fitting import Fit, Given, Settings
-from ._local_maxima import SPURIOUS, TwoNormalFit, fit_two_normals, ordered
+from ._fit.fitting import Fit, Given, Settings
+from ._normal.covariance import DIAG, TIED_DIAG, Structure
+from ._pair.local_maxima import SPURIOUS, TwoNormalFit, fit_two_normals, ordered
+from ._pair.spurious import Held
+from ._pair.two_normals import TwoNormals
 from ._refusals import refuse_masked
-from ._spurious import Held
 from ._validation import check_flag, check_integer, check_probability, check_real, check_verbose
 
 MAXIMA = np.dtype(

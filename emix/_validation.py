@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
-from ._em.covariance import Dense, Structure
+from ._normal.covariance import Dense, Structure
 from ._refusals import (
     brief,
     explained,

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._em.constraint import Constraint
+from ._mixture.constraint import Constraint
 from ._refusals import brief, refuse_masked
 from ._validation import check_array_of
 

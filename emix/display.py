@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import STRUCTURES, BaseNormalMixture
-from ._em.covariance import FULL
-from ._history import reached
+from ._fit.history import reached
 from ._kmeans_limit import kmeans_limit
+from ._normal.covariance import FULL
 from ._scoring import Scorer
 
 if TYPE_CHECKING:

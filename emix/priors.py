@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaln, multigammaln
 
-from ._em.covariance import Dense, Diagonal, Structure
-from ._em.mixture import Mixture
-from ._em.prior import Prior
+from ._mixture.mixture import Mixture
+from ._normal.covariance import Dense, Diagonal, Structure
+from ._normal.prior import Prior
 from ._refusals import brief
 from ._validation import check_array_of, check_real
 

@@ -10,10 +10,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from emix import GaussianMixture
 from emix._base import STRUCTURES
-from emix._em.blocks import Rows
-from emix._em.covariance import FLOOR, Dense, Diagonal
-from emix._em.gaussian import Panels, Params, Products, Residuals, allocate
-from emix._em.mixture import Mixture
+from emix._mixture.mixture import Mixture
+from emix._normal.covariance import FLOOR, Dense, Diagonal
+from emix._normal.gaussian import Panels, Params, Products, Residuals, allocate
+from emix._rows.blocks import Rows
 
 TYPES = list(STRUCTURES)
 SKLEARN_TYPES = ["full", "tied", "diag", "spherical"]

@@ -25,7 +25,7 @@ from test_variational import PRIOR_TYPES, draw_parameters, drawn_log_joint
 
 from emix import BayesianGaussianMixture
 from emix._base import STRUCTURES
-from emix._em.variational import Posterior, Prior
+from emix._bayes.variational import Posterior, Prior
 from emix.datasets import load_faithful
 
 X = clusters(0, 200, 2, 3, 2.0)

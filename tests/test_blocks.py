@@ -22,9 +22,9 @@ from threadpoolctl import threadpool_limits
 
 import emix
 from emix import GaussianMixture
-from emix._em.blocks import TILE, block_rows, shares, spans, standard_units, workers
-from emix._em.covariance import FULL
-from emix._em.mixture import KEPT_BYTES, Mixture
+from emix._mixture.mixture import KEPT_BYTES, Mixture
+from emix._normal.covariance import FULL
+from emix._rows.blocks import TILE, block_rows, shares, spans, standard_units, workers
 
 # rows that make several blocks, and several shares of the grid
 MANY = 60_000
@@ -225,13 +225,13 @@ def test_fit_makes_no_copy_of_a_memory_map(tmp_path):
 def test_fit_holds_no_array_of_all_rows(monkeypatch):
     """Every pass reads blocks of less than all rows, unless their features are few."""
     sizes = []
-    read = emix._em.blocks.Rows.read
+    read = emix._rows.blocks.Rows.read
 
     def spy(self, start, stop, out):
         sizes.append(stop - start)
         read(self, start, stop, out)
 
-    monkeypatch.setattr(emix._em.blocks.Rows, "read", spy)
+    monkeypatch.setattr(emix._rows.blocks.Rows, "read", spy)
     X = clusters(6, 600_000, 2, 2)
     with threadpool_limits(1, user_api="blas"):
         mixture = GaussianMixture(2, random_state=0).fit(X)

@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 from sklearn.exceptions import NotFittedError
 
 from emix import ConditionalMixtures, GaussianMixture
-from emix._em.overlap import positive_probability
+from emix._density.overlap import positive_probability
 
 
 def made(covariance_type="full", seed=0, n_components=3, d=4, separation=1.5):

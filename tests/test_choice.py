@@ -16,10 +16,10 @@ from common import (
 from numpy.testing import assert_allclose, assert_array_equal
 
 from emix import BayesianGaussianMixture
-from emix._em.covariance import FULL
-from emix._em.gaussian import Panels, Params, Products, Residuals
-from emix._em.mixed import Mixed
-from emix._em.posterior import hard
+from emix._mixture.posterior import hard
+from emix._normal.covariance import FULL
+from emix._normal.gaussian import Panels, Params, Products, Residuals
+from emix._normal.mixed import Mixed
 
 OWN = [name for name, structure in STRUCTURES.items() if not structure.pooled]
 

@@ -18,8 +18,8 @@ from common import (
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.mixture import GaussianMixture as Theirs
 
-from emix._em.covariance import DIAG, FLOOR, FULL, Dense
-from emix._em.gaussian import Params
+from emix._normal.covariance import DIAG, FLOOR, FULL, Dense
+from emix._normal.gaussian import Params
 
 K, D = 3, 4
 

@@ -32,7 +32,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from emix import GaussianMixture
-from emix._em.start import SAMPLE_ROWS
+from emix._mixture.start import SAMPLE_ROWS
 
 K, D = 3, 2
 X = clusters(0, 300, D, K, 2.0)

@@ -19,9 +19,9 @@ from common import (
 from numpy.testing import assert_allclose, assert_array_equal
 
 from emix import GaussianMixture
-from emix._em import floor
-from emix._em.covariance import DIAG, FULL, SPHERICAL, Dense, DenseBound
-from emix._em.floor import SHARE, local_scale
+from emix._normal import floor
+from emix._normal.covariance import DIAG, FULL, SPHERICAL, Dense, DenseBound
+from emix._normal.floor import SHARE, local_scale
 
 RNG = np.random.RandomState
 

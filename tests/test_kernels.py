@@ -16,9 +16,9 @@ from common import (
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp, softmax
 
-from emix._em.covariance import FULL
-from emix._em.gaussian import Panels, Params, Products, Residuals
-from emix._em.posterior import hard, log_evidence, soft
+from emix._mixture.posterior import hard, log_evidence, soft
+from emix._normal.covariance import FULL
+from emix._normal.gaussian import Panels, Params, Products, Residuals
 
 SIZES = [(1, 1), (1, 3), (2, 1), (2, 4), (7, 3), (30, 2), (61, 3)]
 

@@ -35,15 +35,15 @@ from emix import (
     HardGaussianMixture,
     TwoNormalMixture,
 )
-from emix._em import kernel_of_gaps
-from emix._em.blocks import Rows, workers
-from emix._em.gaps import Conditioned, Holes
-from emix._em.gaussian import Params
-from emix._em.marginals import Marginals
-from emix._em.masked import Masked, MaskedResiduals
-from emix._em.missing import GappedMixture
-from emix._em.mixture import Mixture
-from emix._em.patterns import GappedRows, has_gaps, patterns_of, rows_over
+from emix._mixture.missing import GappedMixture
+from emix._mixture.mixture import Mixture
+from emix._normal import kernel_of_gaps
+from emix._normal.gaps import Conditioned, Holes
+from emix._normal.gaussian import Params
+from emix._normal.marginals import Marginals
+from emix._normal.masked import Masked, MaskedResiduals
+from emix._rows.blocks import Rows, workers
+from emix._rows.patterns import GappedRows, has_gaps, patterns_of, rows_over
 from emix.constraints import Allowed, Proportions
 from emix.datasets import load_faithful
 from emix.priors import ConjugatePrior
@@ -86,7 +86,7 @@ def test_patterns_are_those_of_the_rows(d):
 def test_patterns_of_blocks_make_one_table(monkeypatch):
     X = with_gaps(np.random.RandomState(0).normal(size=(5000, 6)), 0.3)
     whole = patterns_of(X)
-    monkeypatch.setattr("emix._em.patterns.block_rows", lambda n_bytes: 488)
+    monkeypatch.setattr("emix._rows.patterns.block_rows", lambda n_bytes: 488)
     parts = patterns_of(X)
     np.testing.assert_array_equal(parts.holes[parts.index], whole.holes[whole.index])
     assert len(parts.holes) == len(whole.holes)
@@ -135,7 +135,7 @@ def test_statistics_of_clouds_are_those_of_a_loop_over_rows(kind, name, monkeypa
 
 def assert_statistics(kind, name, noise, weighted, monkeypatch):
     held_to(kind, monkeypatch)
-    monkeypatch.setattr("emix._em.mixture.block_rows", lambda n_bytes: 488)
+    monkeypatch.setattr("emix._mixture.mixture.block_rows", lambda n_bytes: 488)
     structure, n_components, d = STRUCTURES[name], 3, 5
     X = with_gaps(np.random.RandomState(1).normal(size=(1100, d)), 0.3, empty_rows=3)
     weight = np.random.RandomState(2).randint(0, 3, len(X)) * 0.5 if weighted else None
@@ -220,7 +220,7 @@ def test_complete_data_are_not_looked_at_as_rows_with_gaps(monkeypatch):
     def refuse(*arguments, **options):
         raise AssertionError("complete data have no patterns")
 
-    monkeypatch.setattr("emix._em.patterns.patterns_of", refuse)
+    monkeypatch.setattr("emix._rows.patterns.patterns_of", refuse)
     monkeypatch.setattr(GappedMixture, "__init__", refuse)
     X = clusters(0, 100, 3, 2)
     mixture = fitted(X, 2, random_state=0)
@@ -231,7 +231,7 @@ def test_complete_data_are_not_looked_at_as_rows_with_gaps(monkeypatch):
 @pytest.mark.parametrize("kind", [Conditioned, Holes, Marginals, Masked])
 def test_threads_change_no_bit(kind, monkeypatch):
     held_to(kind, monkeypatch)
-    monkeypatch.setattr("emix._em.mixture.block_rows", lambda n_bytes: 488)
+    monkeypatch.setattr("emix._mixture.mixture.block_rows", lambda n_bytes: 488)
     name = "diag" if kind is Masked else "full"
     X = with_gaps(np.random.RandomState(0).normal(size=(4000, 4)), 0.3)
     params = random_params(STRUCTURES[name], 1, 2, 4)

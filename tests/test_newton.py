@@ -18,10 +18,10 @@ from scipy.special import softmax
 
 from emix import GaussianMixture
 from emix._em.ascent import Ascent
-from emix._em.covariance import DIAG, FULL, SPHERICAL
-from emix._em.curvature import Curvature, CurvedMixture, curved
 from emix._em.newton import Newton
-from emix._em.posterior import hard
+from emix._mixture.curvature import Curvature, CurvedMixture, curved
+from emix._mixture.posterior import hard
+from emix._normal.covariance import DIAG, FULL, SPHERICAL
 from emix.constraints import Proportions
 from emix.priors import ConjugatePrior
 
@@ -240,7 +240,7 @@ def test_few_sweeps_are_needed_where_components_overlap(covariance_type):
     options = {"covariance_type": covariance_type, "random_state": 0}
     newton = GaussianMixture(3, **options).fit(X)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("emix._fitting.curved", lambda model, params: model)
+        patch.setattr("emix._fit.fitting.curved", lambda model, params: model)
         quasi = GaussianMixture(3, **options).fit(X)
     assert newton.n_iter_ <= 30
     assert newton.n_iter_ < 0.8 * quasi.n_iter_

@@ -5,10 +5,10 @@ import pytest
 from common import STRUCTURES, clusters, factorised, fitted, model_of, random_params
 from numpy.testing import assert_allclose
 
-from emix._em.covariance import FULL
-from emix._em.curvature import Curved, CurvedMixture
-from emix._em.gaussian import Params, Products
-from emix._em.odds import Odds
+from emix._mixture.curvature import Curved, CurvedMixture
+from emix._mixture.odds import Odds
+from emix._normal.covariance import FULL
+from emix._normal.gaussian import Params, Products
 
 N = 700
 

@@ -18,7 +18,7 @@ from scipy import stats
 from sklearn.exceptions import ConvergenceWarning
 
 from emix import GaussianMixture
-from emix._em.covariance import Dense, Diagonal
+from emix._normal.covariance import Dense, Diagonal
 from emix.priors import ConjugatePrior
 
 D, K = 2, 3

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp, softmax
 
 from emix import BayesianGaussianMixture, GaussianMixture, _scoring, _threads
-from emix._em.posterior import labels_of
+from emix._mixture.posterior import labels_of
 from emix._scoring import Scorer
 from emix._validation import is_plain
 

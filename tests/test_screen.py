@@ -7,11 +7,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp
 
 from emix import BayesianGaussianMixture, GaussianMixture
-from emix._em import screen
-from emix._em.constraint import Constraint
-from emix._em.covariance import FULL
-from emix._em.gaussian import Pairs, Panels, Params, allocate
-from emix._em.posterior import Tempered, hard, reach_of, soft
+from emix._mixture.constraint import Constraint
+from emix._mixture.posterior import Tempered, hard, reach_of, soft
+from emix._normal import screen
+from emix._normal.covariance import FULL
+from emix._normal.gaussian import Pairs, Panels, Params, allocate
 
 N, D, K = 700, 40, 6
 REACH = reach_of(soft)

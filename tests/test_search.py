@@ -18,11 +18,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_iris
 
 from emix import GaussianMixture
-from emix._em import race as racing
-from emix._em import search, start
-from emix._em.candidates import metrics, one_hot, partitions
-from emix._em.race import Ground, Race
-from emix._em.search import can_race, leading
+from emix._fit import fitting
+from emix._mixture import race as racing
+from emix._mixture import search, start
+from emix._mixture.candidates import metrics, one_hot, partitions
+from emix._mixture.race import Ground, Race
+from emix._mixture.search import can_race, leading
 
 RNG = np.random.RandomState
 IRIS = load_iris().data
@@ -399,10 +400,9 @@ def test_clusters_apart_are_not_taken_if_one_is_unsound():
 
 
 def test_explicit_starts_prior_and_frozen_means_are_not_raced(monkeypatch):
-    from emix import _fitting
 
     calls = []
-    monkeypatch.setattr(_fitting, "leading", lambda *_: calls.append(1) or leading(*_))
+    monkeypatch.setattr(fitting, "leading", lambda *_: calls.append(1) or leading(*_))
     X = clusters(3, 200, 2, 3, 1.2)
     with convergence_warnings_allowed():
         GaussianMixture(3, init_params="random", random_state=0).fit(X)

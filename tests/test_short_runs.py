@@ -7,12 +7,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
 
 from emix import TwoNormalMixture
-from emix._em.bumps import bumps, overlapping
-from emix._em.covariance import DIAG, TIED_DIAG
-from emix._em.intervals import Moments, starts
-from emix._em.short_runs import Pairs, ShortRuns
-from emix._em.sorted_sample import sorted_sample
-from emix._em.two_normals import NewtonAscent, TwoNormals
+from emix._normal.covariance import DIAG, TIED_DIAG
+from emix._pair.bumps import bumps, overlapping
+from emix._pair.intervals import Moments, starts
+from emix._pair.short_runs import Pairs, ShortRuns
+from emix._pair.sorted_sample import sorted_sample
+from emix._pair.two_normals import NewtonAscent, TwoNormals
 
 POOLED = pytest.mark.parametrize("pooled", [False, True])
 FLOOR = 1e-15

@@ -5,11 +5,11 @@ import pytest
 from common import STRUCTURES, clusters, factorised, model_of, of_structure, rows_of
 from numpy.testing import assert_allclose, assert_array_equal
 
-from emix._em import sample as sampling
-from emix._em import soundness
-from emix._em.gaussian import Params
-from emix._em.sample import DistinctRows
-from emix._em.spikes import is_crowded, spikes
+from emix._mixture import soundness
+from emix._normal.gaussian import Params
+from emix._rows import sample as sampling
+from emix._rows.sample import DistinctRows
+from emix._rows.spikes import is_crowded, spikes
 
 RNG = np.random.RandomState
 FORMS = pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])

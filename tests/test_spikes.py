@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
 from emix import TwoNormalMixture
-from emix._em.local_scale import local_scale
+from emix._rows.local_scale import local_scale
 from two_normals import random_problem
 
 

@@ -4,8 +4,8 @@ import numpy as np
 from common import STRUCTURES, clusters, integer_weights, model_of, random_params
 from numpy.testing import assert_allclose
 
-from emix._em import blocks
-from emix._em.gaussian import about
+from emix._normal.gaussian import about
+from emix._rows import blocks
 
 
 def statistics(covariance_type, X, weight=None, seed=0, n_components=3):

@@ -17,7 +17,7 @@ from scipy.special import logsumexp, softmax
 
 from emix import GaussianMixture
 from emix._base import STRUCTURES
-from emix._em.posterior import Tempered, at_temperature, hard, soft
+from emix._mixture.posterior import Tempered, at_temperature, hard, soft
 
 X = clusters(0, 300, 2, 3, 1.5)
 

@@ -18,11 +18,11 @@ from sklearn.utils.estimator_checks import check_estimator, check_fit2d_1feature
 from emix import GaussianMixture, TwoNormalMixture
 from emix._base import BaseNormalMixture
 from emix._em.ascent import Ascent
-from emix._em.blocks import Rows
-from emix._em.covariance import DIAG, TIED_DIAG
-from emix._em.gaussian import Params
-from emix._em.mixture import Mixture
-from emix._em.two_normals import NewtonAscent, TwoNormals
+from emix._mixture.mixture import Mixture
+from emix._normal.covariance import DIAG, TIED_DIAG
+from emix._normal.gaussian import Params
+from emix._pair.two_normals import NewtonAscent, TwoNormals
+from emix._rows.blocks import Rows
 from emix.datasets import load_faithful
 from two_normals import miss
 

@@ -22,11 +22,11 @@ from sklearn.base import clone
 
 from emix import GaussianMixture
 from emix._em.ascent import Ascent
-from emix._em.blocks import Rows
-from emix._em.incremental import Incremental
-from emix._em.mixture import Mixture
-from emix._em.partial import Conditional, Gradient
-from emix._em.posterior import at_temperature
+from emix._mixture.incremental import Incremental
+from emix._mixture.mixture import Mixture
+from emix._mixture.partial import Conditional, Gradient
+from emix._mixture.posterior import at_temperature
+from emix._rows.blocks import Rows
 from emix.constraints import Proportions, check_constraints
 from emix.priors import ConjugatePrior
 

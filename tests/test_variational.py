@@ -11,13 +11,13 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from emix._base import STRUCTURES
+from emix._bayes.gamma import gamma_divergence, log_gamma_ratio
+from emix._bayes.variational import Prior, VariationalMixture
+from emix._bayes.weighting import StickBreaking
 from emix._bayesian_gaussian_mixture import WEIGHTINGS
 from emix._em.ascent import Ascent
-from emix._em.covariance import Dense, Diagonal
-from emix._em.gamma import gamma_divergence, log_gamma_ratio
-from emix._em.stats import Stats
-from emix._em.variational import Prior, VariationalMixture
-from emix._em.weighting import StickBreaking
+from emix._normal.covariance import Dense, Diagonal
+from emix._normal.stats import Stats
 
 PRIOR_TYPES = list(WEIGHTINGS)
 N_COMPONENTS = 3

@@ -1,0 +1,244 @@
+"""Variational Bayes: the mixture whose parameters have a distribution, factorised from z's.
+
+Prior:      weights ~ Dirichlet or sticks, P_k ~ Wishart with mean P0, mu_k ~ N(m0, (b0 P_k)⁻¹);
+            K components that share P count its degrees of freedom K times.
+Posterior:  q(z) q(weights) q(mu, P), the last two of the prior's families.
+
+The objective is the evidence lower bound E_q log p(x, z, parameters) + H(q), per unit of weight.
+Its E-step is the ordinary one at
+
+    log w~_k = E log weight_k + (E log|P_k| - log|E P_k|) / 2 - d / (2 b_k),  m_k,  E P_k
+
+in place of log weight_k, mu_k, P_k, and its M-step adds the statistics to the prior's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from .._em.quasi_newton import QuasiNewton
+from .._mixture.mixture import Mixture
+from .._normal.covariance import Structure
+from .._normal.gaussian import LOG_ZERO, Params
+from .._normal.stats import Stats
+from .._rows.blocks import Rows
+from .weighting import Weighting
+from .wishart import divergence, log_det_gap
+
+_ROUNDING = 8 * 2.0**-53
+# A component with less than this share of the data is as the prior has it.
+_EMPTY = 1e-300
+
+
+class Prior(NamedTuple):
+    """In standard units: b0, m0 (d,), degrees of freedom, and C0 = (E P)⁻¹ with its factor."""
+
+    weighting: Weighting
+    mean_precision: float
+    mean: np.ndarray
+    degrees: float
+    covariance: np.ndarray
+    factor: np.ndarray
+
+
+class Posterior(NamedTuple):
+    """q(weights) q(mu, P) in standard units.
+
+    covariances C = (E P)⁻¹ and their factors have the structure's shape, and so have degrees,
+    (K,) or (): per feature, and per component that shares the precision. order lists the
+    components by falling counts. What follows from these: E weight, log w~, the divergence
+    KL(q, prior) per unit of weight, and a bound on its rounding error.
+    """
+
+    concentration: np.ndarray
+    mean_precision: np.ndarray
+    means: np.ndarray
+    degrees: np.ndarray
+    covariances: np.ndarray
+    factors: np.ndarray
+    n_floored: np.ndarray
+    order: np.ndarray
+    weights: np.ndarray
+    log_weights: np.ndarray
+    divergence: float
+    rounding: float
+
+
+def pseudo_log_weights(structure: Structure, log_weights, degrees, mean_precision, d):
+    """log w~ (K,) from E log weight (K,)."""
+    gap = log_det_gap(structure.form, structure.sharing(len(mean_precision)) * degrees, d)
+    return np.maximum(log_weights + 0.5 * (gap - d / mean_precision), LOG_ZERO)
+
+
+class VariationalMixture:
+    """The model of ``ascent``: Posterior in place of Params, over the rows of a Mixture.
+
+    total_weight is that of all data, also where the rows are a sample of them: statistics
+    are per unit of weight, and the prior counts as it does there.
+    """
+
+    finite, constraint = False, None
+
+    def __init__(self, likelihood: Mixture, prior: Prior, total_weight: float):
+        self.likelihood, self.prior, self.total_weight = likelihood, prior, total_weight
+        self.structure, self.rows = likelihood.structure, likelihood.rows
+        self.about, self.natural = likelihood.about, likelihood.natural
+        self._noise = self.structure.form.from_variances(likelihood.noise)
+        self._has_noise = bool(likelihood.noise.any())
+        self._log_det_prior = self.structure.form.log_det(prior.factor, self.rows.d)
+
+    def over(self, rows: Rows, same_moments: bool) -> VariationalMixture:
+        """This model over other rows, whose moments may be known to be the same."""
+        return VariationalMixture(
+            self.likelihood.over(rows, same_moments), self.prior, self.total_weight
+        )
+
+    def begin(self, params: Params, resp: Callable | None = None) -> Posterior:
+        """M-step at responsibilities, those under the parameters unless others are given."""
+        likelihood = self.likelihood
+        stats = likelihood.e_step(params) if resp is None else likelihood.given(params, resp)
+        return self.m_step(stats)
+
+    def acceleration(self) -> QuasiNewton:
+        return QuasiNewton(self)
+
+    def e_step(self, posterior: Posterior) -> Stats:
+        """Expected statistics at the best q(z); their value is the bound after the E-step."""
+        stats = self.likelihood.e_step(posterior)
+        stats.value -= posterior.divergence
+        return stats
+
+    def sweep(self, posterior: Posterior) -> tuple[Posterior, Stats]:
+        return posterior, self.e_step(posterior)
+
+    def log_prior(self, posterior: Posterior) -> float:
+        """-KL(q, prior), where a prior of the parameters would have its logarithm."""
+        return -posterior.divergence
+
+    def expected(self, stats: Stats, posterior: Posterior) -> float:
+        """E_q[log p(x, z | parameters)] - KL(q, prior); the bound is this plus H(q(z))."""
+        return self.likelihood.expected(stats, posterior) - posterior.divergence
+
+    def rounding(self, stats: Stats, posterior: Posterior) -> float:
+        return self.likelihood.rounding(stats, posterior) + posterior.rounding
+
+    def m_step(self, stats: Stats, posterior: Posterior | None = None) -> Posterior:
+        """argmax of ``expected``: with counts N_k = n weight_k, centres x_k and a_k = x_k - m0,
+
+        b_k = b0 + N_k,  m_k = x_k - b0/b_k a_k,  degrees_k = degrees0 + N_k,
+        degrees_k C_k = degrees0 C0 + scatter_k + N_k noise + b0 N_k/b_k a_k a_kᵀ,
+
+        summed over k where the precision is shared. Extrapolation takes components that empty
+        themselves below zero; they are then empty.
+        """
+        prior, structure, form = self.prior, self.structure, self.structure.form
+        weight = divisor = stats.weight
+        all_full = weight.min() > _EMPTY
+        if not all_full:
+            full = weight > _EMPTY
+            weight, divisor = np.where(full, weight, 0.0), np.where(full, weight, 1.0)
+        centre = stats.first / divisor[:, None]
+        counts = self.total_weight * weight
+        mean_precision = prior.mean_precision + counts
+        share = prior.mean_precision / mean_precision
+        away = stats.origin + centre - prior.mean
+        means = stats.origin + centre - share[:, None] * away
+        taken = structure.over_components(weight, form.outer(centre, centre))
+        second = self.total_weight * (stats.second - taken)
+        if not (structure.pooled or all_full):
+            second[~full] = 0.0
+        second = second + structure.over_components(share * counts, form.outer(away, away))
+        added = form.mean_matrix(second, means.shape[1])
+        if self._has_noise:
+            noise = np.broadcast_to(self._noise, (len(counts), *self._noise.shape))
+            added = added + structure.over_components(counts, noise)
+        return self._posterior(counts, mean_precision, means, added)
+
+    def _posterior(self, counts, mean_precision, means, added):
+        """added: scatter of the rows about the prior, in the shape of covariances."""
+        prior, structure = self.prior, self.structure
+        shared = structure.sharing(len(counts))
+        degrees = prior.degrees + (counts.mean() if structure.pooled else counts)
+        total = shared * prior.degrees * prior.covariance + added
+        divisor = np.reshape(shared * degrees, (*np.shape(degrees), *[1] * self._noise.ndim))
+        fitted = self.likelihood.factorise(total / divisor)
+        order = np.argsort(-counts, kind="stable")
+        concentration = prior.weighting.concentration(counts, order)
+        return self.posterior(concentration, mean_precision, means, degrees, *fitted, order)
+
+    def posterior(
+        self, concentration, mean_precision, means, degrees, covariances, factors, n_floored, order
+    ) -> Posterior:
+        """With what follows from the distribution's own parameters."""
+        weighting, structure = self.prior.weighting, self.structure
+        log_weights = weighting.expected_log(concentration, order)
+        given = (concentration, mean_precision, means, degrees, covariances, factors)
+        terms = self._divergences(*given, order)
+        largest = self.total_weight + concentration.max() + np.max(degrees)
+        # gamma_divergence loses about the last bit of its step times a logarithm
+        magnitude = (means.shape[1] + 2) * np.log1p(largest)
+        magnitude += np.abs(terms).sum() / self.total_weight
+        return Posterior(
+            *given,
+            n_floored,
+            order,
+            weighting.mean(concentration, order),
+            pseudo_log_weights(structure, log_weights, degrees, mean_precision, means.shape[1]),
+            float(terms.sum()) / self.total_weight,
+            _ROUNDING * float(magnitude),
+        )
+
+    def _divergences(
+        self, concentration, mean_precision, means, degrees, covariances, factors, order
+    ):
+        """Terms of KL(q(weights) q(mu, P), prior)."""
+        prior, structure, form = self.prior, self.structure, self.structure.form
+        n_components, d = means.shape
+        shared = structure.sharing(n_components)
+        added = mean_precision - prior.mean_precision
+        away = form.whiten(factors, means - prior.mean)
+        ratio = 2.0 * (self._log_det_prior - form.log_det(factors, d))
+        trace = form.trace(factors, prior.factor, d)
+        terms = [
+            prior.weighting.divergence(concentration, order),
+            0.5 * d * np.log1p(added / prior.mean_precision),
+            -0.5 * d * added / mean_precision,
+            0.5 * prior.mean_precision * np.vecdot(away, away),
+            *divergence(form, shared * prior.degrees, shared * degrees, ratio, trace, d),
+        ]
+        return np.concatenate([np.ravel(term) for term in terms])
+
+    def ruled(self, rule: Callable) -> VariationalMixture:
+        """This model with another rule, which its likelihood has."""
+        return VariationalMixture(self.likelihood.ruled(rule), self.prior, self.total_weight)
+
+    @property
+    def distinct(self):
+        return self.likelihood.distinct
+
+    @property
+    def covariance_floor(self):
+        return self.likelihood.covariance_floor
+
+    @property
+    def n_null(self) -> int:
+        return self.likelihood.n_null
+
+    def is_degenerate(self, posterior: Posterior) -> bool:
+        """Whether a covariance is singular to rounding where the data vary; components that empty
+        themselves are sound."""
+        return bool((posterior.n_floored > self.likelihood.n_null).any())
+
+    def spurious_heights(self, posterior: Posterior) -> np.ndarray:
+        """None: the prior keeps covariances away from the floor."""
+        return np.zeros(len(posterior.means))
+
+    def vacant(self, stats: Stats) -> bool:
+        return False
+
+    def feasible(self, stats: Stats) -> bool:
+        """The M-step takes any extrapolated statistics."""
+        return True

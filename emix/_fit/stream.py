@@ -1,0 +1,103 @@
+"""Mixtures that are fitted to one batch of rows after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from .._em.ascent import Result
+from .._mixture.mixture import Mixture
+from .._mixture.online import State, follow
+from .._normal.covariance import Structure
+from .._normal.prior import Prior
+from .._rows.blocks import Mapper, Rows, block_rows, spans
+from .._rows.patterns import rows_over
+from .fitting import Fit, Run, in_data_units
+
+# Standard deviations from the mean beyond which a row's second moments overflow.
+_FARTHEST = 1e150
+
+
+class Stream(NamedTuple):
+    """A state in the standard units of the first batch, with its noise and prior."""
+
+    state: State
+    shift: np.ndarray
+    scale: np.ndarray
+    noise: np.ndarray
+    prior: Prior | None
+    rule: Callable
+
+
+def begin_stream(fit: Fit, total_weight: float, rule: Callable) -> Stream:
+    """After a fit to rows of this weight, of which the last climb had this rule."""
+    result, model = fit.run.result, fit.model
+    stats = result.stats * 1.0  # the sums, without what the climb took along
+    state = State(stats, result.params, total_weight, stats, 1)
+    return Stream(state, model.rows.shift, model.rows.scale, model.noise, model.prior, rule)
+
+
+def check_stream(stream: Stream, structure: Structure, n_components: int) -> None:
+    """Whether it can go on with these parameters of the estimator."""
+    layout = stream.state.stats.layout
+    held = layout.structure
+    same = (type(held.form), held.pooled) == (type(structure.form), structure.pooled)
+    if not same or layout.n_components != n_components:
+        raise ValueError(
+            "partial_fit goes on from what was fitted, but n_components or covariance_type "
+            "changed since; set them back, or clone the estimator to begin anew"
+        )
+
+
+def stream_model(
+    stream: Stream,
+    make: Callable[..., Mixture],
+    structure: Structure,
+    X: np.ndarray,
+    weight: np.ndarray | None,
+    mapper: Mapper,
+) -> Mixture:
+    """The model over a further batch."""
+    rows = rows_over(X, weight, stream.shift, stream.scale, mapper)
+    _check_distance(rows)
+    model = make(structure, rows, stream.noise).ruled(stream.rule)
+    if stream.prior is not None:
+        seen = stream.state.seen
+        model.prior = stream.prior.thinned(seen / (seen + rows.total_weight))
+    return model
+
+
+def _check_distance(rows: Rows) -> None:
+    """Whether moments of the rows are finite numbers, in the units of the first batch."""
+    # fmax and fmin pass over what is missing
+    high, low = (float(of.reduce(rows.X, axis=None)) for of in (np.fmax, np.fmin))
+    largest = max(high, -low) + float(np.abs(rows.shift).max())
+    if largest <= _FARTHEST * float(rows.scale.min()):
+        return
+    for start, stop in spans(rows.n, block_rows(8 * rows.d)):
+        z = np.empty((rows.d, stop - start))
+        with np.errstate(over="ignore"):
+            rows.read(start, stop, z)
+        if np.fmax.reduce(np.abs(z, out=z), axis=None) > _FARTHEST:
+            feature, row = np.unravel_index(np.nanargmax(z), z.shape)
+            row = np.arange(rows.n)[rows.at(start, stop)][row]
+            raise ValueError(
+                f"X has {rows.X[row, feature]:g} in row {row}, feature {feature}: "
+                f"more than {_FARTHEST:g} standard deviations of the first batch from its mean, "
+                f"which is {rows.shift[feature]:g}. Scale X, or leave the row out"
+            )
+
+
+def advance(stream: Stream, model: Mixture, offset: float, exponent: float) -> Stream:
+    """After the model's rows."""
+    return stream._replace(state=follow(model, stream.state, offset, exponent), prior=model.prior)
+
+
+def published(stream: Stream, model: Mixture, averaging: bool) -> Fit:
+    """The state's parameters in the units of the data."""
+    state = stream.state
+    params = model.m_step(state.averaged, state.params) if averaging else state.params
+    result = Result(params, state.stats.value, (), False, np.inf, "a batch was taken in")
+    return in_data_units(model, Run(result, False))

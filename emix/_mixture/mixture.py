@@ -1,0 +1,448 @@
+"""The mixture model on its data: E-step, M-step and the free energy's parts.
+
+Everything is per unit of sample weight: statistics' weights add up to one.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import threading
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+
+from .._em.quasi_newton import QuasiNewton
+from .._normal.choice import choose
+from .._normal.covariance import Factored, Structure
+from .._normal.floor import SHARE, Floor
+from .._normal.gaussian import (
+    Buffers,
+    Kernel,
+    Natural,
+    Params,
+    Products,
+    about,
+    allocate,
+    bytes_per_row,
+    cancels,
+    expected_log_joint,
+    natural,
+    pool_size,
+    rounding_of_expected,
+)
+from .._normal.prior import Prior
+from .._normal.screen import screened
+from .._normal.stats import Stats
+from .._rows.blocks import TILE, Rows, block_rows
+from .._rows.sample import DistinctRows
+from .constraint import Constraint
+from .odds import Odds
+from .posterior import hard, reach_of, soft
+from .reseed import reseeded
+from .soundness import Soundness
+
+# A component with less than this share of the data keeps its last mean and covariance.
+_DEAD = 1e-300
+# Features of all rows are kept from sweep to sweep if they take no more than this: a part of
+# the last cache, and a bound on memory.
+KEPT_BYTES = 24 * 1024 * 1024
+
+
+class Mixture:
+    """Normal mixture of one covariance structure over rows in standard units.
+
+    noise (d,) is the variance of the normal cloud x + e that each row stands for, in the same
+    units: log_joint is its expectation over e, and every covariance of the M-step carries
+    the noise on its diagonal (``reg_covar``). ``frozen`` names parameters that
+    the M-step leaves alone; a prior of the parameters is part of the objective, and a
+    constraint restricts q. ``least_share`` is that of ``covariance_floor``.
+    """
+
+    prior: Prior | None = None
+    constraint: Constraint | None = None
+
+    def __init__(
+        self,
+        structure: Structure,
+        rows: Rows,
+        noise: np.ndarray,
+        *,
+        rule: Callable = soft,
+        frozen: frozenset[str] = frozenset(),
+        least_share: float = SHARE,
+    ):
+        self.structure, self.rows, self.noise = structure, rows, noise
+        self._least_share = least_share
+        self.rule, self.frozen = rule, frozen
+        self.cloud = structure.form.from_variances(noise)
+        self._local = threading.local()
+        self._overflows = False  # whether components are so far apart that their odds are infinite
+        self._features, self._kept_bytes = _Features(None), KEPT_BYTES
+        # of the last two params: a point of a climb and the M-step there
+        self._naturals: tuple[tuple[Params | None, Natural | None], ...] = ((None, None),) * 2
+        self._origin: np.ndarray | None = None
+
+    @property
+    def likelihood(self) -> Mixture:
+        """The model that starting values are found with."""
+        return self
+
+    def begin(self, params: Params, resp: Callable | None = None) -> Params:
+        """The point to climb from, given parameters and perhaps responsibilities that were
+        found with ``likelihood``."""
+        return params
+
+    @property
+    def n_null(self) -> int:
+        """Directions in which the data do not vary: no component can either."""
+        return self.covariance_floor.n_null
+
+    @cached_property
+    def distinct(self) -> DistinctRows:
+        """The rows' distinct values."""
+        return DistinctRows(self.rows)
+
+    @cached_property
+    def spread(self) -> np.ndarray:
+        """Covariance of all rows, in the form of the structure."""
+        return self.structure.form.mean_matrix(self.total, self.rows.d)
+
+    @cached_property
+    def covariance_floor(self) -> Floor:
+        """The constraint that keeps the likelihood of these data bounded; noise does so, too."""
+        share = 0.0 if self.noise.any() else self._least_share
+        return Floor(self.structure.form, self.spread, self.distinct, share)
+
+    def factorise(self, covariance: np.ndarray) -> Factored:
+        """Covariances under the constraint, with their factors."""
+        return self.covariance_floor.factorise(covariance)
+
+    @cached_property
+    def total(self) -> np.ndarray:
+        """Second moment of all rows about the origin of the units."""
+        form, d = self.structure.form, self.rows.d
+        return form.unpack(self.moments[: form.n_products(d)], d)
+
+    @cached_property
+    def moments(self) -> np.ndarray:
+        """Means over all rows of (products, z, 1)."""
+        form, rows = self.structure.form, self.rows
+
+        def work(share):
+            sums = 0.0
+            for start, stop in share:
+                z, weight = np.empty((rows.d, stop - start)), rows.weights(start, stop)
+                rows.read(start, stop, z)
+                weight = np.ones(stop - start) if weight is None else weight
+                second = np.asarray(form.weighted_second(z, weight))
+                sums += np.concatenate([form.pack(second), z @ weight, [weight.sum()]])
+            return sums
+
+        return rows.reduce(work, block_rows(24 * rows.d)) / rows.total_weight
+
+    def natural(self, params: Params, origin: np.ndarray | None = None) -> Natural:
+        """Natural parameters, about the origin of the units unless another one is given."""
+        if self._origin is None or self._origin.shape != params.means.shape:
+            self._origin = np.zeros_like(params.means)
+        if origin is not None and origin is not self._origin:
+            return natural(self.structure, params, origin, self.noise)
+        for known, found in self._naturals:
+            if known is params:
+                return found
+        found = natural(self.structure, params, self._origin, self.noise)
+        self._naturals = (self._naturals[1], (params, found))
+        return found
+
+    def over(self, rows: Rows, same_moments: bool) -> Mixture:
+        """This model over other rows, whose moments may be known to be the same. Both use the
+        same working memory."""
+        other = type(self)(self.structure, rows, self.noise, rule=self.rule, frozen=self.frozen)
+        other.prior, other._local = self.prior, self._local
+        other.covariance_floor, other.soundness = self.covariance_floor, self.soundness
+        if same_moments:
+            other.moments = self.moments
+        return other
+
+    def part(self, rows: Rows, n_parts: int) -> Mixture:
+        """This model over one of so many parts of its rows."""
+        other = self.over(rows, same_moments=False)
+        other._kept_bytes = self._kept_bytes // n_parts
+        return other
+
+    def freezing(self, name: str) -> Mixture:
+        """This model with one more parameter frozen."""
+        other = copy.copy(self)
+        other.frozen = self.frozen | {name}
+        return other
+
+    def ruled(self, rule: Callable) -> Mixture:
+        """This model with another rule, if it is not its own."""
+        if rule is self.rule:
+            return self
+        other = copy.copy(self)
+        other.rule = rule
+        return other
+
+    @property
+    def finite(self) -> bool:
+        """Whether a climb ends after finitely many steps: there are so many assignments."""
+        return self.rule is hard
+
+    def kernel(self, params: Params) -> Kernel:
+        structure, d = self.structure, self.rows.d
+        total = self.moments[: structure.form.n_products(d)] if structure.pooled else None
+        return choose(structure, params, self.natural(params), self.noise, total)
+
+    def e_step(self, params: Params) -> Stats:
+        """Expected statistics at q = rule(log_joint); their value is F after the E-step."""
+        kernel = self.kernel(params)
+        stats = self._by_odds(kernel, params) or self._by_log_joint(kernel, params)
+        stats.value += self.log_prior(params)
+        return stats
+
+    def _by_odds(self, kernel: Kernel, params: Params) -> Stats | None:
+        """None where it cannot be done, or not accurately."""
+        if self.rule is not soft or self.constraint is not None or self._overflows:
+            return None
+        odds = self.odds(kernel, params)
+        if odds is None:
+            return None
+
+        def add(buffers, start, stop, sums):
+            weight = self.rows.weights(start, stop)
+            sums[0] += odds.soft(buffers, weight)
+            odds.accumulate(buffers, weight, sums[1:])
+
+        sums = self.mean(odds, add, 1 + odds.size)
+        self._overflows = not math.isfinite(sums[0])
+        return None if self._overflows else odds.stats(float(sums[0]), sums[1:])
+
+    def odds(self, kernel: Kernel, params: Params) -> Odds | None:
+        """The kernel relative to one of its components, where there is one to relate to."""
+        is_plain = type(kernel) is Products
+        return Odds.of(kernel, params, self.moments) if is_plain else None
+
+    def _by_log_joint(self, kernel: Kernel, params: Params) -> Stats:
+        tilt = None if self.constraint is None else self.constraint.tilt(self, kernel)
+
+        log_joint_of = kernel.log_joint
+        if tilt is None:
+            log_joint_of = screened(kernel, params, reach_of(self.rule), self.rows.n)
+
+        def responsibilities(buffers, start, stop):
+            log_joint, weight = log_joint_of(buffers), self.rows.weights(start, stop)
+            if tilt is not None:
+                tilt.add(log_joint, self.rows.at(start, stop))
+            return self.rule(log_joint, buffers.resp, buffers.work, buffers.norm, weight)
+
+        stats = self._statistics(kernel, responsibilities)
+        if tilt is not None:
+            stats.value += tilt.gain
+            stats.evidence = stats.value + tilt.gap
+        return stats
+
+    def sweep(self, params: Params) -> tuple[Params, Stats]:
+        """Where a sweep over the data leads to, and the statistics there: batch EM refreshes
+        all of q at the same parameters."""
+        return params, self.e_step(params)
+
+    def log_prior(self, params: Params) -> float:
+        """log p(params) per unit of weight, where there is a prior."""
+        return 0.0 if self.prior is None else self.prior.log_density(self.structure, params)
+
+    def given(self, params: Params, resp: Callable[[int, int], np.ndarray]) -> Stats:
+        """Statistics at given q: resp(start, stop) is (m, K); params choose the origin."""
+
+        def responsibilities(buffers, start, stop):
+            buffers.resp[:] = resp(start, stop).T
+            buffers.norm.fill(1.0)
+            return 0.0
+
+        return self._statistics(self.kernel(params), responsibilities)
+
+    def is_distant(self, params: Params) -> bool:
+        """Whether moments about the origin of the units would cancel."""
+        return cancels(self.structure, params)
+
+    def _statistics(self, kernel: Kernel, responsibilities: Callable) -> Stats:
+        def add(buffers, start, stop, sums):
+            sums[0] += responsibilities(buffers, start, stop)
+            weight, scale = self.rows.weights(start, stop), buffers.norm
+            if weight is not None:
+                scale *= weight
+            elif self.finite:
+                scale = None  # one-hot responsibilities are normalised
+            kernel.accumulate(buffers, scale, sums[1:])
+
+        sums = self.mean(kernel, add, 1 + kernel.size)
+        return kernel.stats(float(sums[0]), sums[1:])
+
+    def mean(self, kernel: Kernel, add: Callable, size: int) -> np.ndarray:
+        """Per unit of weight, what add(buffers, start, stop, sums) adds to sums (size,) for all
+        blocks of rows."""
+        rows = self.rows
+
+        def work(share):
+            sums = np.zeros(size)
+            # a sum of exponentials that under- or overflows is noticed and done again
+            with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+                for start, stop in share:
+                    add(self._loaded(kernel, start, stop), start, stop, sums)
+            return sums
+
+        self._features = self._features.serving(kernel, rows.n, self._kept_bytes)
+        return rows.reduce(work, block_rows(bytes_per_row(kernel)), size) / rows.total_weight
+
+    def _loaded(self, kernel: Kernel, start: int, stop: int) -> Buffers:
+        """This thread's buffers for the kernel, holding the rows."""
+        held = getattr(self._local, "held", None)
+        if held is None or held.kind is not type(kernel) or held.rows < stop - start:
+            # blocks differ by a tile at most, and a smaller one may come first
+            held = self._local.held = _Held(kernel, min(stop - start + TILE, self.rows.n))
+        buffers = held.buffers(kernel, stop - start)
+        kept = self._features.blocks
+        if (start, stop) in kept:
+            features, z = kept[start, stop]
+            return buffers._replace(features=features, z=z)
+        if self._features.kind is not None:
+            kept[start, stop] = features, z = kernel.features(stop - start)
+            buffers = buffers._replace(features=features, z=z)
+        self.rows.read(start, stop, buffers.z)
+        kernel.prepare(buffers)
+        return buffers
+
+    def expected(self, stats: Stats, params: Params) -> float:
+        """E_q[log p(x, z, params)]; F is this plus the entropy of q."""
+        of_data = expected_log_joint(stats, self.natural(params, stats.origin))
+        return of_data + self.log_prior(params)
+
+    def rounding(self, stats: Stats, params: Params) -> float:
+        """A bound on the rounding error of ``expected`` and of F."""
+        return rounding_of_expected(stats, self.natural(params, stats.origin))
+
+    def m_step(self, stats: Stats, params: Params) -> Params:
+        """argmax of ``expected`` over the parameters that are not frozen.
+
+        y = x - o_k: mu_k = o_k + E y, C_k = E y yᵀ - E y aᵀ - a E yᵀ + a aᵀ + noise about
+        mu_k = o_k + a. Components without data keep what they had, at weight zero.
+        """
+        if self.prior is not None:
+            return self.prior.m_step(self, stats, params)
+        structure, form = self.structure, self.structure.form
+        weight, means = stats.weight, params.means
+        weights = params.weights if "weights" in self.frozen else weight / weight.sum()
+        all_alive = weight.min() > _DEAD
+        if not all_alive:
+            alive = weight > _DEAD
+            weight = np.where(alive, weight, 1.0)
+        centre = stats.first / weight[:, None]
+        if "means" not in self.frozen:
+            centres = stats.origin + centre
+            means = centres if all_alive else np.where(alive[:, None], centres, means)
+        if "covariances" in self.frozen:
+            return Params(weights, means, *params[2:])
+        second = self._second_about(stats, weight, centre, means)
+        covariance = form.mean_matrix(second, means.shape[1]) + self.cloud
+        if not (structure.pooled or all_alive):
+            shape = (-1, *[1] * (covariance.ndim - 1))
+            covariance = np.where(alive.reshape(shape), covariance, params.covariances)
+        return Params(weights, means, *self.factorise(covariance))
+
+    def _second_about(self, stats, weight, centre, means):
+        """Mean second moments about the means, pooled if the structure is."""
+        structure, outer = self.structure, self.structure.form.outer
+        if "means" in self.frozen:
+            shift = means - stats.origin
+            taken = outer(centre, shift) + outer(shift, centre) - outer(shift, shift)
+        else:
+            taken = outer(centre, centre)
+        if structure.pooled:
+            taken = structure.over_components(stats.weight, taken)
+            return (stats.second - taken) / stats.weight.sum()
+        return stats.second / weight.reshape(-1, *[1] * (taken.ndim - 1)) - taken
+
+    def feasible(self, stats: Stats) -> bool:
+        """Whether extrapolated statistics can be those of some data."""
+        return bool(stats.weight.min() > 0.0)
+
+    def vacant(self, stats: Stats) -> bool:
+        """Whether hard assignments left a component without rows, which could have some."""
+        return self.finite and "means" not in self.frozen and not stats.weight.min() > _DEAD
+
+    def reseeded(self, stats: Stats, params: Params) -> Params | None:
+        """Parameters that give the worst rows to components without any, or None."""
+        return reseeded(self, stats, params)
+
+    def each(self, params: Params, see: Callable) -> None:
+        """see(start, stop, log_joint (K, m), what it leaves out for all components alike) for
+        all blocks of rows."""
+        kernel = self.kernel(params)
+
+        def look(buffers, start, stop, sums):
+            see(start, stop, kernel.log_joint(buffers), kernel.common(buffers))
+
+        self.mean(kernel, look, 1)
+
+    @cached_property
+    def soundness(self) -> Soundness:
+        """Of the components that a climb ends with."""
+        rows, floor = self.rows, self.covariance_floor
+        return Soundness(self.structure, rows.d, floor, self.distinct)
+
+    def is_degenerate(self, params: Params) -> bool:
+        """Whether a component rests on too little to be believed."""
+        parts = params.weights, params.means, params.covariances, params.factors, params.n_floored
+        return bool(self.soundness.unsound(*parts).any())
+
+    def spurious_heights(self, params: Params) -> np.ndarray:
+        """What criteria of selection take off the log-densities of components, (K,)."""
+        parts = params.weights, params.means, params.covariances, params.factors
+        return self.soundness.heights(*parts)
+
+    def _shrunk(self, params: Params) -> bool:
+        size = self.structure.form.n_variances(self.rows.d)
+        return bool(params.n_floored.max() == size and self.n_null < size)
+
+    def _perfect(self, params: Params) -> bool:
+        """Whether all rows lie on the means of hard clusters: nothing could be better."""
+        return self.finite and self.structure.pooled and self._shrunk(params)
+
+    def as_sound(self, params: Params, other: Params) -> bool:
+        """Whether params have no more variances at the floor than others, or are perfect."""
+        return params.n_floored.sum() <= other.n_floored.sum() or self._perfect(params)
+
+    def acceleration(self) -> QuasiNewton:
+        """What makes climbs shorter."""
+        return QuasiNewton(self)
+
+    def about(self, stats: Stats, origin: np.ndarray) -> Stats:
+        return about(self.structure, stats, origin)
+
+
+class _Features:
+    """Features of blocks that one kind of kernel keeps from sweep to sweep; of None, none."""
+
+    def __init__(self, kind: type | None):
+        self.kind = kind
+        self.blocks: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+
+    def serving(self, kernel: Kernel, n: int, n_bytes: int) -> _Features:
+        """Those for this kernel, if those of all rows fit."""
+        kind = kernel.keeper if 8 * kernel.n_features * n <= n_bytes else None
+        return self if kind is self.kind else _Features(kind)
+
+
+class _Held:
+    """Buffers that a thread keeps from block to block, for blocks of at most so many rows."""
+
+    def __init__(self, kernel: Kernel, rows: int):
+        self.kind, self.rows = type(kernel), rows
+        self._pool = np.empty(pool_size(kernel, rows))
+        self._buffers: dict[int, Buffers] = {}
+
+    def buffers(self, kernel: Kernel, m: int) -> Buffers:
+        if m not in self._buffers:
+            self._buffers[m] = allocate(kernel, m, self._pool)
+        return self._buffers[m]

@@ -1,0 +1,123 @@
+"""Which components rest on enough rows.
+
+The likelihood has spurious maxima, at which a component fits a few rows that happen to lie close
+to a line or plane (McLachlan & Peel 2000, section 3.10). A sound component has at least as many
+rows as its covariance needs, and is not far narrower than the data in any direction; or it is
+narrow because its rows lie on a spike.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from .._normal.covariance import Structure
+from .._normal.floor import Floor
+from .._rows.sample import DistinctRows
+from .._rows.spikes import is_crowded, spikes
+
+# A component is thin where its variance is less than this multiple of the floor: a standard
+# deviation of a hundredth of the local scale. benchmarks/quality.py calls fits healthy by the
+# same limit; a tenth or ten times of it there changes its shares by one point at most.
+THIN = 100.0
+# Rows that make a thin component sound, as a multiple of those that its covariance needs: so many
+# do not lie near a plane by accident. At the floor (more than this in the trace of F C⁻¹) no number
+# does.
+_MANY, _AT_FLOOR = 10, 0.5
+# A mean is at a spike within so many standard deviations, and has its variance up to this factor.
+_NEAR, _FLAT = 3.0, 4.0
+# Rows that rounding may take from a component: where it has just as many as it needs, the order of
+# the rows must not decide.
+_LOST = 1e-6
+# Rows that spikes are looked for in.
+_ROWS = 16384
+
+
+class Soundness:
+    """Of components over rows in standard units."""
+
+    def __init__(self, structure: Structure, d: int, floor: Floor, rows: DistinctRows):
+        self._structure, self._d, self._floor, self._rows = structure, d, floor, rows
+
+    @cached_property
+    def needed(self) -> int:
+        """Rows that a component's own covariance needs."""
+        own = 0 if self._structure.pooled else self._structure.form.n_variances(self._d)
+        return 1 + max(0, own - self._floor.n_null)
+
+    def unsound(self, weights, means, covariances, factors, n_floored) -> np.ndarray:
+        """Whether components rest on too little; arrays (..., K, ...) as in Params."""
+        few = weights * self._rows.count < self.needed - _LOST
+        if not self._floor.share:
+            return few | self._own(n_floored > self._floor.n_null)
+        thin, on_spikes = self._thin(weights, means, covariances, factors)
+        return (few | thin) & ~on_spikes
+
+    def heights(self, weights, means, covariances, factors) -> np.ndarray:
+        """What thinness adds to the log-densities of components (K,), in nats; nothing where they
+        are on spikes. Variances that are thin count as if they were those of the local scale."""
+        form, d, floor = self._structure.form, self._d, self._floor
+        found = np.zeros(len(means))
+        if not floor.share:
+            return found
+        thin, on_spikes = self._thin(weights, means, covariances, factors)
+        if (thin & ~on_spikes).any():
+            above = form.above(covariances, floor.bound, d)[..., floor.n_null :]
+            nats = np.where(above < THIN, -0.5 * np.log(floor.share * above), 0.0).sum(axis=-1)
+            found += np.where(thin & ~on_spikes, nats, 0.0)
+        return found
+
+    def _thin(self, weights, means, covariances, factors):
+        """Which components (..., K) are too thin for their rows, and which of these lie on spikes;
+        an axis of length one for K where all share a covariance."""
+        form, d = self._structure.form, self._d
+        # the trace of F C⁻¹: one for each variance at the floor
+        held = form.inner(form.precision(factors), self._floor.bound.least, d)
+        held = self._own(held * (form.n_variances(d) / d) - self._floor.n_null)
+        thin = held > 1.0 / THIN
+        if not thin.any():
+            return thin, thin
+        many = 1.0 if self._structure.pooled else weights
+        many = many * self._rows.count >= _MANY * self.needed
+        thin = thin & ((held > _AT_FLOOR) | ~many)
+        return thin, thin & self._on_spikes(means, covariances, held)
+
+    def _own(self, flags):
+        return flags[..., None] if self._structure.pooled else flags
+
+    def _on_spikes(self, means, covariances, held):
+        """Whether all variances at the floor belong to features at whose spikes the means are."""
+        form, d = self._structure.form, self._d
+        least = form.variances(self._floor.bound.least, d)
+        flat = self._own_features(form.variances(covariances, d) <= _FLAT * least)
+        at = np.zeros(means.shape, dtype=bool)
+        for j, values in enumerate(self._spikes):
+            for value in values:
+                at[..., j] |= np.abs(means[..., j] - value) <= _NEAR * np.sqrt(least[j])
+        for j, values in enumerate(self._columns):
+            width = 2.0 * _NEAR * np.sqrt(least[j])
+            at[..., j] |= is_crowded(values, means[..., j], width, _MANY * self.needed)
+        count = np.count_nonzero(at & flat, axis=-1) * form.n_variances(d) // d
+        return (count > 0) & (held <= count + 1.0 / THIN)
+
+    def _own_features(self, flags):
+        return flags[..., None, :] if self._structure.pooled else flags
+
+    @cached_property
+    def _spikes(self) -> list[np.ndarray]:
+        z, weight = self._sample
+        scale, seen = self._floor.scale, ~np.isnan(z)
+        return [spikes(z[j][seen[j]], weight[seen[j]], scale[j]) for j in range(self._d)]
+
+    @cached_property
+    def _columns(self) -> list[np.ndarray]:
+        """The distinct values of every feature, sorted."""
+        return [np.unique(column[~np.isnan(column)]) for column in self._sample[0]]
+
+    @cached_property
+    def _sample(self) -> tuple[np.ndarray, np.ndarray]:
+        rows, _ = self._rows.sample(_ROWS)
+        z = np.empty((rows.d, rows.n))
+        rows.read(0, rows.n, z)
+        return z, rows.weights(0, rows.n)

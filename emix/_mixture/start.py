@@ -1,0 +1,293 @@
+"""Starting values, from a sample of the rows.
+
+All draws go along the sample's order with cumulative weights: starts depend neither on the
+order of rows nor on whether a row is repeated or weighted.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._normal.covariance import Dense
+from .._normal.gaussian import LOG_2PI, Params
+from .._rows.blocks import Rows, spans
+from .mixture import Mixture
+from .posterior import one_hot, soft
+
+# Starts are computed from at most this many rows (or so many per component).
+SAMPLE_ROWS = 16384
+_ROWS_PER_COMPONENT = 128
+_LLOYD_PASSES = 8
+_COLUMNS = 4096
+# Posteriors of clusters that are this well apart are as good as labels (nats per row).
+_WELL_APART = 0.05
+# ... and of these that no other start is better (nats per row).
+_FAR_APART = 0.01
+# Directions with less than this share of the largest variance do not tell clusters apart.
+_WHITEN = 1e-12
+# Means are moved by so many standard deviations to tell equal components apart: too little
+# to leave a maximum, enough to be seen to gain where it is not one.
+_NUDGE = 0.05
+
+
+def sample_of(model: Mixture, n_components: int) -> tuple[Rows, bool]:
+    """Distinct rows with their weights that start values are computed from: all of them, or
+    a systematic sample; and whether they are all."""
+    return model.distinct.sample(max(SAMPLE_ROWS, _ROWS_PER_COMPONENT * n_components))
+
+
+def _standardised(model: Mixture) -> np.ndarray:
+    """All rows in standard units, (d, n)."""
+    rows = model.rows
+    z = np.empty((rows.d, rows.n))
+    rows.read(0, rows.n, z)
+    return z
+
+
+def _whitening(model: Mixture) -> np.ndarray:
+    """W (d, q) with Wᵀ z of unit covariance, as far as the form's metric can tell; the
+    identity where there are too few rows, which whitening would put at equal distances."""
+    if not isinstance(model.structure.form, Dense) or model.rows.n <= 2 * model.rows.d:
+        return np.eye(model.rows.d)
+    values, vectors = np.linalg.eigh(model.total)
+    kept = values > max(values[-1] * _WHITEN, 0.0)
+    return vectors[:, kept] / np.sqrt(values[kept])
+
+
+def seeds(
+    y: np.ndarray, weight: np.ndarray, n_components: int, rng: np.random.RandomState
+) -> np.ndarray:
+    """Greedy k-means++ (Arthur & Vassilvitskii 2007): columns of y drawn in proportion to
+    their squared distance from those drawn before, the best of a few trials each."""
+    trials = 2 + int(np.log(n_components))
+    squares = np.einsum("ij,ij->j", y, y)
+    chosen = [_draw(weight, rng.uniform(size=1))[0]]
+    distance = _squared_distances(y, squares, chosen)[0]
+    for _ in range(1, n_components):
+        mass = weight * distance
+        if not mass.sum() > 0.0:
+            chosen.append(chosen[len(chosen) % len(set(chosen))])
+            continue
+        candidates = _draw(mass, rng.uniform(size=trials))
+        distances = np.minimum(_squared_distances(y, squares, candidates), distance)
+        best = int(np.argmin(distances @ weight))
+        chosen.append(candidates[best])
+        distance = distances[best]
+    return np.array(chosen)
+
+
+def _draw(mass: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    """Indices with probability proportional to mass."""
+    cumulative = np.cumsum(mass)
+    drawn = np.searchsorted(cumulative, uniform * cumulative[-1], side="right")
+    return np.minimum(drawn, len(mass) - 1)
+
+
+def _squared_distances(y, squares, chosen):
+    centres = y[:, chosen]
+    distances = squares[chosen][:, None] + squares - 2.0 * (centres.T @ y)
+    distances[np.arange(len(chosen)), chosen] = 0.0
+    return np.maximum(distances, 0.0, out=distances)
+
+
+def _assignments(features: np.ndarray, centres: np.ndarray):
+    """(start, stop, scores (K, m), the largest for the nearest of the centres (K, q)) for the
+    columns of features (q + 1, n): y, and a row of ones."""
+    half = 0.5 * np.vecdot(centres, centres)
+    coefficients = np.column_stack([centres, -half])
+    for start, stop in spans(features.shape[1], _COLUMNS):
+        yield start, stop, coefficients @ features[:, start:stop]
+
+
+def _with_ones(y: np.ndarray) -> np.ndarray:
+    return np.concatenate([y, np.ones((1, y.shape[1]))])
+
+
+def _nearest(features: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Index of the nearest centre, for every column."""
+    scores = (scores for _, _, scores in _assignments(features, centres))
+    return np.concatenate([each.argmax(axis=0) for each in scores])
+
+
+def _lloyd(y: np.ndarray, weight: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Labels after some passes of k-means: good enough to start EM from."""
+    features = _with_ones(y)
+    weighted = (features * weight).T
+    for _ in range(_LLOYD_PASSES):
+        sums = np.zeros((len(centres), len(features)))
+        for start, stop, scores in _assignments(features, centres):
+            sums += one_hot(scores) @ weighted[start:stop]
+        mass = sums[:, -1:]
+        moved = np.divide(sums[:, :-1], mass, out=centres.copy(), where=mass > 0.0)
+        if (moved == centres).all():
+            break
+        centres = moved
+    return _nearest(features, centres)
+
+
+def kmeans(model: Mixture, n_components: int, rng: np.random.RandomState) -> Params:
+    """k-means from k-means++ seeds, on rows in standard units and on whitened rows.
+
+    Whitening finds clusters that are elongated alike, and hides those that are apart along
+    the direction in which the data are longest; the objective after a pass decides. Where
+    the first clusters are hardly less probable than the mixture, they are well apart, and the
+    second are not looked for.
+    """
+    z, whitening = _standardised(model), _whitening(model)
+    chosen = seeds(z, model.rows.weight, n_components, rng)
+    alike = whole(model, n_components)
+    plain = _kmeans_on(model, z, chosen, alike)
+    if n_components == 1 or np.array_equal(whitening, np.eye(model.rows.d)):
+        return plain
+    if model.ruled(soft).e_step(plain).value - _classified(model, plain) < _WELL_APART:
+        return plain
+    return _best_after_a_pass(model, plain, _kmeans_on(model, whitening.T @ z, chosen, alike))
+
+
+def apart(model: Mixture, n_components: int, rng: np.random.RandomState) -> Params | None:
+    """k-means from k-means++ seeds, on rows in standard units, if its clusters are sound and hardly
+    less probable than the mixture: they are well apart, and there is nothing to search for."""
+    z = _standardised(model)
+    chosen = seeds(z, model.rows.weight, n_components, rng)
+    found = _kmeans_on(model, z, chosen, whole(model, n_components))
+    value = model.ruled(soft).e_step(found).value
+    is_apart = value - _classified(model, found) < _FAR_APART
+    return found if is_apart and not model.is_degenerate(found) else None
+
+
+def _best_after_a_pass(model, *starts):
+    """The start from which a pass leads highest, or what the pass leads to if it is sound."""
+    ends = [model.m_step(model.e_step(params), params) for params in starts]
+    sound = [not model.is_degenerate(params) for params in ends]
+    values = [model.e_step(params).value for params in ends]
+    best = max(range(len(starts)), key=lambda i: (sound[i], values[i]))
+    return ends[best] if sound[best] else starts[best]
+
+
+def _classified(model, params):
+    """Log-likelihood of rows and labels, per row, at the M-step of the labels: there the
+    quadratic forms average to d."""
+    d = model.rows.d
+    used = params.weights > 0.0
+    weights = params.weights[used]
+    log_dets = np.broadcast_to(model.structure.form.log_det(params.factors, d), used.shape)
+    return weights @ (np.log(weights) + log_dets[used]) - 0.5 * d * (LOG_2PI + 1.0)
+
+
+def _kmeans_on(model, y, chosen, alike):
+    labels, identity = _lloyd(y, model.rows.weight, y[:, chosen].T), np.eye(len(chosen))
+    return _m_step(model, lambda start, stop: identity.take(labels[start:stop], axis=0), alike)
+
+
+def kmeans_plusplus(model: Mixture, n_components: int, rng: np.random.RandomState) -> Params:
+    """The k-means++ seeds, drawn on whitened rows, as means."""
+    y = _whitening(model).T @ _standardised(model)
+    return _at_rows(model, seeds(y, model.rows.weight, n_components, rng))
+
+
+def random_from_data(model: Mixture, n_components: int, rng: np.random.RandomState) -> Params:
+    """Distinct rows as means, drawn in proportion to their weights."""
+    mass = model.rows.weight.copy()
+    drawn = []
+    for _ in range(n_components):
+        if not mass.sum() > 0.0:
+            drawn.append(drawn[len(drawn) % mass.size])
+            continue
+        drawn.append(int(_draw(mass, rng.uniform(size=1))[0]))
+        mass[drawn[-1]] = 0.0
+    return _at_rows(model, np.array(drawn))
+
+
+def random(model: Mixture, n_components: int, rng: np.random.RandomState) -> Params:
+    """Responsibilities drawn uniformly, and normalised."""
+    resp = rng.uniform(size=(model.rows.n, n_components))
+    resp /= resp.sum(axis=1, keepdims=True)
+    return from_responsibilities(model, lambda start, stop: resp[start:stop], n_components)
+
+
+def _at_rows(model, index):
+    rows = model.rows
+    return from_means(model, (rows.X[index] - rows.shift) / rows.scale)
+
+
+def from_means(model: Mixture, means: np.ndarray) -> Params:
+    """Given means, equal weights, and for all components the covariance of the rows about
+    their nearest mean (in the metric of the whole data)."""
+    rows, structure = model.rows, model.structure
+    n_components, d = means.shape
+    z, whitening = _standardised(model), _whitening(model)
+    labels = _nearest(_with_ones(whitening.T @ z), means @ whitening)
+    weights = np.full(n_components, 1.0 / n_components)
+    within = structure.form.weighted_second(z - means[labels].T, rows.weight)
+    within = structure.form.mean_matrix(within / rows.total_weight, d)
+    return _with_covariance(model, weights, means, within)
+
+
+def nudged(model: Mixture, params: Params, rng: np.random.RandomState) -> Params:
+    """Means moved a little, at random and in units of each component's own covariance: equal
+    components would stay equal for ever (Ueda & Nakano 1998)."""
+    if "means" in model.frozen:
+        return params
+    normal = _NUDGE * rng.standard_normal(params.means.shape)
+    factors = model.structure.per_component(params.factors, len(normal))
+    steps = [
+        model.structure.form.unwhiten(factor, step[None])[0]
+        for factor, step in zip(factors, normal, strict=True)
+    ]
+    return params._replace(means=params.means + np.array(steps))
+
+
+def from_responsibilities(model: Mixture, resp, n_components: int) -> Params:
+    """M-step at given responsibilities; resp(start, stop) is (m, K)."""
+    return _m_step(model, resp, whole(model, n_components))
+
+
+def _m_step(model: Mixture, resp, alike: Params) -> Params:
+    """The same, given the parameters of all components alike.
+
+    A second sweep, about the means, is made where moments about one origin would cancel. A
+    covariance that would be singular is replaced by that of all rows about their means.
+    """
+    stats = model.given(alike, resp)
+    params = model.m_step(stats, alike)
+    if model.is_distant(params):
+        stats = model.given(params, resp)
+        params = model.m_step(stats, params)
+    if not model.is_degenerate(params):
+        return params
+    return _without_singular(model, params, stats)
+
+
+def whole(model, n_components):
+    """All components alike: those of the data taken together."""
+    weights = np.full(n_components, 1.0 / n_components)
+    return _with_covariance(model, weights, np.zeros((n_components, model.rows.d)), model.spread)
+
+
+def _without_singular(model, params, stats):
+    structure = model.structure
+    within = model.about(stats, params.means).second
+    within = within if structure.pooled else within.sum(axis=0)
+    pooled = _with_covariance(
+        model, params.weights, params.means, structure.form.mean_matrix(within, model.rows.d)
+    )
+    if structure.pooled:
+        return pooled
+    bad = params.n_floored > model.n_null
+    parts = (
+        np.where(bad.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+        for new, old in zip(pooled[2:], params[2:], strict=True)
+    )
+    return Params(params.weights, params.means, *parts)
+
+
+def _with_covariance(model, weights, means, covariance):
+    """One covariance for all components; that of the data where it would be singular."""
+    structure = model.structure
+    covariance = covariance + structure.form.from_variances(model.noise)
+    fitted = model.factorise(covariance)
+    if fitted.n_floored > model.n_null:
+        fitted = model.factorise(model.spread)
+    if not structure.pooled:
+        fitted = [np.repeat(part[None], len(weights), axis=0) for part in fitted]
+    return Params(weights, means, *fitted)

@@ -1,0 +1,173 @@
+"""Local maxima of the likelihood of two normals, and which of them to return."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from .._em.ascent import Result
+from .._fit.fitting import Fit, Observer, Run, Settings, climb_all, in_data_units, log_unit
+from .._normal.gaussian import Params
+from .._rows.blocks import Mapper, Rows, standard_units
+from .._rows.local_scale import local_scale
+from .climbs import WORTH, Climbs, Sample, distinct
+from .sorted_sample import sorted_sample
+from .spurious import Held, Verdict, judged
+from .two_normals import TwoNormals, pair
+
+# Least deviation, in local scales of X.
+_FLOOR = 1e-3
+# Values whose range is within this share of their magnitude are equal but for rounding.
+_ROUNDING = 4e-16
+
+SPURIOUS = (
+    "Only spurious maxima were found: a narrow component rests on a few values of X that are "
+    "close together. equal_variance=True has no such maxima"
+)
+
+
+class Maximum(NamedTuple):
+    """A maximum in the units of the data, components in the order of their means."""
+
+    log_likelihood: float
+    weight: float
+    means: np.ndarray
+    scales: np.ndarray
+    spurious: bool
+
+
+@dataclass(frozen=True)
+class TwoNormalFit(Fit):
+    """The fit that is returned, all maxima that were found, and the information at the fit.
+
+    Components are ordered by mean; ``held`` says which are at the floor, and on what rows.
+    """
+
+    maxima: list[Maximum]
+    information: np.ndarray
+    total_weight: float
+    null_bound: float
+    held: tuple[Held | None, Held | None]
+    is_spurious: bool
+
+    @property
+    def shares(self) -> np.ndarray:
+        return self.weights
+
+    @property
+    def log_likelihood(self) -> float:
+        return self.total_weight * self.lower_bound
+
+    @property
+    def is_singular(self) -> bool:
+        return any(rows is not None for rows in self.held)
+
+    @property
+    def null_log_likelihood(self) -> float:
+        """That of one normal."""
+        return self.total_weight * (self.null_bound + self.log_unit)
+
+
+def fit_two_normals(
+    X: np.ndarray,
+    weight: np.ndarray | None,
+    settings: Settings,
+    rng: np.random.RandomState,
+    observer: Observer,
+    mapper: Mapper,
+) -> TwoNormalFit:
+    """The best of all maxima."""
+    with np.errstate(under="ignore"):  # of densities far from a component
+        model, sample = _posed(X, weight, settings, mapper)
+        climbs = Climbs(model, sample, settings)
+        runs = [_with_order(run) for run in climb_all(model, climbs, settings, rng, observer)]
+        verdicts = judged(model, distinct(runs, lambda run: run.result))
+        best = verdicts[0]
+        worth = best.run.result.objective - WORTH / model.rows.total_weight
+        found = [v for v in verdicts if v is best or _is_worth_reporting(v, worth)]
+        fit = in_data_units(model, best.run)
+        return TwoNormalFit(
+            **vars(fit),
+            maxima=sorted((_maximum(model, v) for v in found), key=lambda m: -m.log_likelihood),
+            information=_information(model, best.run.result),
+            total_weight=model.rows.total_weight,
+            null_bound=model.one_normal,
+            held=best.held,
+            is_spurious=best.is_spurious,
+        )
+
+
+def _is_worth_reporting(verdict: Verdict, least: float) -> bool:
+    """A component can be put on any row, at the floor."""
+    is_accident = verdict.is_singular and verdict.is_spurious
+    return verdict.run.result.objective >= least and not is_accident
+
+
+def _posed(X, weight, settings: Settings, mapper: Mapper) -> tuple[TwoNormals, Sample]:
+    """The model of the rows in local scales about their median, and a sample of them in these
+    units, which far rows do not change."""
+    rows = standard_units(Rows(X, weight, np.zeros(1), np.ones(1), mapper))
+    x, mass, is_complete = sorted_sample(rows)
+    if _is_constant(x):
+        x, mass = x[:1], mass.sum(keepdims=True)
+    middle = x[[np.searchsorted(np.cumsum(mass), 0.5 * mass.sum())]]
+    # the variance of a constant column does not depend on its value
+    unit = local_scale(x[:, None], rows.scale) if len(x) > 1 else np.ones(1)
+    model = TwoNormals(settings.structure, rows.in_units(middle, unit), _FLOOR**2)
+    return model, Sample((x - middle) / unit, mass, is_complete)
+
+
+def _is_constant(x: np.ndarray) -> bool:
+    """Whether sorted values differ by no more than their rounding."""
+    low, high = float(x[0]), float(x[-1])
+    return 0.5 * high - 0.5 * low <= _ROUNDING * max(abs(low), abs(high))
+
+
+def _maximum(model: TwoNormals, verdict: Verdict) -> Maximum:
+    rows, result = model.rows, verdict.run.result
+    return Maximum(
+        (result.objective + log_unit(model)) * rows.total_weight,
+        float(result.params.weights[1]),
+        rows.shift + rows.scale * result.params.means[:, 0],
+        rows.scale * np.sqrt(pair(result.params.covariances)),
+        verdict.is_spurious,
+    )
+
+
+def _information(model: TwoNormals, result: Result) -> np.ndarray:
+    """Observed information in the units of the data."""
+    information = model.information(result.stats, result.params) * model.rows.total_weight
+    unit = np.ones(len(information))
+    unit[1:3] = model.rows.scale
+    return information / unit / unit[:, None]
+
+
+def by_mean(params: Params) -> Params:
+    """Components in the order of their means."""
+    if _in_order(params):
+        return params
+    pooled = params.covariances.ndim == 1
+    parts = params[2:] if pooled else [part[::-1] for part in params[2:]]
+    return Params(params.weights[::-1], params.means[::-1], *parts)
+
+
+def _in_order(params: Params) -> bool:
+    one, two = zip(pair(params.means), pair(params.covariances), strict=True)
+    return one <= two
+
+
+def _with_order(run: Run) -> Run:
+    result = run.result
+    if _in_order(result.params):
+        return run
+    params, stats = by_mean(result.params), result.stats.swapped()
+    return replace(run, result=result._replace(params=params, stats=stats))
+
+
+def ordered(fit: Fit) -> Fit:
+    """The fit with its components in the order of their means."""
+    params = Params(fit.weights, fit.means, fit.covariances, fit.factors, np.zeros(2))
+    weights, means, covariances, factors, _ = by_mean(params)
+    return replace(fit, weights=weights, means=means, covariances=covariances, factors=factors)
