@@ -16,8 +16,9 @@ import numpy as np
 from emix import GaussianMixture
 from emix._fit.fitting import make_model
 from emix._mixture.mixture import Mixture
-from emix._normal.gaussian import Buffers, Kernel, bytes_per_row
-from emix._rows.blocks import block_rows, spans
+from emix._normal.gaussian import Kernel
+from emix._rows.grid import block_rows, spans
+from emix._rows.room import Buffers, bytes_per_row
 from problems import Problem
 
 
@@ -91,7 +92,7 @@ def model_and_start(problem: Problem) -> tuple[Mixture, tuple]:
 
 def counted(model: Mixture) -> Mixture:
     """The model, its buffers made to tell the tally."""
-    choose, load, read = model.kernel, model._loaded, model.rows.read
+    choose, load, read = model.kernel, model.rows.loaded, model.rows.read
 
     def kernel(params):
         chosen = choose(params)
@@ -100,7 +101,7 @@ def counted(model: Mixture) -> Mixture:
         return chosen
 
     model.kernel = kernel
-    model._loaded = lambda *block: _telling(load(*block))
+    model.rows.loaded = lambda *block: _telling(load(*block))
     model.rows.read = lambda start, stop, out: read(start, stop, out.view(Counted))
     return model
 

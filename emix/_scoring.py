@@ -12,20 +12,13 @@ from ._bayes.student import Students
 from ._mixture.posterior import labels_of, log_evidence
 from ._normal.choice import choose_for_scores
 from ._normal.covariance import Isotropic, Structure
-from ._normal.gaussian import (
-    LOG_2PI,
-    Buffers,
-    Components,
-    Kernel,
-    allocate,
-    bytes_per_row,
-    log_of_weights,
-    natural,
-)
+from ._normal.gaussian import LOG_2PI, Components, Kernel, log_of_weights, natural
 from ._normal.kernel_of_gaps import GapKernel
 from ._normal.kernel_of_gaps import choose as choose_with_gaps
-from ._rows.blocks import Rows, block_rows, shares
+from ._rows.blocks import Rows
+from ._rows.grid import block_rows, shares
 from ._rows.patterns import GappedRows, Point, has_gaps, patterns_of
+from ._rows.room import Buffers, allocate, bytes_per_row
 from ._threads import thread_budget
 
 # z beyond this would overflow when squared; its log-density is out of range anyway

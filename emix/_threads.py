@@ -8,7 +8,7 @@ from functools import cache
 
 from threadpoolctl import ThreadpoolController
 
-from ._rows.blocks import Mapper, workers
+from ._rows.grid import Mapper, workers
 
 
 @cache

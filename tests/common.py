@@ -12,8 +12,9 @@ from emix import GaussianMixture
 from emix._base import STRUCTURES
 from emix._mixture.mixture import Mixture
 from emix._normal.covariance import FLOOR, Dense, Diagonal
-from emix._normal.gaussian import Panels, Params, Products, Residuals, allocate
+from emix._normal.gaussian import Panels, Params, Products, Residuals
 from emix._rows.blocks import Rows
+from emix._rows.room import allocate
 
 TYPES = list(STRUCTURES)
 SKLEARN_TYPES = ["full", "tied", "diag", "spherical"]

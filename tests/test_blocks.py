@@ -22,9 +22,10 @@ from threadpoolctl import threadpool_limits
 
 import emix
 from emix import GaussianMixture
-from emix._mixture.mixture import KEPT_BYTES, Mixture
+from emix._mixture.mixture import Mixture
 from emix._normal.covariance import FULL
-from emix._rows.blocks import TILE, block_rows, shares, spans, standard_units, workers
+from emix._rows.blocks import KEPT_BYTES, standard_units
+from emix._rows.grid import TILE, block_rows, shares, spans, workers
 
 # rows that make several blocks, and several shares of the grid
 MANY = 60_000

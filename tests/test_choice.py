@@ -75,7 +75,7 @@ def test_weights_and_given_responsibilities_reach_both_parts():
     weight = np.random.RandomState(0).uniform(size=len(X))
     model = model_of(X, model.structure, weight)
     resp = np.random.RandomState(1).dirichlet(np.ones(3), size=len(X))
-    stats = model.given(params, lambda a, b: resp[a:b])
+    stats = model.statistics_at(params, lambda at: resp[at])
     assert isinstance(model.kernel(params), Mixed)
     assert_allclose(stats.weight, weight @ resp / weight.sum(), rtol=1e-12)
 

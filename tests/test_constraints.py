@@ -79,7 +79,7 @@ def e_step(constraints, labels, weight=None):
     model.constraint = check_constraints(constraints, labels, X, K)
     params = random_params(FULL, 4, K, 2)
     kernel = model.kernel(params)
-    buffers = model._loaded(kernel, 0, len(X))
+    buffers = model.rows.loaded(kernel, 0, len(X))
     log_joint = kernel.log_joint(buffers).T.copy()
     tilted = log_joint.T.copy()
     model.constraint.tilt(model, kernel).add(tilted, slice(0, len(X)))
@@ -110,7 +110,7 @@ def test_e_step_is_the_nearest_posterior():
     model.constraint = check_constraints((Proportions(),), None, few, K)
     params = random_params(FULL, 4, K, 2)
     kernel = model.kernel(params)
-    log_joint = kernel.log_joint(model._loaded(kernel, 0, 9)).T.copy()
+    log_joint = kernel.log_joint(model.rows.loaded(kernel, 0, 9)).T.copy()
 
     def cost(q):
         q = q.reshape(9, K)

@@ -83,7 +83,7 @@ def test_value_with_noise_is_the_expectation_over_the_clouds(kernel, covariance_
 def test_given_responsibilities_are_used_as_they_are(kernel, covariance_type):
     model, params, X = problem(covariance_type, 3, 4)
     resp = np.random.RandomState(1).dirichlet(np.ones(4), size=len(X))
-    stats = with_kernel(model, kernel).given(params, lambda a, b: resp[a:b])
+    stats = with_kernel(model, kernel).statistics_at(params, lambda at: resp[at])
     expected = direct_statistics(model.structure, X, stats.origin, resp / len(X))
     for found, direct in zip((stats.weight, stats.first, stats.second), expected, strict=True):
         assert_allclose(found, direct, rtol=1e-11, atol=1e-13)

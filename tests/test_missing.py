@@ -42,7 +42,8 @@ from emix._normal.gaps import Conditioned, Holes
 from emix._normal.gaussian import Params
 from emix._normal.marginals import Marginals
 from emix._normal.masked import Masked, MaskedResiduals
-from emix._rows.blocks import Rows, workers
+from emix._rows.blocks import Rows
+from emix._rows.grid import workers
 from emix._rows.patterns import GappedRows, has_gaps, patterns_of, rows_over
 from emix.constraints import Allowed, Proportions
 from emix.datasets import load_faithful
@@ -135,7 +136,7 @@ def test_statistics_of_clouds_are_those_of_a_loop_over_rows(kind, name, monkeypa
 
 def assert_statistics(kind, name, noise, weighted, monkeypatch):
     held_to(kind, monkeypatch)
-    monkeypatch.setattr("emix._mixture.mixture.block_rows", lambda n_bytes: 488)
+    monkeypatch.setattr("emix._mixture.sums.block_rows", lambda n_bytes: 488)
     structure, n_components, d = STRUCTURES[name], 3, 5
     X = with_gaps(np.random.RandomState(1).normal(size=(1100, d)), 0.3, empty_rows=3)
     weight = np.random.RandomState(2).randint(0, 3, len(X)) * 0.5 if weighted else None
@@ -231,7 +232,7 @@ def test_complete_data_are_not_looked_at_as_rows_with_gaps(monkeypatch):
 @pytest.mark.parametrize("kind", [Conditioned, Holes, Marginals, Masked])
 def test_threads_change_no_bit(kind, monkeypatch):
     held_to(kind, monkeypatch)
-    monkeypatch.setattr("emix._mixture.mixture.block_rows", lambda n_bytes: 488)
+    monkeypatch.setattr("emix._mixture.sums.block_rows", lambda n_bytes: 488)
     name = "diag" if kind is Masked else "full"
     X = with_gaps(np.random.RandomState(0).normal(size=(4000, 4)), 0.3)
     params = random_params(STRUCTURES[name], 1, 2, 4)

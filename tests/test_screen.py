@@ -8,13 +8,14 @@ from scipy.special import logsumexp
 
 from emix import BayesianGaussianMixture, GaussianMixture
 from emix._mixture.constraint import Constraint
-from emix._mixture.posterior import Tempered, hard, reach_of, soft
+from emix._mixture.posterior import Tempered, hard, soft
 from emix._normal import screen
 from emix._normal.covariance import FULL
-from emix._normal.gaussian import Pairs, Panels, Params, allocate
+from emix._normal.gaussian import Pairs, Panels, Params
+from emix._rows.room import allocate
 
 N, D, K = 700, 40, 6
-REACH = reach_of(soft)
+REACH = soft.reach
 
 
 def problem(separation, n_components=K, n=N, d=D, seed=0):

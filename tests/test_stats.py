@@ -5,7 +5,7 @@ from common import STRUCTURES, clusters, integer_weights, model_of, random_param
 from numpy.testing import assert_allclose
 
 from emix._normal.gaussian import about
-from emix._rows import blocks
+from emix._rows import grid
 
 
 def statistics(covariance_type, X, weight=None, seed=0, n_components=3):
@@ -84,7 +84,7 @@ def test_about_moves_moments_as_direct_sums_do(covariance_type):
     params = random_params(structure, 4, 3, 3)
     model = model_of(X, structure)
     resp = np.random.RandomState(0).dirichlet(np.ones(3), size=len(X))
-    stats = model.given(params, lambda a, b: resp[a:b])
+    stats = model.statistics_at(params, lambda at: resp[at])
     origin = np.random.RandomState(6).normal(size=(3, 3))
     moved = about(structure, stats, origin)
     y = X[:, None, :] - origin
@@ -98,6 +98,6 @@ def test_about_moves_moments_as_direct_sums_do(covariance_type):
 def test_small_blocks_give_the_statistics_of_one_block(covariance_type, monkeypatch):
     X, weight = clusters(4, 3000, 3, 3, 1.0), np.random.RandomState(0).uniform(size=3000)
     whole, _ = statistics(covariance_type, X, weight)
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)  # the fewest rows that a block may have
+    monkeypatch.setattr(grid, "BLOCK_BYTES", 1)  # the fewest rows that a block may have
     pieces, _ = statistics(covariance_type, X, weight)
     assert_same_statistics(pieces, whole)

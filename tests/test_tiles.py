@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from emix._rows import tiles
-from emix._rows.blocks import TILE
+from emix._rows.grid import TILE
 
 SIZES = [(1, 1), (3, 6), (10, 66), (67, 20), (50, 66), (50, 101), (101, 90), (10, 233), (2, 1326)]
 SHAPES = [(p, q, m) for p, q in SIZES for m in (1, TILE - 1, TILE, 5 * TILE, 9 * TILE + 7)]

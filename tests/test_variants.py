@@ -149,9 +149,9 @@ def test_blocks_share_their_memory():
     model = model_of(clusters(0, n, D, K), STRUCTURES["full"])
     climbed = Incremental(model, 400)
     climbed.e_step(random_params(STRUCTURES["full"], 1, K, D))
-    models = [block.model for block in climbed._blocks]
-    assert len({id(each._local.held) for each in models}) == 1
-    assert sum(each._kept_bytes for each in models) <= model._kept_bytes
+    rows = [block.model.rows for block in climbed._blocks]
+    assert {id(each.room) for each in rows} == {id(model.rows.room)}
+    assert sum(each.kept_bytes for each in rows) <= model.rows.kept_bytes
 
 
 # --- online ---------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .._normal.covariance import Structure
-from .._normal.gaussian import BlockKernel, Buffers, Components
+from .._normal.gaussian import BlockKernel, Components
+from .._rows.room import Buffers
 from .wishart import log_student_norm
 
 

@@ -99,7 +99,9 @@ class VariationalMixture:
     def begin(self, params: Params, resp: Callable | None = None) -> Posterior:
         """M-step at responsibilities, those under the parameters unless others are given."""
         likelihood = self.likelihood
-        stats = likelihood.e_step(params) if resp is None else likelihood.given(params, resp)
+        stats = (
+            likelihood.e_step(params) if resp is None else likelihood.statistics_at(params, resp)
+        )
         return self.m_step(stats)
 
     def acceleration(self) -> QuasiNewton:

@@ -17,7 +17,8 @@ from .._mixture.posterior import at_temperature
 from .._mixture.search import can_race, leading
 from .._normal.covariance import Isotropic, Structure
 from .._normal.gaussian import Params
-from .._rows.blocks import BLOCK_BYTES, Mapper, standard_units
+from .._rows.blocks import standard_units
+from .._rows.grid import BLOCK_BYTES, Mapper
 from .._rows.patterns import rows_over
 from ..priors import ConjugatePrior
 
@@ -451,8 +452,8 @@ class Starts:
         assign, n_components = settings.assign, settings.n_components
         one_hot = np.eye(n_components)
 
-        def resp(start, stop):
-            return assign[start:stop] if assign.ndim == 2 else one_hot[assign[start:stop]]
+        def resp(at):
+            return assign[at] if assign.ndim == 2 else one_hot[assign[at]]
 
         found = start.from_responsibilities(model.likelihood, resp, n_components)
         return model.begin(settings.given.override(model.likelihood, found), resp)

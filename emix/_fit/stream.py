@@ -12,7 +12,8 @@ from .._mixture.mixture import Mixture
 from .._mixture.online import State, follow
 from .._normal.covariance import Structure
 from .._normal.prior import Prior
-from .._rows.blocks import Mapper, Rows, block_rows, spans
+from .._rows.blocks import Rows
+from .._rows.grid import Mapper, block_rows, spans
 from .._rows.patterns import rows_over
 from .fitting import Fit, Run, in_data_units
 

@@ -23,7 +23,9 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment, minimize
 
 from .._normal.gaussian import Kernel, Params
-from .._rows.blocks import Rows
+from .._rows.blocks import Block, Rows
+from .posterior import Rule
+from .sums import KernelJob
 
 # Bounds may be missed by this much before they are called contradictory: the solver ends a few
 # millionths away where components hardly overlap.
@@ -123,19 +125,7 @@ class Constraint:
     def _log_sums(self, model, kernel, multipliers) -> np.ndarray:
         """Means over rows of log sum_k exp(tilted log_joint) and of E_q[f]; without
         multipliers, of log p(x) alone."""
-        size = 1 if multipliers is None else 1 + multipliers.size
-
-        def add(buffers, start, stop, sums):
-            log_joint, weight = kernel.log_joint(buffers), model.rows.weights(start, stop)
-            at = model.rows.at(start, stop)
-            if multipliers is not None:
-                self.add(log_joint, multipliers, at)
-            sums[0] += model.rule(log_joint, buffers.resp, buffers.work, buffers.norm, weight)
-            if size > 1:
-                features = self.features(at)
-                sums[1:] += np.einsum("rkm,km->r", *_alike(features, _resp(buffers, weight)))
-
-        return model.mean(kernel, add, size)
+        return model.rows.mean(_LogSums(self, kernel, model.rule, multipliers))
 
     def means(self, rows: Rows) -> np.ndarray | None:
         """Means (K, d) of rows that can only be of one component, of the first of them where
@@ -159,20 +149,42 @@ class Constraint:
         nothing of their numbers."""
         if self.allowed is None:
             return params
-        n_components = len(params.weights)
-
-        kernel = model.kernel(params)
-
-        def add(buffers, start, stop, sums):
-            weight = model.rows.weights(start, stop)
-            log_joint = kernel.log_joint(buffers)
-            model.rule(log_joint, buffers.resp, buffers.work, buffers.norm, None)
-            allowed = self.allowed[model.rows.at(start, stop)]
-            sums += (allowed.T @ _resp(buffers, weight).T).ravel()
-
-        agreement = model.mean(kernel, add, n_components**2)
-        _, order = linear_sum_assignment(-agreement.reshape(n_components, -1))
+        agreement = model.rows.mean(_Agreement(model.kernel(params), model.rule, self.allowed))
+        _, order = linear_sum_assignment(-agreement.reshape(len(params.weights), -1))
         return permuted(model.structure, params, order)
+
+
+class _LogSums(KernelJob):
+    """log sum_k exp(tilted log_joint), and E_q[f] where there are multipliers; 1 + r."""
+
+    def __init__(self, constraint: Constraint, kernel: Kernel, rule: Rule, multipliers):
+        super().__init__(kernel, 1 if multipliers is None else 1 + multipliers.size)
+        self._constraint, self._kernel = constraint, kernel
+        self._rule, self._multipliers = rule, multipliers
+
+    def add(self, block: Block, sums: np.ndarray) -> None:
+        buffers, weight = block.loaded(self.worker), block.weight
+        log_joint = self._kernel.log_joint(buffers)
+        if self._multipliers is not None:
+            self._constraint.add(log_joint, self._multipliers, block.at)
+        sums[0] += self._rule(log_joint, buffers.resp, buffers.work, buffers.norm, weight)
+        if self.size > 1:
+            features = self._constraint.features(block.at)
+            sums[1:] += np.einsum("rkm,km->r", *_alike(features, _resp(buffers, weight)))
+
+
+class _Agreement(KernelJob):
+    """sum_i allowed_ik resp_il, (K, K)."""
+
+    def __init__(self, kernel: Kernel, rule: Rule, allowed: np.ndarray):
+        super().__init__(kernel, kernel.n_components**2)
+        self._kernel, self._rule, self._allowed = kernel, rule, allowed
+
+    def add(self, block: Block, sums: np.ndarray) -> None:
+        buffers = block.loaded(self.worker)
+        log_joint = self._kernel.log_joint(buffers)
+        self._rule(log_joint, buffers.resp, buffers.work, buffers.norm, None)
+        sums += (self._allowed[block.at].T @ _resp(buffers, block.weight).T).ravel()
 
 
 def _resp(buffers, weight):

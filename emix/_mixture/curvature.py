@@ -18,12 +18,13 @@ import numpy as np
 
 from .._em.newton import Newton
 from .._normal.covariance import Dense, Structure
-from .._normal.gaussian import Buffers, Kernel, Params, Products
+from .._normal.gaussian import Kernel, Params, Products
 from .._normal.stats import Stats, layout_of
+from .._rows.blocks import KEPT_BYTES
+from .._rows.room import Buffers
 from .._rows.tiles import inner
-from .mixture import KEPT_BYTES, Mixture
+from .mixture import Mixture
 from .odds import Odds
-from .posterior import soft
 
 # Newton's steps pay where a pass with curvature and step takes at most so many times as long as
 # one with a quasi-Newton step: of 20 to 300 of these they save two thirds or more (mixtures of 1 to
@@ -276,7 +277,7 @@ def curved(model: Mixture, params: Params) -> Mixture:
 
 def _is_all(model: Mixture) -> bool:
     """Whether the objective is the log-likelihood, and all parameters are free."""
-    usual = type(model) is Mixture and model.rule is soft and not model.frozen
+    usual = type(model) is Mixture and model.rule.has_odds and not model.frozen
     return usual and model.prior is model.constraint is None and not model.noise.any()
 
 

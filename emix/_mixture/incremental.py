@@ -72,7 +72,7 @@ def _divided(model: Mixture, n_blocks: int):
         a, b = rows.n * i // n_blocks, rows.n * (i + 1) // n_blocks
         part = rows.part(a, b)
         if part.total_weight > 0.0:
-            yield model.part(part, n_blocks), part.total_weight / rows.total_weight
+            yield model.over(part, same_moments=False), part.total_weight / rows.total_weight
 
 
 def _visited(block: _Block, params: Params) -> tuple[Stats, float]:

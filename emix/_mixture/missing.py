@@ -17,13 +17,13 @@ from .._normal.covariance import DIAG, FULL, Dense, Structure
 from .._normal.floor import SHARE, Floor
 from .._normal.gaussian import Params
 from .._normal.kernel_of_gaps import GapKernel, choose
-from .._normal.stats import Stats
 from .._rows.blocks import Rows
 from .._rows.patterns import GappedRows, Point
 from .._rows.sample import DistinctRows
 from .mixture import Mixture
-from .posterior import soft
+from .posterior import Rule, soft
 from .start import SAMPLE_ROWS
+from .sums import Look
 
 # Rows are filled by the normal of all features up to so many of them: beyond, that of the
 # structure's own form, which costs less.
@@ -44,7 +44,7 @@ class GappedMixture(Mixture):
         rows: GappedRows,
         noise: np.ndarray,
         *,
-        rule: Callable = soft,
+        rule: Rule = soft,
         frozen: frozenset[str] = frozenset(),
         least_share: float = SHARE,
     ):
@@ -53,7 +53,7 @@ class GappedMixture(Mixture):
 
     def over(self, rows: GappedRows, same_moments: bool) -> GappedMixture:
         other = GappedMixture(self.structure, rows, self.noise, rule=self.rule, frozen=self.frozen)
-        other.prior, other._local, other.one = self.prior, self._local, self.one
+        other.prior, other.one = self.prior, self.one
         other.covariance_floor, other.soundness = self.covariance_floor, self.soundness
         return other
 
@@ -89,27 +89,14 @@ class GappedMixture(Mixture):
     def odds(self, kernel: GapKernel, params: Params) -> None:
         """None: the moments of all rows are not known."""
 
-    def given(self, params: Params, resp: Callable[[int, int], np.ndarray]) -> Stats:
-        """Statistics at given q; params tell what to expect of missing values."""
-        kernel, q = self.kernel(params), resp(0, self.rows.n)
-
-        def responsibilities(buffers, start, stop):
-            kernel.log_joint(buffers)
-            buffers.resp[:] = q[self.rows.at(start, stop)].T
-            buffers.norm.fill(1.0)
-            return 0.0
-
-        return self._statistics(kernel, responsibilities)
-
     def each_filled(self, params: Params, see: Callable) -> None:
         """see(at, log_joint (K, m), E[z | what is seen, k] (K, d, m)) for all blocks of rows."""
         kernel = self.kernel(params)
 
-        def look(buffers, start, stop, sums):
-            log_joint = kernel.log_joint(buffers)
-            see(self.rows.at(start, stop), log_joint, kernel.filled(buffers))
+        def look(block, log_joint, buffers):
+            see(block.at, log_joint, kernel.filled(buffers))
 
-        self.mean(kernel, look, 1)
+        self.rows.total(Look(kernel, look))
 
 
 def mixture_over(structure: Structure, rows: Rows, noise: np.ndarray, **options) -> Mixture:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import math
-import threading
 from collections.abc import Callable
 from functools import cached_property
 
@@ -18,36 +17,30 @@ from .._normal.choice import choose
 from .._normal.covariance import Factored, Structure
 from .._normal.floor import SHARE, Floor
 from .._normal.gaussian import (
-    Buffers,
     Kernel,
     Natural,
     Params,
     Products,
     about,
-    allocate,
-    bytes_per_row,
     cancels,
     expected_log_joint,
     natural,
-    pool_size,
     rounding_of_expected,
 )
 from .._normal.prior import Prior
 from .._normal.screen import screened
 from .._normal.stats import Stats
-from .._rows.blocks import TILE, Rows, block_rows
+from .._rows.blocks import Rows
 from .._rows.sample import DistinctRows
 from .constraint import Constraint
 from .odds import Odds
-from .posterior import hard, reach_of, soft
+from .posterior import Rule, soft
 from .reseed import reseeded
 from .soundness import Soundness
+from .sums import GivenSums, Look, Moments, OddsSums, RuleSums
 
 # A component with less than this share of the data keeps its last mean and covariance.
 _DEAD = 1e-300
-# Features of all rows are kept from sweep to sweep if they take no more than this: a part of
-# the last cache, and a bound on memory.
-KEPT_BYTES = 24 * 1024 * 1024
 
 
 class Mixture:
@@ -69,7 +62,7 @@ class Mixture:
         rows: Rows,
         noise: np.ndarray,
         *,
-        rule: Callable = soft,
+        rule: Rule = soft,
         frozen: frozenset[str] = frozenset(),
         least_share: float = SHARE,
     ):
@@ -77,9 +70,7 @@ class Mixture:
         self._least_share = least_share
         self.rule, self.frozen = rule, frozen
         self.cloud = structure.form.from_variances(noise)
-        self._local = threading.local()
         self._overflows = False  # whether components are so far apart that their odds are infinite
-        self._features, self._kept_bytes = _Features(None), KEPT_BYTES
         # of the last two params: a point of a climb and the M-step there
         self._naturals: tuple[tuple[Params | None, Natural | None], ...] = ((None, None),) * 2
         self._origin: np.ndarray | None = None
@@ -128,19 +119,7 @@ class Mixture:
     @cached_property
     def moments(self) -> np.ndarray:
         """Means over all rows of (products, z, 1)."""
-        form, rows = self.structure.form, self.rows
-
-        def work(share):
-            sums = 0.0
-            for start, stop in share:
-                z, weight = np.empty((rows.d, stop - start)), rows.weights(start, stop)
-                rows.read(start, stop, z)
-                weight = np.ones(stop - start) if weight is None else weight
-                second = np.asarray(form.weighted_second(z, weight))
-                sums += np.concatenate([form.pack(second), z @ weight, [weight.sum()]])
-            return sums
-
-        return rows.reduce(work, block_rows(24 * rows.d)) / rows.total_weight
+        return self.rows.mean(Moments(self.structure.form, self.rows.d))
 
     def natural(self, params: Params, origin: np.ndarray | None = None) -> Natural:
         """Natural parameters, about the origin of the units unless another one is given."""
@@ -156,19 +135,12 @@ class Mixture:
         return found
 
     def over(self, rows: Rows, same_moments: bool) -> Mixture:
-        """This model over other rows, whose moments may be known to be the same. Both use the
-        same working memory."""
+        """This model over other rows, whose moments may be known to be the same."""
         other = type(self)(self.structure, rows, self.noise, rule=self.rule, frozen=self.frozen)
-        other.prior, other._local = self.prior, self._local
+        other.prior = self.prior
         other.covariance_floor, other.soundness = self.covariance_floor, self.soundness
         if same_moments:
             other.moments = self.moments
-        return other
-
-    def part(self, rows: Rows, n_parts: int) -> Mixture:
-        """This model over one of so many parts of its rows."""
-        other = self.over(rows, same_moments=False)
-        other._kept_bytes = self._kept_bytes // n_parts
         return other
 
     def freezing(self, name: str) -> Mixture:
@@ -177,7 +149,7 @@ class Mixture:
         other.frozen = self.frozen | {name}
         return other
 
-    def ruled(self, rule: Callable) -> Mixture:
+    def ruled(self, rule: Rule) -> Mixture:
         """This model with another rule, if it is not its own."""
         if rule is self.rule:
             return self
@@ -188,7 +160,7 @@ class Mixture:
     @property
     def finite(self) -> bool:
         """Whether a climb ends after finitely many steps: there are so many assignments."""
-        return self.rule is hard
+        return self.rule.is_one_hot
 
     def kernel(self, params: Params) -> Kernel:
         structure, d = self.structure, self.rows.d
@@ -204,18 +176,12 @@ class Mixture:
 
     def _by_odds(self, kernel: Kernel, params: Params) -> Stats | None:
         """None where it cannot be done, or not accurately."""
-        if self.rule is not soft or self.constraint is not None or self._overflows:
+        if not self.rule.has_odds or self.constraint is not None or self._overflows:
             return None
         odds = self.odds(kernel, params)
         if odds is None:
             return None
-
-        def add(buffers, start, stop, sums):
-            weight = self.rows.weights(start, stop)
-            sums[0] += odds.soft(buffers, weight)
-            odds.accumulate(buffers, weight, sums[1:])
-
-        sums = self.mean(odds, add, 1 + odds.size)
+        sums = self.rows.mean(OddsSums(odds))
         self._overflows = not math.isfinite(sums[0])
         return None if self._overflows else odds.stats(float(sums[0]), sums[1:])
 
@@ -225,23 +191,18 @@ class Mixture:
         return Odds.of(kernel, params, self.moments) if is_plain else None
 
     def _by_log_joint(self, kernel: Kernel, params: Params) -> Stats:
-        tilt = None if self.constraint is None else self.constraint.tilt(self, kernel)
-
-        log_joint_of = kernel.log_joint
-        if tilt is None:
-            log_joint_of = screened(kernel, params, reach_of(self.rule), self.rows.n)
-
-        def responsibilities(buffers, start, stop):
-            log_joint, weight = log_joint_of(buffers), self.rows.weights(start, stop)
-            if tilt is not None:
-                tilt.add(log_joint, self.rows.at(start, stop))
-            return self.rule(log_joint, buffers.resp, buffers.work, buffers.norm, weight)
-
-        stats = self._statistics(kernel, responsibilities)
-        if tilt is not None:
-            stats.value += tilt.gain
-            stats.evidence = stats.value + tilt.gap
+        if self.constraint is None:
+            log_joint_of = screened(kernel, params, self.rule.reach, self.rows.n)
+            return self._statistics(kernel, RuleSums(kernel, log_joint_of, self.rule))
+        tilt = self.constraint.tilt(self, kernel)
+        stats = self._statistics(kernel, RuleSums(kernel, kernel.log_joint, self.rule, tilt))
+        stats.value += tilt.gain
+        stats.evidence = stats.value + tilt.gap
         return stats
+
+    def _statistics(self, kernel: Kernel, job: RuleSums) -> Stats:
+        sums = self.rows.mean(job)
+        return kernel.stats(float(sums[0]), sums[1:])
 
     def sweep(self, params: Params) -> tuple[Params, Stats]:
         """Where a sweep over the data leads to, and the statistics there: batch EM refreshes
@@ -252,66 +213,15 @@ class Mixture:
         """log p(params) per unit of weight, where there is a prior."""
         return 0.0 if self.prior is None else self.prior.log_density(self.structure, params)
 
-    def given(self, params: Params, resp: Callable[[int, int], np.ndarray]) -> Stats:
-        """Statistics at given q: resp(start, stop) is (m, K); params choose the origin."""
-
-        def responsibilities(buffers, start, stop):
-            buffers.resp[:] = resp(start, stop).T
-            buffers.norm.fill(1.0)
-            return 0.0
-
-        return self._statistics(self.kernel(params), responsibilities)
+    def statistics_at(self, params: Params, resp: Callable) -> Stats:
+        """Statistics at given q: resp(at) is (m, K) for rows at a slice or an index; params choose
+        the origin, and tell what to expect of missing values."""
+        kernel = self.kernel(params)
+        return kernel.stats(0.0, self.rows.mean(GivenSums(kernel, resp)))
 
     def is_distant(self, params: Params) -> bool:
         """Whether moments about the origin of the units would cancel."""
         return cancels(self.structure, params)
-
-    def _statistics(self, kernel: Kernel, responsibilities: Callable) -> Stats:
-        def add(buffers, start, stop, sums):
-            sums[0] += responsibilities(buffers, start, stop)
-            weight, scale = self.rows.weights(start, stop), buffers.norm
-            if weight is not None:
-                scale *= weight
-            elif self.finite:
-                scale = None  # one-hot responsibilities are normalised
-            kernel.accumulate(buffers, scale, sums[1:])
-
-        sums = self.mean(kernel, add, 1 + kernel.size)
-        return kernel.stats(float(sums[0]), sums[1:])
-
-    def mean(self, kernel: Kernel, add: Callable, size: int) -> np.ndarray:
-        """Per unit of weight, what add(buffers, start, stop, sums) adds to sums (size,) for all
-        blocks of rows."""
-        rows = self.rows
-
-        def work(share):
-            sums = np.zeros(size)
-            # a sum of exponentials that under- or overflows is noticed and done again
-            with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
-                for start, stop in share:
-                    add(self._loaded(kernel, start, stop), start, stop, sums)
-            return sums
-
-        self._features = self._features.serving(kernel, rows.n, self._kept_bytes)
-        return rows.reduce(work, block_rows(bytes_per_row(kernel)), size) / rows.total_weight
-
-    def _loaded(self, kernel: Kernel, start: int, stop: int) -> Buffers:
-        """This thread's buffers for the kernel, holding the rows."""
-        held = getattr(self._local, "held", None)
-        if held is None or held.kind is not type(kernel) or held.rows < stop - start:
-            # blocks differ by a tile at most, and a smaller one may come first
-            held = self._local.held = _Held(kernel, min(stop - start + TILE, self.rows.n))
-        buffers = held.buffers(kernel, stop - start)
-        kept = self._features.blocks
-        if (start, stop) in kept:
-            features, z = kept[start, stop]
-            return buffers._replace(features=features, z=z)
-        if self._features.kind is not None:
-            kept[start, stop] = features, z = kernel.features(stop - start)
-            buffers = buffers._replace(features=features, z=z)
-        self.rows.read(start, stop, buffers.z)
-        kernel.prepare(buffers)
-        return buffers
 
     def expected(self, stats: Stats, params: Params) -> float:
         """E_q[log p(x, z, params)]; F is this plus the entropy of q."""
@@ -376,14 +286,14 @@ class Mixture:
         return reseeded(self, stats, params)
 
     def each(self, params: Params, see: Callable) -> None:
-        """see(start, stop, log_joint (K, m), what it leaves out for all components alike) for
-        all blocks of rows."""
+        """see(at, log_joint (K, m), what it leaves out for all components alike) for all blocks
+        of rows."""
         kernel = self.kernel(params)
 
-        def look(buffers, start, stop, sums):
-            see(start, stop, kernel.log_joint(buffers), kernel.common(buffers))
+        def look(block, log_joint, buffers):
+            see(block.at, log_joint, kernel.common(buffers))
 
-        self.mean(kernel, look, 1)
+        self.rows.total(Look(kernel, look))
 
     @cached_property
     def soundness(self) -> Soundness:
@@ -419,30 +329,3 @@ class Mixture:
 
     def about(self, stats: Stats, origin: np.ndarray) -> Stats:
         return about(self.structure, stats, origin)
-
-
-class _Features:
-    """Features of blocks that one kind of kernel keeps from sweep to sweep; of None, none."""
-
-    def __init__(self, kind: type | None):
-        self.kind = kind
-        self.blocks: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
-
-    def serving(self, kernel: Kernel, n: int, n_bytes: int) -> _Features:
-        """Those for this kernel, if those of all rows fit."""
-        kind = kernel.keeper if 8 * kernel.n_features * n <= n_bytes else None
-        return self if kind is self.kind else _Features(kind)
-
-
-class _Held:
-    """Buffers that a thread keeps from block to block, for blocks of at most so many rows."""
-
-    def __init__(self, kernel: Kernel, rows: int):
-        self.kind, self.rows = type(kernel), rows
-        self._pool = np.empty(pool_size(kernel, rows))
-        self._buffers: dict[int, Buffers] = {}
-
-    def buffers(self, kernel: Kernel, m: int) -> Buffers:
-        if m not in self._buffers:
-            self._buffers[m] = allocate(kernel, m, self._pool)
-        return self._buffers[m]

@@ -14,8 +14,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from .._normal.gaussian import MOMENT_LIMIT, Buffers, Params, Products
+from .._normal.gaussian import MOMENT_LIMIT, Params, Products
 from .._normal.stats import Stats
+from .._rows.room import Buffers
 from .._rows.tiles import inner, times
 from .posterior import soft_by_odds
 

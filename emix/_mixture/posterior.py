@@ -13,7 +13,7 @@ smaller factor of the matrix product that follows, together with the sample weig
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -32,15 +32,44 @@ _MANY, _COLUMNS, _MOST_PLACES = 1000, 4096, 255
 _TINY = float(np.finfo(float).tiny)
 
 
-def soft(log_joint, out, work, norm, weight) -> float:
+class Rule(Protocol):
+    """How q follows from log_joint; see the top of this file.
+
+    is_one_hot: q has one component a row, with norm 1. has_odds: q may be found from exponentials
+    relative to one component (``soft_by_odds``). reach: how far, in nats, a component may lie below
+    others at a row until its part is less than any rounding error.
+    """
+
+    is_one_hot: bool
+    has_odds: bool
+    reach: float
+
+    def __call__(
+        self,
+        log_joint: np.ndarray,
+        out: np.ndarray,
+        work: np.ndarray,
+        norm: np.ndarray,
+        weight: np.ndarray | None,
+    ) -> float: ...
+
+
+class Soft:
     """q = p(z | x): value = log sum_k exp(log_joint_k), resp = exp(log_joint - value)."""
-    top = _exponentials(log_joint, out, work, norm)
-    if weight is None:
-        return _sum_of_logs(work) + (0.0 if top is None else float(top.sum()))
-    np.log(work, out=work)
-    if top is not None:
-        work += top
-    return float(work @ weight)
+
+    is_one_hot, has_odds, reach = False, True, _NEGLIGIBLE
+
+    def __call__(self, log_joint, out, work, norm, weight) -> float:
+        top = _exponentials(log_joint, out, work, norm)
+        if weight is None:
+            return _sum_of_logs(work) + (0.0 if top is None else float(top.sum()))
+        np.log(work, out=work)
+        if top is not None:
+            work += top
+        return float(work @ weight)
+
+
+soft = Soft()
 
 
 def log_evidence(log_joint, out, work, norm) -> np.ndarray:
@@ -103,20 +132,29 @@ def _sum_of_logs(number: np.ndarray) -> float:
 class Tempered:
     """T > 0: value = T log sum_k exp(log_joint_k / T), resp = exp((log_joint - value) / T)."""
 
+    is_one_hot, has_odds = False, False
+
     def __init__(self, temperature: float):
-        self.temperature = temperature
+        self.temperature, self.reach = temperature, _NEGLIGIBLE * temperature
 
     def __call__(self, log_joint, out, work, norm, weight) -> float:
         log_joint *= 1.0 / self.temperature
         return self.temperature * soft(log_joint, out, work, norm, weight)
 
 
-def hard(log_joint, out, work, norm, weight) -> float:
+class Hard:
     """T = 0, q one-hot: value = max_k log_joint_k, resp = 1 at the first maximiser, else 0."""
-    top = np.maximum.reduce(log_joint, axis=0, out=work)
-    out[...] = _highest(log_joint, top)
-    norm.fill(1.0)
-    return float(top.sum() if weight is None else top @ weight)
+
+    is_one_hot, has_odds, reach = True, False, _NEGLIGIBLE
+
+    def __call__(self, log_joint, out, work, norm, weight) -> float:
+        top = np.maximum.reduce(log_joint, axis=0, out=work)
+        out[...] = _highest(log_joint, top)
+        norm.fill(1.0)
+        return float(top.sum() if weight is None else top @ weight)
+
+
+hard = Hard()
 
 
 def labels_of(scores: np.ndarray, out: np.ndarray) -> np.ndarray:
@@ -157,13 +195,7 @@ def _keep_first(highest: np.ndarray) -> None:
     highest[first, tied] = True
 
 
-def reach_of(rule: Callable) -> float:
-    """How far, in nats, a component may lie below others at a row until its part is less than
-    any rounding error."""
-    return _NEGLIGIBLE * (rule.temperature if isinstance(rule, Tempered) else 1.0)
-
-
-def at_temperature(temperature: float) -> Callable:
+def at_temperature(temperature: float) -> Rule:
     """The rule of this temperature."""
     if temperature == 0.0:
         return hard

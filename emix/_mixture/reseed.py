@@ -43,8 +43,7 @@ def _worst(model, stats, params) -> Iterator[tuple[np.ndarray, float, int]]:
     rows = model.likelihood.rows
     value, label = np.empty(rows.n), np.empty(rows.n, dtype=np.intp)
 
-    def see(start, stop, log_joint, common):
-        at = model.rows.at(start, stop)
+    def see(at, log_joint, common):
         value[at] = log_joint.max(axis=0) + common
         label[at] = log_joint.argmax(axis=0)
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from .._normal.covariance import Dense
 from .._normal.gaussian import LOG_2PI, Params
-from .._rows.blocks import Rows, spans
+from .._rows.blocks import Rows
+from .._rows.grid import spans
 from .mixture import Mixture
 from .posterior import one_hot, soft
 
@@ -176,7 +177,7 @@ def _classified(model, params):
 
 def _kmeans_on(model, y, chosen, alike):
     labels, identity = _lloyd(y, model.rows.weight, y[:, chosen].T), np.eye(len(chosen))
-    return _m_step(model, lambda start, stop: identity.take(labels[start:stop], axis=0), alike)
+    return _m_step(model, lambda at: identity.take(labels[at], axis=0), alike)
 
 
 def kmeans_plusplus(model: Mixture, n_components: int, rng: np.random.RandomState) -> Params:
@@ -202,7 +203,7 @@ def random(model: Mixture, n_components: int, rng: np.random.RandomState) -> Par
     """Responsibilities drawn uniformly, and normalised."""
     resp = rng.uniform(size=(model.rows.n, n_components))
     resp /= resp.sum(axis=1, keepdims=True)
-    return from_responsibilities(model, lambda start, stop: resp[start:stop], n_components)
+    return from_responsibilities(model, lambda at: resp[at], n_components)
 
 
 def _at_rows(model, index):
@@ -238,7 +239,7 @@ def nudged(model: Mixture, params: Params, rng: np.random.RandomState) -> Params
 
 
 def from_responsibilities(model: Mixture, resp, n_components: int) -> Params:
-    """M-step at given responsibilities; resp(start, stop) is (m, K)."""
+    """M-step at given responsibilities; resp(at) is (m, K)."""
     return _m_step(model, resp, whole(model, n_components))
 
 
@@ -248,10 +249,10 @@ def _m_step(model: Mixture, resp, alike: Params) -> Params:
     A second sweep, about the means, is made where moments about one origin would cancel. A
     covariance that would be singular is replaced by that of all rows about their means.
     """
-    stats = model.given(alike, resp)
+    stats = model.statistics_at(alike, resp)
     params = model.m_step(stats, alike)
     if model.is_distant(params):
-        stats = model.given(params, resp)
+        stats = model.statistics_at(params, resp)
         params = model.m_step(stats, params)
     if not model.is_degenerate(params):
         return params

@@ -30,8 +30,9 @@ import threading
 import numpy as np
 
 from .._rows.patterns import GappedRows, Group, Point, groups
+from .._rows.room import Buffers
 from .covariance import DENSE_FLOOR, Dense, Structure
-from .gaussian import LOG_2PI, BlockKernel, Buffers, about, cancels
+from .gaussian import LOG_2PI, BlockKernel, about, cancels
 from .stats import Stats
 
 
@@ -51,6 +52,10 @@ class OfPatterns(BlockKernel):
 
     def prepare(self, buffers: Buffers) -> None:
         np.copyto(buffers.z, 0.0, where=np.isnan(buffers.z))
+
+    def locate(self, buffers: Buffers) -> None:
+        """Statistics need what ``log_joint`` leaves."""
+        self.log_joint(buffers)
 
     def stacked(self, matrices: np.ndarray) -> np.ndarray:
         """Matrices with the components' axis, of length one where they share one."""

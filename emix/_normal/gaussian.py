@@ -26,7 +26,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._rows.blocks import MOST_ROWS, TILE
+from .._rows.grid import MOST_ROWS, TILE
+from .._rows.room import Buffers
 from .._rows.tiles import inner, times
 from .covariance import MOMENT_LIMIT, Structure
 from .stats import Stats, layout_of
@@ -129,19 +130,6 @@ def rounding_of_expected(stats: Stats, eta: Natural) -> float:
     return _ROUNDING * (terms + abs(stats.value))
 
 
-class Buffers(NamedTuple):
-    """Working arrays for a block of m rows: features holds what the kernel needs of the rows,
-    and nothing else; z is the part of it that the block is read into."""
-
-    features: np.ndarray
-    z: np.ndarray
-    scratch: np.ndarray
-    log_joint: np.ndarray
-    resp: np.ndarray
-    work: np.ndarray
-    norm: np.ndarray
-
-
 class BlockKernel:
     """What kernels have in common; scratch has room for ``chunk`` rows of a block."""
 
@@ -166,28 +154,12 @@ class BlockKernel:
     def prepare(self, buffers: Buffers) -> None:
         """Fill the features that are not z."""
 
+    def locate(self, buffers: Buffers) -> None:
+        """Find what statistics need of the rows beside the features."""
+
     def common(self, buffers: Buffers) -> np.ndarray | float:
         """What log_joint leaves out for all components alike, (m,)."""
         return 0.0
-
-
-def bytes_per_row(kernel: Kernel) -> int:
-    return 8 * kernel.n_features + 8 * pool_size(kernel, MOST_ROWS) // MOST_ROWS
-
-
-def pool_size(kernel: Kernel, m: int) -> int:
-    """Numbers that ``allocate`` needs besides the features."""
-    return kernel.n_working * m + kernel.n_scratch * min(m, kernel.chunk)
-
-
-def allocate(kernel: Kernel, m: int, pool: np.ndarray | None = None) -> Buffers:
-    """Buffers for m rows, out of the pool; all are contiguous, or NumPy's functions would take
-    twice as long."""
-    pool = np.empty(pool_size(kernel, m)) if pool is None else pool
-    size, columns = kernel.n_working * m, min(m, kernel.chunk)
-    scratch = pool[size : size + kernel.n_scratch * columns].reshape(-1, columns)
-    rows = pool[:size].reshape(-1, m)
-    return Buffers(*kernel.features(m), scratch, *kernel.working(rows))
 
 
 def _scaled(resp: np.ndarray, scale: np.ndarray | None) -> np.ndarray:

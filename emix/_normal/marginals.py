@@ -16,12 +16,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .._rows.blocks import TILE
+from .._rows.grid import TILE
 from .._rows.patterns import GappedRows, Point
+from .._rows.room import Buffers
 from .._rows.tiles import inner, times
 from .covariance import Structure
 from .gaps import OfPatterns, roots_of_inverses
-from .gaussian import LOG_2PI, Buffers
+from .gaussian import LOG_2PI
 from .stats import Stats
 
 # Bytes of matrices (d, d) that are worked on at a time, and of those that are kept.

@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from .._rows.patterns import GappedRows, Point
+from .._rows.room import Buffers
 from .._rows.tiles import inner, times
 from .covariance import Structure
-from .gaussian import LOG_2PI, BlockKernel, Buffers
+from .gaussian import LOG_2PI, BlockKernel
 from .stats import Stats
 
 

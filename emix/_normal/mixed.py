@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._rows.room import Buffers
 from .gaussian import (
     BlockKernel,
-    Buffers,
     Components,
     Natural,
     Panels,

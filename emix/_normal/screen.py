@@ -12,7 +12,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from .gaussian import Buffers, Kernel, Pairs, Panels, Params, n_directions
+from .._rows.room import Buffers
+from .gaussian import Kernel, Pairs, Panels, Params, n_directions
 
 # Multiplications of a sweep from which it pays to look for the directions.
 _WORTH = 1e8

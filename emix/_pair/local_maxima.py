@@ -10,7 +10,8 @@ import numpy as np
 from .._em.ascent import Result
 from .._fit.fitting import Fit, Observer, Run, Settings, climb_all, in_data_units, log_unit
 from .._normal.gaussian import Params
-from .._rows.blocks import Mapper, Rows, standard_units
+from .._rows.blocks import Rows, standard_units
+from .._rows.grid import Mapper
 from .._rows.local_scale import local_scale
 from .climbs import WORTH, Climbs, Sample, distinct
 from .sorted_sample import sorted_sample

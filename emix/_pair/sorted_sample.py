@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .._mixture.start import SAMPLE_ROWS
-from .._rows.blocks import Rows, block_rows
+from .._rows.blocks import Block, Rows
+from .._rows.grid import block_rows
 from .._rows.sample import DistinctRows
 
 # Many rows are counted in bins of equal width in place of being sorted, unless one of the bins
@@ -53,18 +54,21 @@ def _binned(rows: Rows) -> Bins:
     low, high = ((ends - rows.shift) / rows.scale).tolist()
     width = (high - low) / (_BINS - 1) or 1.0
 
-    def work(share):
-        counts = np.zeros(_BINS)
-        for start, stop in share:
-            z = np.empty((1, stop - start))
-            rows.read(start, stop, z)
-            z -= low
-            z /= width
-            # rounding may put the least value below zero, by less than one
-            counts += np.bincount(z[0].astype(np.intp), minlength=_BINS)
-        return counts
+    return Bins(rows.total(_Counts(low, width)), low, width)
 
-    return Bins(rows.reduce(work, block_rows(64), _BINS), low, width)
+
+class _Counts:
+    """Numbers of rows in bins."""
+
+    worker, size = None, _BINS
+
+    def __init__(self, low: float, width: float):
+        self._low, self._width, self.block_rows = low, width, block_rows(64)
+
+    def add(self, block: Block, sums: np.ndarray) -> None:
+        z = (block.read()[0] - self._low) / self._width
+        # rounding may put the least value below zero, by less than one
+        sums += np.bincount(z.astype(np.intp), minlength=_BINS)
 
 
 def _by_sorting(rows: Rows) -> tuple[np.ndarray, ...]:

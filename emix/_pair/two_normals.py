@@ -7,6 +7,7 @@ sweep also gives the observed information, from which Newton's method proposes p
 from __future__ import annotations
 
 import math
+import threading
 from functools import cached_property
 from typing import NamedTuple
 
@@ -18,7 +19,8 @@ from .._em.quasi_newton import Plain
 from .._mixture.mixture import Mixture
 from .._normal.covariance import Structure
 from .._normal.gaussian import LOG_2PI, Params
-from .._rows.blocks import TILE, Rows
+from .._rows.blocks import Rows
+from .._rows.grid import TILE
 
 _DEAD = 1e-300
 # Newton's method leaves components with less than this share alone.
@@ -107,6 +109,7 @@ class TwoNormals(Mixture):
     def __init__(self, structure: Structure, rows: Rows, floor: float):
         super().__init__(structure, rows, np.zeros(1))
         self.floor = floor
+        self._local = threading.local()
 
     def over(self, rows: Rows) -> TwoNormals:  # type: ignore[override]
         """This model over other rows."""

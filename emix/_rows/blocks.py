@@ -2,88 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import lru_cache
-from itertools import pairwise
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-# Large enough that threads meet rarely at the interpreter's lock (each NumPy call should take
-# tens of microseconds), small enough for the caches.
-BLOCK_BYTES = 8 * 1024 * 1024
+from .grid import TILE, Mapper, Span, shares, spans
+from .room import Buffers, Kept, Room, Worker
+
 # Of a block that is looked at once, without matrix products of all components.
 _SWEEP_BYTES = 1024 * 1024
-# Matrix products take blocks in tiles of so many rows. Not a power of two: arrays of whole tiles
-# would have their rows at multiples of a page, where they contend for the same cache sets.
-TILE = 488
-_FEWEST_ROWS, MOST_ROWS = TILE, 128 * TILE
-# Partial sums are formed per share of the grid, whatever the number of threads, and added
-# in order: the bits of the total do not depend on who did what.
-_SHARES, _SHARES_BYTES = 32, 64 * 1024 * 1024
+# Features of all rows are kept from sweep to sweep if they take no more than this: a part of
+# the last cache, and a bound on memory.
+KEPT_BYTES = 24 * 1024 * 1024
 
 _MANY_FEATURES = 16
 
 # Variance, in squares of half the range, that rows of the least weight that counts make.
 _LEAST_SHARE = 1e-16
 
-Span = tuple[int, int]
-Mapper = Callable[[Callable, Iterable], Iterator]
 
+class Job(Protocol):
+    """A sum over all rows, block by block.
 
-def block_rows(bytes_per_row: int) -> int:
-    """Rows of a block, whole tiles, from the memory that one row needs."""
-    rows = BLOCK_BYTES // bytes_per_row // TILE * TILE
-    return min(max(rows, _FEWEST_ROWS), MOST_ROWS)
-
-
-@lru_cache(maxsize=16)
-def spans(n: int, rows: int) -> list[Span]:
-    """Blocks of at most about this many rows: an even number of them unless half a block is
-    enough, so that two threads get the same work, and whole tiles but for the last."""
-    count = -(-n // rows)
-    count += count % 2 if 2 * n > rows else 0
-    inner = {TILE * round(n * i / (count * TILE)) for i in range(1, count)}
-    return list(pairwise([0, *sorted(inner - {0}), n]))
-
-
-@lru_cache(maxsize=16)
-def shares(n: int, rows: int, size: int = 1) -> list[list[Span]]:
-    """Runs of consecutive blocks, as equal as can be: few enough for their sums of this size."""
-    blocks = spans(n, rows)
-    count = min(_SHARES, len(blocks), max(4, _SHARES_BYTES // (8 * size)))
-    edges = [len(blocks) * i // count for i in range(count + 1)]
-    return [blocks[a:b] for a, b in pairwise(edges)]
-
-
-@contextmanager
-def workers(n_threads: int) -> Iterator[Mapper]:
-    """A map that keeps its order, over this many threads, the calling one included.
-
-    Each gets a run of consecutive items: one hand-over per thread and call.
+    ``size`` numbers are summed; blocks have about ``block_rows`` rows. ``worker`` is what blocks
+    are loaded for (a kernel), or None where the job reads them itself. A job holds arrays and
+    small objects alone, so that it can be sent to where the rows are.
     """
-    if n_threads == 1:
-        yield map
-        return
-    with ThreadPoolExecutor(n_threads - 1) as pool:
 
-        def mapped(work, items):
-            items = list(items)
-            edges = [len(items) * i // n_threads for i in range(n_threads + 1)]
-            own, *others = [items[a:b] for a, b in pairwise(edges)]
-            futures = [pool.submit(_all, work, run) for run in others if run]
-            results = _all(work, own)
-            for future in futures:
-                results += future.result()
-            return results
+    size: int
+    block_rows: int
+    worker: Worker | None
 
-        yield mapped
+    def add(self, block: Block, sums: np.ndarray) -> None:
+        """Add what the rows of the block have to sums (size,)."""
 
 
-def _all(work: Callable, items: list) -> list:
-    return [work(item) for item in items]
+class Block(NamedTuple):
+    """Rows start:stop in the order in which they are swept."""
+
+    rows: Rows
+    start: int
+    stop: int
+
+    @property
+    def at(self) -> slice | np.ndarray:
+        """Where the rows are in X: what else has an entry per row is indexed with it."""
+        return self.rows.at(self.start, self.stop)
+
+    @property
+    def weight(self) -> np.ndarray | None:
+        """(m,)"""
+        return self.rows.weights(self.start, self.stop)
+
+    def read(self) -> np.ndarray:
+        """z (d, m), in an array of its own."""
+        z = np.empty((self.rows.d, self.stop - self.start))
+        self.rows.read(self.start, self.stop, z)
+        return z
+
+    def loaded(self, worker: Worker) -> Buffers:
+        """This thread's buffers for the worker, holding the rows."""
+        return self.rows.loaded(worker, self.start, self.stop)
 
 
 class Rows:
@@ -104,7 +84,11 @@ class Rows:
         shift: np.ndarray,
         scale: np.ndarray,
         mapper: Mapper = map,
+        room: Room | None = None,
+        kept_bytes: int = KEPT_BYTES,
     ):
+        self.room = Room() if room is None else room
+        self._kept, self.kept_bytes = Kept(), kept_bytes
         self.X = X
         self.n, self.d = X.shape
         self.weight = weight
@@ -149,8 +133,39 @@ class Rows:
             total = part if total is None else total + part
         return total
 
+    def total(self, job: Job) -> np.ndarray:
+        """What the job sums over all rows, (size,): partial sums in the order of the grid."""
+
+        def work(share: list[Span]) -> np.ndarray:
+            sums = np.zeros(job.size)
+            # a sum of exponentials that under- or overflows is noticed and done again
+            with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+                for start, stop in share:
+                    job.add(Block(self, start, stop), sums)
+            return sums
+
+        self._kept = self._kept.serving(job.worker, self.n, self.kept_bytes)
+        return self.reduce(work, job.block_rows, job.size)
+
+    def mean(self, job: Job) -> np.ndarray:
+        """The total per unit of weight."""
+        return self.total(job) / self.total_weight
+
+    def loaded(self, worker: Worker, start: int, stop: int) -> Buffers:
+        """This thread's buffers for the worker, holding rows start:stop."""
+        buffers = self.room.buffers(worker, stop - start, self.n)
+        found = self._kept.of(worker, start, stop)
+        if found is not None:
+            features, z, is_filled = found
+            buffers = buffers._replace(features=features, z=z)
+            if is_filled:
+                return buffers
+        self.read(start, stop, buffers.z)
+        worker.prepare(buffers)
+        return buffers
+
     def in_units(self, shift: np.ndarray, scale: np.ndarray) -> Rows:
-        return Rows(self.X, self.weight, shift, scale, self.map)
+        return Rows(self.X, self.weight, shift, scale, self.map, self.room)
 
     def extremes(self) -> tuple[np.ndarray, np.ndarray]:
         """Least and greatest value of every feature among the rows that have weight."""
@@ -158,16 +173,22 @@ class Rows:
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and mean square of every feature."""
-        return _moments(self)
+        mean, square = self.mean(_Moments(self.d)).reshape(2, -1)
+        return mean, square
 
     def chosen(self, index: np.ndarray, weight: np.ndarray | None) -> Rows:
         """Some of the rows, with weights of their own."""
-        return Rows(np.asarray(self.X[index]), weight, self.shift, self.scale)
+        return Rows(np.asarray(self.X[index]), weight, self.shift, self.scale, room=self.room)
 
     def part(self, start: int, stop: int) -> Rows:
         """Rows start:stop."""
         X, weight = self.X[start:stop], self.weights(start, stop)
-        return Rows(X, weight, self.shift, self.scale, self.map)
+        kept = self.room, self._share(start, stop)
+        return Rows(X, weight, self.shift, self.scale, self.map, *kept)
+
+    def _share(self, start: int, stop: int) -> int:
+        """Of the bytes that may be kept, those for rows start:stop."""
+        return self.kept_bytes * (stop - start) // self.n
 
     def column(self, j: int) -> np.ndarray:
         """Values of a feature that sort and compare, (n,)."""
@@ -217,20 +238,17 @@ def _range(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def _moments(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and mean square of every feature."""
-    size = _sweep_rows(rows.d)
+class _Moments:
+    """Sums of every feature and of its square, (2 d,)."""
 
-    def work(share):
-        sums = np.zeros((2, rows.d))
-        for start, stop in share:
-            z = np.empty((rows.d, stop - start))
-            rows.read(start, stop, z)
-            weight = rows.weights(start, stop)
-            weighted = z if weight is None else z * weight
-            sums[0] += weighted.sum(axis=1)
-            sums[1] += np.einsum("ij,ij->i", weighted, z)
-        return sums
+    worker = None
 
-    mean, square = rows.reduce(work, size) / rows.total_weight
-    return mean, square
+    def __init__(self, d: int):
+        self.size, self.block_rows = 2 * d, _sweep_rows(d)
+
+    def add(self, block: Block, sums: np.ndarray) -> None:
+        z, weight = block.read(), block.weight
+        first, second = sums.reshape(2, -1)
+        weighted = z if weight is None else z * weight
+        first += weighted.sum(axis=1)
+        second += np.einsum("ij,ij->i", weighted, z)

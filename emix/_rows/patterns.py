@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .blocks import Mapper, Rows, Span, block_rows, spans
+from .blocks import KEPT_BYTES, Block, Rows
+from .grid import Mapper, Span, block_rows, spans
+from .room import Room
 
 # Indices of patterns are kept in two bytes a row up to so many patterns, in four beyond: sorting
 # them is then a sort by digits.
@@ -147,8 +149,10 @@ class GappedRows(Rows):
         scale: np.ndarray,
         mapper: Mapper,
         patterns: Patterns,
+        room: Room | None = None,
+        kept_bytes: int = KEPT_BYTES,
     ):
-        super().__init__(X, weight, shift, scale, mapper)
+        super().__init__(X, weight, shift, scale, mapper, room, kept_bytes)
         self.patterns = patterns
 
     @cached_property
@@ -192,16 +196,17 @@ class GappedRows(Rows):
             out[self.d] = self._index[start:stop]
 
     def in_units(self, shift: np.ndarray, scale: np.ndarray) -> GappedRows:
-        return GappedRows(self.X, self.weight, shift, scale, self.map, self.patterns)
+        return GappedRows(self.X, self.weight, shift, scale, self.map, self.patterns, self.room)
 
     def chosen(self, index: np.ndarray, weight: np.ndarray | None) -> GappedRows:
         X, patterns = np.asarray(self.X[index]), self.patterns.of(index)
-        return GappedRows(X, weight, self.shift, self.scale, map, patterns)
+        return GappedRows(X, weight, self.shift, self.scale, map, patterns, self.room)
 
     def part(self, start: int, stop: int) -> GappedRows:
         X, weight = super().part(start, stop).X, super().weights(start, stop)
         patterns = self.patterns.of(slice(start, stop))
-        return GappedRows(X, weight, self.shift, self.scale, self.map, patterns)
+        kept = self.room, self._share(start, stop)
+        return GappedRows(X, weight, self.shift, self.scale, self.map, patterns, *kept)
 
     def filled(self, z: np.ndarray) -> np.ndarray:
         """A copy of X with values z (n, d), in units, in place of what is missing."""
@@ -226,23 +231,28 @@ class GappedRows(Rows):
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Of what is seen; zero where nothing is."""
-
-        def work(share):
-            sums = np.zeros((3, self.d))
-            for start, stop in share:
-                z, weight = np.empty((self.d, stop - start)), self.weights(start, stop)
-                self.read(start, stop, z)
-                missing = np.isnan(z)
-                z[missing] = 0.0
-                weight = np.ones(stop - start) if weight is None else weight
-                sums[0] += ~missing @ weight
-                sums[1] += z @ weight
-                sums[2] += np.square(z) @ weight
-            return sums
-
-        seen, mean, square = self.reduce(work, block_rows(24 * self.d))
+        seen, mean, square = self.total(_Seen(self.d)).reshape(3, -1)
         seen = np.where(seen > 0.0, seen, 1.0)
         return mean / seen, square / seen
+
+
+class _Seen:
+    """Sums over what is seen of every feature: of 1, of z and of z², (3 d,)."""
+
+    worker = None
+
+    def __init__(self, d: int):
+        self.size, self.block_rows = 3 * d, block_rows(24 * d)
+
+    def add(self, block: Block, sums: np.ndarray) -> None:
+        z, weight = block.read(), block.weight
+        count, first, second = sums.reshape(3, -1)
+        missing = np.isnan(z)
+        z[missing] = 0.0
+        weight = np.ones(z.shape[1]) if weight is None else weight
+        count += ~missing @ weight
+        first += z @ weight
+        second += np.square(z) @ weight
 
 
 def rows_over(

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .blocks import TILE
+from .grid import TILE
 
 # OpenBLAS takes its kernels for small products up to so many multiplications, and, where sums
 # run over the columns of both factors, up to so many results.
