@@ -15,6 +15,7 @@ import numpy as np
 from .._em.quasi_newton import QuasiNewton
 from .._normal.choice import choose
 from .._normal.covariance import Factored, Structure
+from .._normal.family import DEAD, Family
 from .._normal.floor import SHARE, Floor
 from .._normal.gaussian import (
     Kernel,
@@ -38,9 +39,6 @@ from .posterior import Rule, soft
 from .reseed import reseeded
 from .soundness import Soundness
 from .sums import GivenSums, Look, Moments, OddsSums, RuleSums
-
-# A component with less than this share of the data keeps its last mean and covariance.
-_DEAD = 1e-300
 
 
 class Mixture:
@@ -232,46 +230,16 @@ class Mixture:
         """A bound on the rounding error of ``expected`` and of F."""
         return rounding_of_expected(stats, self.natural(params, stats.origin))
 
+    @property
+    def family(self) -> Family:
+        """What the M-step goes by."""
+        return Family(self.structure, self.cloud, self.frozen, self.covariance_floor)
+
     def m_step(self, stats: Stats, params: Params) -> Params:
-        """argmax of ``expected`` over the parameters that are not frozen.
-
-        y = x - o_k: mu_k = o_k + E y, C_k = E y yᵀ - E y aᵀ - a E yᵀ + a aᵀ + noise about
-        mu_k = o_k + a. Components without data keep what they had, at weight zero.
-        """
+        """argmax of ``expected`` over the parameters that are not frozen."""
         if self.prior is not None:
-            return self.prior.m_step(self, stats, params)
-        structure, form = self.structure, self.structure.form
-        weight, means = stats.weight, params.means
-        weights = params.weights if "weights" in self.frozen else weight / weight.sum()
-        all_alive = weight.min() > _DEAD
-        if not all_alive:
-            alive = weight > _DEAD
-            weight = np.where(alive, weight, 1.0)
-        centre = stats.first / weight[:, None]
-        if "means" not in self.frozen:
-            centres = stats.origin + centre
-            means = centres if all_alive else np.where(alive[:, None], centres, means)
-        if "covariances" in self.frozen:
-            return Params(weights, means, *params[2:])
-        second = self._second_about(stats, weight, centre, means)
-        covariance = form.mean_matrix(second, means.shape[1]) + self.cloud
-        if not (structure.pooled or all_alive):
-            shape = (-1, *[1] * (covariance.ndim - 1))
-            covariance = np.where(alive.reshape(shape), covariance, params.covariances)
-        return Params(weights, means, *self.factorise(covariance))
-
-    def _second_about(self, stats, weight, centre, means):
-        """Mean second moments about the means, pooled if the structure is."""
-        structure, outer = self.structure, self.structure.form.outer
-        if "means" in self.frozen:
-            shift = means - stats.origin
-            taken = outer(centre, shift) + outer(shift, centre) - outer(shift, shift)
-        else:
-            taken = outer(centre, centre)
-        if structure.pooled:
-            taken = structure.over_components(stats.weight, taken)
-            return (stats.second - taken) / stats.weight.sum()
-        return stats.second / weight.reshape(-1, *[1] * (taken.ndim - 1)) - taken
+            return self.prior.m_step(self.family, stats, params)
+        return self.family.m_step(stats, params)
 
     def feasible(self, stats: Stats) -> bool:
         """Whether extrapolated statistics can be those of some data."""
@@ -279,7 +247,7 @@ class Mixture:
 
     def vacant(self, stats: Stats) -> bool:
         """Whether hard assignments left a component without rows, which could have some."""
-        return self.finite and "means" not in self.frozen and not stats.weight.min() > _DEAD
+        return self.finite and "means" not in self.frozen and not stats.weight.min() > DEAD
 
     def reseeded(self, stats: Stats, params: Params) -> Params | None:
         """Parameters that give the worst rows to components without any, or None."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from scipy.linalg import rq
@@ -775,6 +775,28 @@ class Structure(NamedTuple):
             return self.form.squared_distances(factors, y, means)
         white = self.form.whiten(factors, y)
         return _UNIT.squared_distances(np.ones(len(means)), white, self.form.whiten(factors, means))
+
+    def mean_about(self, second, weight, divisor, taken) -> np.ndarray:
+        """Mean second moments about the means: sums of moments less what is taken off the mean of
+        each component; over all components if they share a matrix. divisor is the weight, one
+        where there is none."""
+        if self.pooled:
+            return (second - self.over_components(weight, taken)) / weight.sum()
+        return second / divisor.reshape(-1, *[1] * (taken.ndim - 1)) - taken
+
+    def kept(self, alive: np.ndarray, new: np.ndarray, old: np.ndarray) -> np.ndarray:
+        """The old matrices of components that are not alive."""
+        if self.pooled:
+            return new
+        return np.where(alive.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+    def estimate(self, weight, scatter, before: Any, floor: Any) -> Factored:
+        """The most likely covariances above the floor, with their factors: argmax of
+
+            sum over components of weight_k (-log|C_k| - tr(C_k⁻¹ S_k)),
+
+        scatter S in the shape of the covariances. Not less likely than ``before``."""
+        return floor.factorise(scatter)
 
     @property
     def is_general(self) -> bool:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .family import Family
 from .gaussian import Params, about, log_of_weights
 from .stats import Stats
 
@@ -53,13 +54,13 @@ class Prior(NamedTuple):
             value += self.concentration * log_of_weights(params.weights).sum()
         return float(value)
 
-    def m_step(self, model: Any, stats: Stats, params: Params) -> Params:
+    def m_step(self, family: Family, stats: Stats, params: Params) -> Params:
         """argmax of E_q[log p(x, z | params)] + log p(params) over what is not frozen:
 
         w_k ~ N_k + alpha - 1,  mu_k = (sum x + kappa m) / (N_k + kappa),
         C_k = (scatter about mu_k + kappa (mu_k - m)(mu_k - m)ᵀ + S) / (N_k + c + 1).
         """
-        structure, form, frozen = model.structure, model.structure.form, model.frozen
+        structure, form, frozen = family.structure, family.structure.form, family.frozen
         weight, (n_components, d) = stats.weight, params.means.shape
         weights, means = params.weights, params.means
         if "weights" not in frozen:
@@ -77,6 +78,7 @@ class Prior(NamedTuple):
         # per matrix: the rows and means that it stands for
         rows, shared = (weight.sum(), n_components) if structure.pooled else (weight, 1)
         rows = np.reshape(rows, np.shape(rows) + (1,) * self.scale.ndim)
-        total = form.mean_matrix(second, d) + self.scale + rows * model.cloud
-        covariance = total / (rows + self.count + shared * self.mean_count)
-        return Params(weights, means, *model.factorise(covariance))
+        total = form.mean_matrix(second, d) + self.scale + rows * family.noise
+        counts = rows + self.count + shared * self.mean_count
+        estimated = structure.estimate(np.ravel(counts), total / counts, params, family.floor)
+        return Params(weights, means, *estimated)
