@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 OLDEST_PYTHON ?= $(PYTHON)
 
-.PHONY: demo test oldest coverage lint types format docs dist bench defaults counts guard clean
+.PHONY: demo test fresh oldest coverage lint types format docs dist bench defaults counts guard clean
 
 demo: $(VENV)/.demo  ## fit Old Faithful with emix and scikit-learn, and draw it
 	$(BIN)/python -m emix
@@ -11,12 +11,14 @@ demo: $(VENV)/.demo  ## fit Old Faithful with emix and scikit-learn, and draw it
 test: $(VENV)/.test  ## run all tests, docstrings and documents included
 	$(BIN)/python -m pytest
 
+fresh: $(VENV)/.test  ## arbitrary input once more, new in every run; some minutes
+	$(BIN)/python -m pytest tests/test_properties.py --hypothesis-profile=fresh
+
 oldest: .oldest/.test  ## run the tests with the oldest supported dependencies
 	.oldest/bin/python -m pytest tests emix
 
-coverage: $(VENV)/.dev  ## fail if the tests of the package (not those of scikit-learn) cover too little
-	$(BIN)/python -m pytest --cov --cov-report=term tests \
-		--ignore=tests/test_checks.py --ignore=tests/test_sklearn_suite.py
+coverage: $(VENV)/.test  ## all tests, and fail if they cover too little of the engine
+	$(BIN)/python -m pytest --cov --cov-report=term
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -98,8 +98,8 @@ default='dirichlet_process'
         ``1 / n_components``.
 
     mean_precision_prior : float, default=None
-        b0: a mean has the precision b0 P before the data, where P is the precision of its
-        component. None is 1.
+        How well means are known, b0: a mean has the precision b0 P before the data, where P is
+        the precision of its component. None is 1.
 
     mean_prior : array-like of shape (n_features,), default=None
         Mean of the means before the data. None is the mean of X.
@@ -489,7 +489,7 @@ default='dirichlet_process'
         Returns
         -------
         log_prob : ndarray of shape (n_samples,)
-            log p(x | training data), natural logarithm, in the units of the data; float32 if X
+            Natural logarithm of p(x | training data), in the units of the data; float32 if X
             is.
         """
         return super().score_samples(X)

@@ -393,7 +393,7 @@ default='kmeans'
     # --- prediction -------------------------------------------------------------------------
 
     def predict_joint_log_proba(self, X: ArrayLike) -> np.ndarray:
-        """log p(x, c) = log p(c) + log p(x | c).
+        """Log-density of rows and classes, log p(x, c) = log p(c) + log p(x | c).
 
         Parameters
         ----------
@@ -438,7 +438,7 @@ default='kmeans'
         Returns
         -------
         proba : ndarray of shape (n_samples, n_classes)
-            p(c | x), in the order of ``classes_``; rows add up to one.
+            The probabilities p(c | x), in the order of ``classes_``; rows add up to one.
         """
         return np.exp(self.predict_log_proba(X))
 

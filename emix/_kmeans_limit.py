@@ -69,6 +69,16 @@ class KMeansLimit:
 
     inertia : float
         Its sum of squared distances.
+
+    Examples
+    --------
+    >>> import emix
+    >>> X = [[0.0], [1.0], [9.0], [10.0]]
+    >>> limit = emix.kmeans_limit(X, 2, random_state=0)
+    >>> limit.inertia
+    1.0
+    >>> float(abs(limit.table["inertia"][-1] - limit.inertia)) < 1e-6
+    True
     """
 
     table: np.ndarray

@@ -147,7 +147,7 @@ class Expectation:
     ----------
     features : callable, or array-like of shape (n_components, n_constraints) or \
 (n_samples, n_components, n_constraints)
-        f for every row and component; a callable gets some of the rows of X, of shape (m,
+        Values of f for every row and component; a callable gets some of the rows of X, of shape (m,
         n_features), and returns (m, n_components, n_constraints). The last axis may be left
         out where there is one constraint.
 

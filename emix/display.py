@@ -233,7 +233,18 @@ class MixtureDisplay:
         return self
 
     def density(self, points: np.ndarray) -> np.ndarray:
-        """Density of the features shown at points (m, 1) or (m, 2)."""
+        """Density of the features that are shown.
+
+        Parameters
+        ----------
+        points : ndarray of shape (n_points, 1) or (n_points, 2)
+            Where to evaluate it, in the units of the data.
+
+        Returns
+        -------
+        density : ndarray of shape (n_points,)
+            The density of the mixture there.
+        """
         factors = FULL.form.factorise(self.covariances, 0.0).factor
         return np.exp(Scorer(FULL, self.weights, self.means, factors).log_prob(points))
 

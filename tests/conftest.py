@@ -2,6 +2,12 @@
 
 import pytest
 from common import STARTS, TYPES
+from hypothesis import settings
+
+# The same examples in every run of the suite; others in every run of `make fresh`.
+settings.register_profile("fixed", max_examples=30, deadline=None, derandomize=True, database=None)
+settings.register_profile("fresh", max_examples=200, deadline=None, print_blob=True)
+settings.load_profile("fixed")
 
 
 @pytest.fixture(params=TYPES)

@@ -10,9 +10,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from emix import GaussianMixture
 
-# the same examples in every run
-examples = settings(max_examples=30, deadline=None, derandomize=True, database=None)
-
 shapes = st.tuples(st.integers(2, 24), st.integers(1, 4))
 ordinary = st.one_of(st.floats(-1e3, 1e3), st.sampled_from([0.0, 1.0, -2.5]))
 extreme = st.floats(-1e140, 1e140)
@@ -75,7 +72,6 @@ def check_fit(mixture, X):
     assert np.isfinite(mixture.score(X))
 
 
-@examples
 @given(
     X=st.one_of(tables(), tables(extreme)),
     n_components=st.integers(1, 4),
@@ -103,7 +99,6 @@ def test_any_finite_table_is_fitted_or_refused(
         assert any(part in message for part in MESSAGES), message
 
 
-@examples
 @given(
     weight=st.one_of(
         hnp.arrays(np.float64, 30, elements=st.one_of(st.just(0.0), st.floats(1e-3, 1e3))),
@@ -126,7 +121,6 @@ def test_any_weights_are_used_or_refused(weight, covariance_type):
         assert "sample_weight" in message or any(part in message for part in MESSAGES)
 
 
-@examples
 @given(data=st.data(), covariance_type=st.sampled_from(TYPES))
 def test_memory_layout_is_no_part_of_the_data(data, covariance_type):
     X = clusters(data.draw(st.integers(0, 99)), 60, 3, 2)
@@ -137,7 +131,6 @@ def test_memory_layout_is_no_part_of_the_data(data, covariance_type):
         assert_array_equal(getattr(one, name), getattr(other, name))
 
 
-@examples
 @given(
     seed=st.integers(0, 999),
     shift=st.integers(-30, 30),
@@ -155,7 +148,6 @@ def test_units_and_origin_are_no_part_of_the_data(seed, shift, exponent, covaria
     assert_allclose(other.covariances_ / scale**2, one.covariances_, rtol=1e-6, atol=1e-7)
 
 
-@examples
 @given(
     seed=st.integers(0, 999),
     weight=hnp.arrays(np.int64, 40, elements=st.integers(1, 3)),
@@ -170,7 +162,6 @@ def test_weights_are_repetitions_in_any_order(seed, weight, covariance_type):
     assert_allclose(other.covariances_, one.covariances_, rtol=1e-6, atol=1e-7)
 
 
-@examples
 @given(
     X=hnp.arrays(np.float64, (7, 2), elements=st.floats(-1e150, 1e150)),
     covariance_type=st.sampled_from(TYPES),
@@ -200,7 +191,7 @@ ARRAYS = ["weights_init", "means_init", "precisions_init"]
 
 
 @pytest.mark.parametrize("name", NUMBERS + OTHERS + ARRAYS + ["random_state"])
-@settings(examples, max_examples=12)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(value=anything)
 def test_any_parameter_is_used_or_refused_by_name(name, value):
     X = clusters(0, 40, 2, 2)

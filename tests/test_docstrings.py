@@ -1,0 +1,72 @@
+"""Public docstrings follow numpydoc, as its own validation sees it."""
+
+import inspect
+
+import pytest
+from numpydoc.docscrape import get_doc_object
+from numpydoc.validate import validate
+
+import emix
+import emix.constraints
+import emix.datasets
+import emix.display
+import emix.em
+import emix.priors
+
+MODULES = (emix, emix.constraints, emix.datasets, emix.display, emix.em, emix.priors)
+# No "See Also" and no second paragraph are needed, what returns are called may be said as
+# scikit-learn does (a name and a type, perhaps nothing more), and an example of a class serves its
+# methods.
+LEFT_OUT = {"SA01", "ES01", "EX01", "RT02", "RT03", "SS05"}
+
+
+def public_names():
+    """Dotted names of public classes, their own methods, and functions."""
+    for module in MODULES:
+        for name in module.__all__:
+            found = getattr(module, name)
+            if not getattr(found, "__module__", "").startswith("emix"):
+                continue
+            yield f"{module.__name__}.{name}"
+            if inspect.isclass(found):
+                for method, value in vars(found).items():
+                    if inspect.isfunction(value) and not method.startswith("_"):
+                        yield f"{module.__name__}.{name}.{method}"
+
+
+NAMES = sorted(set(public_names()))
+
+
+def found(name):
+    """The object of this name."""
+    value = emix
+    for part in name.split(".")[1:]:
+        value = getattr(value, part)
+    return value
+
+
+def is_made(name):
+    """Whether users make objects of this class."""
+    value = found(name)
+    return inspect.isclass(value) and bool(get_doc_object(value)["Parameters"])
+
+
+def errors_of(name):
+    left_out = set(LEFT_OUT)
+    if inspect.isclass(found(name)) and not is_made(name):
+        left_out |= {"PR01"}  # what users get has attributes
+    return [(code, text) for code, text in validate(name)["errors"] if code not in left_out]
+
+
+def test_the_names_are_found():
+    assert {"emix.GaussianMixture.fit", "emix.em.climb", "emix.priors.ConjugatePrior"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_docstring_is_valid(name):
+    assert errors_of(name) == []
+
+
+@pytest.mark.parametrize("name", list(filter(is_made, NAMES)))
+def test_a_class_that_users_make_has_an_example(name):
+    assert get_doc_object(found(name))["Examples"]
