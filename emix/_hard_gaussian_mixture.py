@@ -348,5 +348,8 @@ def inertia(X, weight, means, labels) -> float:
 
 
 def _squares(y, weight) -> float:
-    """sum_i w_i |y_i|²."""
-    return float(np.vdot(y, y) if weight is None else np.vecdot(y, y) @ weight)
+    """sum_i w_i |y_i|². Not as a scalar product of BLAS, whose threads would wait in a loop for
+    more work afterwards, and take the processors from those of the next sweep."""
+    if weight is None:
+        return float(np.einsum("ij,ij->", y, y))
+    return float(np.einsum("i,i->", np.vecdot(y, y), weight))

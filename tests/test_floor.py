@@ -30,6 +30,10 @@ def standardised(X):
     return (X - X.mean(axis=0)) / X.std(axis=0)
 
 
+def standardised_or_constant(X):
+    return (X - X.mean(axis=0)) / np.where(X.std(axis=0) > 0.0, X.std(axis=0), 1.0)
+
+
 def scale_of(column):
     """Local scale of a column in units of its own."""
     spread = column.std()
@@ -200,6 +204,20 @@ def test_f_is_not_computed_where_all_variances_are_far_above_it(covariance_type)
     params = random_params(model.structure, 0, 2, 2)
     model.m_step(model.e_step(params), params)
     assert "bound" not in vars(model.covariance_floor)
+
+
+@pytest.mark.parametrize("d", [1, 2, 5])
+def test_the_cheap_bound_on_traces_is_none_too_low(covariance_type, d):
+    structure = STRUCTURES[covariance_type]
+    mixing = RNG(d).normal(size=(d, d)) @ np.diag(np.logspace(0, -4, d))
+    X = np.r_[RNG(0).normal(size=(100, d)) @ mixing, np.full((1, d), 50.0)]
+    for rows in (X, np.c_[X[:, :1], np.zeros((101, 1)), X]):
+        size = rows.shape[1]
+        limit = model_of(standardised_or_constant(rows), structure).covariance_floor
+        factors = random_params(structure, 0, 3, size).factors
+        precision = structure.form.precision(factors)
+        exact = structure.form.inner(precision, limit.bound.least, size)
+        assert (exact <= limit.traces_at_most(precision, size)).all()
 
 
 # --- the M-step under F ---------------------------------------------------------------------

@@ -283,6 +283,22 @@ def test_directions_without_variance_have_no_height():
         assert_allclose(model.spurious_heights(params), [-0.5 * np.log(2e-6), 0.0], rtol=1e-6)
 
 
+def test_healthy_components_of_many_rows_are_judged_without_sorting_these(
+    covariance_type, monkeypatch
+):
+    monkeypatch.setattr(sampling, "_MOST_COUNTED", 30)
+    model = model_of(RNG(0).normal(size=(200, 2)), STRUCTURES[covariance_type])
+    params = whole(model)
+    assert not model.is_degenerate(params)
+    assert_array_equal(model.spurious_heights(params), 0.0)
+    assert "_sorted" not in vars(model.distinct)
+    narrow = params._replace(
+        covariances=1e-5 * params.covariances, factors=params.factors / np.sqrt(1e-5)
+    )
+    model.is_degenerate(narrow)
+    assert "_sorted" in vars(model.distinct)
+
+
 # --- distinct rows --------------------------------------------------------------------------
 
 

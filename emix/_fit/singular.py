@@ -118,6 +118,8 @@ def _held(structure: Structure, fit: Fit, X) -> list[Held]:
     params, model, d = fit.run.result.params, fit.model, X.shape[1]
     floor, form = model.covariance_floor, structure.form
     n_floored = np.broadcast_to(params.n_floored, fit.weights.shape)
+    if not (n_floored > fit.n_null).any():
+        return []
     covariances = structure.per_component(params.covariances, len(fit.weights))
     least = form.variances(floor.bound.least, d)
     constant = np.ptp(X, axis=0) == 0.0

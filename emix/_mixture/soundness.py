@@ -72,8 +72,11 @@ class Soundness:
         """Which components (..., K) are too thin for their rows, and which of these lie on spikes;
         an axis of length one for K where all share a covariance."""
         form, d = self._structure.form, self._d
+        precision = form.precision(factors)
+        if self._floor.traces_at_most(precision, d).max() <= 1.0 / THIN:
+            return np.zeros((), dtype=bool), np.zeros((), dtype=bool)
         # the trace of F C⁻¹: one for each variance at the floor
-        held = form.inner(form.precision(factors), self._floor.bound.least, d)
+        held = form.inner(precision, self._floor.bound.least, d)
         held = self._own(held * (form.n_variances(d) / d) - self._floor.n_null)
         thin = held > 1.0 / THIN
         if not thin.any():

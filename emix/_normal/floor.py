@@ -88,6 +88,11 @@ class Floor:
             return self.bound.factorise(covariance)
         return self._form.factorise(covariance, self._rounding)
 
+    def traces_at_most(self, precision: np.ndarray, d: int) -> np.ndarray:
+        """tr(F C⁻¹) for precisions C⁻¹, or a bound on it from above; without the local scales,
+        which are dear where rows are many."""
+        return self._above * self._form.variances(precision, d).sum(axis=-1)
+
     @cached_property
     def n_null(self) -> int:
         """Directions in which the rows do not vary: no component can either."""

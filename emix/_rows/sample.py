@@ -6,6 +6,7 @@ repeated or weighted.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -26,15 +27,10 @@ class DistinctRows:
     def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
         """Indices of the distinct rows, and their weights."""
         rows = self._rows
-        order = _sorted_order(rows)
-        if rows.weight is None:
-            weight = np.ones(rows.n)
-        else:
-            weight = rows.weight[order]
-            order, weight = order[weight > 0.0], weight[weight > 0.0]
-        same = _equal_neighbours(rows, order, np.arange(len(order) - 1), range(rows.d))
-        if len(same):
-            first = np.delete(np.arange(len(order)), same + 1)
+        order, again = _sorted_order(rows)
+        weight = np.ones(len(order)) if rows.weight is None else rows.weight[order]
+        if len(again):
+            first = np.delete(np.arange(len(order)), again)
             order, weight = order[first], np.add.reduceat(weight, first)
         return order, weight
 
@@ -71,23 +67,33 @@ class DistinctRows:
         return self._rows.chosen(order, weight)
 
 
-def _sorted_order(rows: Rows) -> np.ndarray:
-    """Lexicographic order of the rows, by as many leading features as tell them apart."""
-    d = rows.d
-    order = np.argsort(rows.column(0))
-    used = 1
-    while used < d:
-        ties = _equal_neighbours(rows, order, np.arange(rows.n - 1), range(used))
-        if len(_equal_neighbours(rows, order, ties, range(used, d))) == len(ties):
+def _sorted_order(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Lexicographic order of the rows that have weight, by as many leading features as tell them
+    apart, and the positions in it of rows that equal the one before."""
+    used = slice(None) if rows.weight is None else np.flatnonzero(rows.weight > 0.0)
+
+    def column(j: int) -> np.ndarray:
+        return rows.column(j)[used]
+
+    order, n_sorted = np.argsort(column(0)), 1
+    while True:
+        all_of_them = np.arange(1, len(order))
+        ties = _equal_to_last(column, order, all_of_them, range(n_sorted))
+        again = _equal_to_last(column, order, ties, range(n_sorted, rows.d))
+        if len(again) == len(ties):
             break
-        used = min(2 * used, d)
-        order = np.lexsort([rows.column(j) for j in reversed(range(used))])
-    return order
+        n_sorted = min(2 * n_sorted, rows.d)
+        order = np.lexsort([column(j) for j in reversed(range(n_sorted))])
+    return np.arange(rows.n)[used][order], again
 
 
-def _equal_neighbours(rows, order, positions, features):
-    """Those positions i where rows order[i] and order[i + 1] agree; a feature at a time."""
+def _equal_to_last(
+    column: Callable[[int], np.ndarray], order: np.ndarray, positions: np.ndarray, features: range
+) -> np.ndarray:
+    """Those positions i where rows order[i - 1] and order[i] agree; a feature at a time."""
     for j in features:
-        column = rows.column(j)
-        positions = positions[column[order[positions]] == column[order[positions + 1]]]
+        if not len(positions):
+            break
+        values = column(j)
+        positions = positions[values[order[positions - 1]] == values[order[positions]]]
     return positions
