@@ -23,6 +23,7 @@ from ._density.modes import Modes, modes
 from ._density.normals import Normals
 from ._density.overlap import overlap
 from ._density.univariate import highest_density, log_tail, quantile
+from ._features import feature_indices
 from ._validation import check_integer, check_probability, check_seed
 
 
@@ -137,28 +138,8 @@ class DensityCalculus(Conversion):
     def _indices(self, features) -> np.ndarray:
         """Indices of features that are given as such or by name."""
         check_is_fitted(self)
-        single = isinstance(features, str) or np.ndim(features) == 0
-        listed = [features] if single else list(features)
         names = list(getattr(self, "feature_names_in_", ()))
-        d = self.n_features_in_
-        found = []
-        for feature in listed:
-            if isinstance(feature, str):
-                if feature not in names:
-                    known = ", ".join(map(repr, names)) or "none: X had no names"
-                    raise ValueError(f"features: there is no {feature!r}; names are {known}")
-                found.append(names.index(feature))
-            elif isinstance(feature, (int, np.integer)) and not isinstance(feature, bool):
-                if not -d <= feature < d:
-                    raise ValueError(f"features: index {feature} is out of range for {d} features")
-                found.append(int(feature) % d)
-            else:
-                raise TypeError(f"features must be indices or names, got {feature!r}")
-        if not found or len(set(found)) < len(found):
-            raise ValueError(
-                f"features must name at least one feature, each once; got {features!r}"
-            )
-        return np.array(found)
+        return feature_indices(features, self.n_features_in_, names)
 
     def _names_of(self, features: np.ndarray) -> np.ndarray | None:
         names = getattr(self, "feature_names_in_", None)

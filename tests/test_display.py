@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture as ScikitLearn
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from emix import GaussianMixture, TwoNormalMixture, kmeans_limit
 from emix.datasets import load_faithful
@@ -11,7 +14,12 @@ from emix.datasets import load_faithful
 pytest.importorskip("matplotlib")
 from matplotlib.figure import Figure
 
-from emix.display import ConvergenceDisplay, KMeansLimitDisplay, MixtureDisplay
+from emix.display import (
+    ConvergenceDisplay,
+    KMeansLimitDisplay,
+    MixtureDisplay,
+    MixturePairsDisplay,
+)
 
 X = load_faithful().data
 X3 = np.column_stack([X, X[:, 0] ** 2])
@@ -24,7 +32,6 @@ def axes():
 
 @pytest.mark.parametrize("display", [MixtureDisplay, ConvergenceDisplay])
 def test_other_estimators_are_refused(display):
-    from sklearn.cluster import KMeans
 
     X = np.arange(20.0).reshape(10, 2)
     data = (X,) if display is MixtureDisplay else ()
@@ -77,10 +84,31 @@ def test_contours_and_names():
     assert display.figure_ is display.ax_.figure
 
 
-@pytest.mark.parametrize("features", [(0, 0), (0, 1, 2), 3, -1, (0.5,)])
-def test_bad_features_are_refused(features):
+def test_contours_enclose_shares_of_the_probability():
+    mixture = GaussianMixture(2, random_state=0).fit(X)
+    display = MixtureDisplay.from_estimator(
+        mixture, X, ax=axes(), contours=True, deviations=(1.0, 4.0)
+    )
+    levels = display.ax_.collections[0].levels
+    drawn = display.density(mixture.sample(20_000, random_state=0)[0])
+    inside = [(drawn > level).mean() for level in levels]
+    assert_allclose(inside, [0.95, 0.75, 0.5, 0.25], atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("features", "error", "message"),
+    [
+        ((0, 0), ValueError, "each once"),
+        ((), ValueError, "at least one feature"),
+        ((0, 1, 2), ValueError, "MixturePairsDisplay shows more"),
+        (3, ValueError, "index 3 is out of range for 3 features"),
+        ((0.5,), TypeError, "indices or names, got 0.5"),
+        ("width", ValueError, "there is no 'width'; names are 'feature 0'"),
+    ],
+)
+def test_bad_features_are_refused(features, error, message):
     mixture = GaussianMixture(2, random_state=0).fit(X3)
-    with pytest.raises(ValueError, match="features must be"):
+    with pytest.raises(error, match=message):
         MixtureDisplay.from_estimator(mixture, X3, features=features, ax=axes())
 
 
@@ -155,3 +183,155 @@ def test_several_fits_share_axes_and_the_marks_of_the_legend():
     lines = [line for line in ax.lines if "objective" in str(line.get_label())]
     for line, mixture in zip(lines, fits, strict=True):
         assert_allclose(line.get_ydata()[1:], mixture.lower_bounds_)
+
+
+# --- slices, uncertainty, pairs --------------------------------------------------------------
+
+
+def test_a_slice_is_the_conditional_distribution():
+    mixture = GaussianMixture(2, random_state=0).fit(X3)
+    display = MixtureDisplay.from_estimator(mixture, X3, given={1: 68.0}, ax=axes())
+    assert display.names == ["feature 0", "feature 2"]
+    assert display.ax_.get_title() == "feature 1 = 68"
+    slice_ = mixture.conditional([1], [68.0])
+    assert_allclose(display.density(X3[:9, [0, 2]]), np.exp(slice_.score_samples(X3[:9, [0, 2]])))
+    near = np.abs(X3[:, 1] - 68.0) <= 0.5 * X3[:, 1].std()
+    assert 5 < near.sum() < 60
+    assert_array_equal(display.rows, X3[near][:, [0, 2]])
+    assert_array_equal(display.labels, mixture.predict(X3[near]))
+
+
+def test_a_slice_without_rows_shows_the_components_that_reach_there():
+    mixture = GaussianMixture(2, random_state=0).fit(X3).reordered("mean")
+    display = MixtureDisplay.from_estimator(mixture, X3, given={1: 20.0}, ax=axes())
+    assert not len(display.rows)
+    assert display.weights[1] < 1e-3
+    assert len(display.ax_.patches) == 2  # two sizes of one component
+    (low, high), mean = display.ax_.get_xlim(), display.means[0, 0]
+    assert low < mean < high
+    line = MixtureDisplay.from_estimator(mixture, X3, features=0, given={1: 20.0}, ax=axes())
+    assert [each.get_label() for each in line.ax_.lines] == ["density", "component 0"]
+    grid, height = line.ax_.lines[0].get_data()
+    assert_allclose(np.trapezoid(height, grid[:, 0] if grid.ndim > 1 else grid), 1.0, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("features", "given", "error", "message"),
+    [
+        (0, {0: 2.0}, ValueError, "feature 0 is given"),
+        (None, {0: 2.0, 1: 1.0, 2: 1.0}, ValueError, "every feature is given"),
+        (0, {}, TypeError, "a mapping from features to values"),
+        (0, [1], TypeError, "a mapping from features to values"),
+        (0, {1: np.nan}, ValueError, "finite values"),
+        (0, {7: 1.0}, ValueError, "index 7 is out of range"),
+    ],
+)
+def test_bad_slices_are_refused(features, given, error, message):
+    mixture = GaussianMixture(2, random_state=0).fit(X3)
+    with pytest.raises(error, match=message):
+        MixtureDisplay.from_estimator(mixture, X3, features=features, given=given, ax=axes())
+
+
+def test_uncertain_rows_are_large_and_uncertain_places_dark():
+    mixture = GaussianMixture(2, covariance_type="tied", random_state=0).fit(X)
+    display = MixtureDisplay.from_estimator(mixture, X, ax=axes(), uncertainty=True)
+    assert_allclose(display.uncertainties, 1.0 - mixture.predict_proba(X).max(axis=1))
+    *marks, shade = display.ax_.collections
+    areas = np.concatenate([mark.get_sizes() for mark in marks])
+    rows = np.concatenate([mark.get_offsets() for mark in marks])
+    uncertain = 1.0 - mixture.predict_proba(np.asarray(rows)).max(axis=1)
+    assert_allclose(areas, 16.0 + 120.0 * uncertain)
+    assert areas.max() > 30.0
+    values = np.asarray(shade.get_array())
+    assert 0.4 < values.max() <= 0.5
+    assert values.min() >= 0.0
+
+
+def test_uncertainty_of_one_feature_has_a_scale_of_its_own():
+    mixture = GaussianMixture(2, random_state=0).fit(X[:, [1]])
+    display = MixtureDisplay.from_estimator(mixture, X[:, [1]], ax=axes(), uncertainty=True)
+    other = next(ax for ax in display.figure_.axes if ax is not display.ax_)
+    assert other.get_ylabel() == "uncertainty"
+    heights = other.collections[0].get_paths()[0].vertices[:, 1]
+    assert 0.45 < heights.max() <= 0.5
+
+
+def test_rows_with_gaps_are_shown_where_they_have_values():
+    gappy = X.copy()
+    gappy[:50, 0] = np.nan
+    mixture = GaussianMixture(2, random_state=0).fit(gappy)
+    one = MixtureDisplay.from_estimator(mixture, gappy, features=0, ax=axes())
+    counts = sum(patch.get_height() * patch.get_width() for patch in one.ax_.patches)
+    assert_allclose(counts, 1.0)
+    two = MixtureDisplay.from_estimator(mixture, gappy, ax=axes(), contours=True)
+    assert np.isfinite(two.ax_.get_xlim()).all()
+
+
+def test_a_display_made_by_hand_computes_its_uncertainties():
+    display = MixtureDisplay(
+        rows=np.array([[0.0], [-1.0]]),
+        labels=np.array([0, 0]),
+        weights=np.array([0.5, 0.5]),
+        means=np.array([[-1.0], [1.0]]),
+        covariances=np.ones((2, 1, 1)),
+        names=["x"],
+    )
+    assert_allclose(display.uncertainties, [0.5, 1.0 / (1.0 + np.exp(2.0))])
+
+
+def test_a_pipeline_is_drawn_in_the_features_of_its_last_step():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X, columns=["eruptions", "waiting"])
+    pipeline = make_pipeline(StandardScaler(), GaussianMixture(2, random_state=0)).fit(frame)
+    display = MixtureDisplay.from_estimator(pipeline, frame, features="waiting", ax=axes())
+    assert display.names == ["waiting"]
+    scaled = StandardScaler().fit_transform(X)
+    assert_allclose(display.rows[:, 0], scaled[:, 1])
+    assert_allclose(display.means[:, 0], pipeline[-1].means_[:, 1])
+    climb = ConvergenceDisplay.from_estimator(pipeline, ax=axes())
+    assert_array_equal(climb.history, pipeline[-1].history_)
+    with pytest.raises(TypeError, match="KMeans has no"):
+        MixtureDisplay.from_estimator(make_pipeline(KMeans(2, n_init=1)).fit(X), X, ax=axes())
+
+
+def test_pairs_show_marginals_and_share_their_scales():
+    mixture = GaussianMixture(2, random_state=0).fit(X3)
+    display = MixturePairsDisplay.from_estimator(mixture, X3, deviations=(1.0,))
+    assert display.axes_.shape == (3, 3)
+    for i in range(3):
+        for j in range(3):
+            ax, panel = display.axes_[i, j], display.panels[i][j]
+            across, up = panel.names[0], panel.names[-1]
+            assert (across, up) == (f"feature {j}", f"feature {i}")
+            assert_allclose(panel.means[:, 0], mixture.means_[:, j])
+            assert len(ax.patches) == 2 if i > j else True
+            assert ax.get_xlim() == display.axes_[2, j].get_xlim()
+            if i < j:
+                assert len(ax.collections) == 1
+                assert ax.get_xlim() == display.axes_[j, i].get_ylim()
+                assert ax.get_ylim() == display.axes_[j, i].get_xlim()
+    assert [ax.get_xlabel() for ax in display.axes_[-1]] == [f"feature {j}" for j in range(3)]
+    assert [ax.get_ylabel() for ax in display.axes_[:, 0]] == [f"feature {j}" for j in range(3)]
+
+
+def test_pairs_of_a_slice_on_axes_that_are_given():
+    mixture = GaussianMixture(2, random_state=0).fit(X3)
+    grid = Figure().subplots(2, 2)
+    display = MixturePairsDisplay.from_estimator(
+        mixture, X3, given={1: 68.0}, axes=grid, uncertainty=True
+    )
+    assert display.axes_[0, 0] is grid[0, 0]
+    assert display.figure_.get_suptitle() == "feature 1 = 68"
+    slice_ = mixture.conditional([1], [68.0])
+    points = X3[:5, [2]]
+    assert_allclose(
+        display.panels[1][1].density(points), np.exp(slice_.marginal([1]).score_samples(points))
+    )
+    with pytest.raises(ValueError, match=r"axes must have the shape \(3, 3\)"):
+        MixturePairsDisplay.from_estimator(mixture, X3, axes=grid)
+
+
+def test_pairs_of_one_feature_are_one_panel():
+    mixture = GaussianMixture(2, random_state=0).fit(X[:, [1]])
+    display = MixturePairsDisplay.from_estimator(mixture, X[:, [1]], axes=[[axes()]])
+    assert len(display.axes_[0, 0].lines) == 3

@@ -1,0 +1,8 @@
+"""Pictures of mixtures and of their fits; needs matplotlib, the extra ``plot``."""
+
+from ._convergence import ConvergenceDisplay
+from ._kmeans_limit import KMeansLimitDisplay
+from ._mixture import MixtureDisplay
+from ._pairs import MixturePairsDisplay
+
+__all__ = ["ConvergenceDisplay", "KMeansLimitDisplay", "MixtureDisplay", "MixturePairsDisplay"]

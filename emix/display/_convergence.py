@@ -1,0 +1,205 @@
+"""The ascent of a fit, drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from .._fit.history import reached
+from ._axes import new_axes
+from ._shown import check_drawable, last_step
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+
+class ConvergenceDisplay:
+    """The ascent of a fit, sweep by sweep.
+
+    The objective after each sweep over the data (of ``GaussianMixture`` the log-likelihood per
+    sample), or what it lacks to the best value of the fit, on a logarithmic scale, with the
+    estimate of the remaining gain. Accepted and rejected extrapolations are marked. Several
+    fits can share axes.
+
+    Use :meth:`from_estimator` or :meth:`from_result` to make one.
+
+    Parameters
+    ----------
+    history : structured ndarray
+        ``history_`` of a fitted estimator, or ``history`` of what :func:`emix.em.climb` found.
+
+    name : str
+        What the legend calls the fit.
+
+    unit : str, default="per sample"
+        What the objective is measured in.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it was drawn.
+
+    figure_ : matplotlib Figure
+        The figure of the axes.
+
+    Examples
+    --------
+    >>> from emix import GaussianMixture
+    >>> from emix.datasets import load_faithful
+    >>> from emix.display import ConvergenceDisplay
+    >>> mixture = GaussianMixture(2, random_state=0).fit(load_faithful().data)
+    >>> display = ConvergenceDisplay.from_estimator(mixture)
+    >>> display.ax_.get_xlabel()
+    'sweep over the data'
+    """
+
+    ax_: Axes
+    figure_: Figure | SubFigure
+
+    def __init__(self, *, history: np.ndarray, name: str = "fit", unit: str = "per sample") -> None:
+        self.history, self.name, self.unit = history, name, unit
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, *, name: str | None = None, ax: Axes | None = None, **options: Any
+    ) -> Self:
+        """Draw the ascent of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : fitted mixture
+            An estimator with history_, or a pipeline that ends in one.
+
+        name : str, default=None
+            What the legend calls the fit; None takes the name of the class.
+
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        **options : dict
+            Passed on to :meth:`plot`.
+
+        Returns
+        -------
+        display : ConvergenceDisplay
+            The display, drawn.
+        """
+        estimator = last_step(estimator)
+        check_drawable(estimator, "history_")
+        name = type(estimator).__name__ if name is None else name
+        return cls(history=estimator.history_, name=name).plot(ax=ax, **options)
+
+    @classmethod
+    def from_result(
+        cls, result: Any, *, name: str = "climb", ax: Axes | None = None, **options: Any
+    ) -> Self:
+        """Draw the ascent of a climb.
+
+        Parameters
+        ----------
+        result : emix.em.Result
+            What :func:`emix.em.climb` found.
+
+        name : str, default="climb"
+            What the legend calls it.
+
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        **options : dict
+            Passed on to :meth:`plot`.
+
+        Returns
+        -------
+        display : ConvergenceDisplay
+            The display, drawn.
+        """
+        return cls(history=result.history, name=name, unit="in nats").plot(ax=ax, **options)
+
+    def plot(self, ax: Axes | None = None, *, distance: bool = False, gap: bool = True) -> Self:
+        """Draw the display.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        distance : bool, default=False
+            Draw the distance to the best objective of the fit, on a logarithmic scale.
+
+        gap : bool, default=True
+            With ``distance=False``: draw the free energy before the E-step too, if it is known.
+
+        Returns
+        -------
+        self : ConvergenceDisplay
+        """
+        self.ax_ = new_axes(ax)
+        self.figure_ = self.ax_.figure
+        if distance:
+            self._plot_distance()
+        else:
+            self._plot_objective(gap)
+        self.ax_.set_xlabel("sweep over the data")
+        self.ax_.locator_params(axis="x", integer=True)
+        self.ax_.legend()
+        return self
+
+    def _reached(self):
+        """Rejected points are shown where they left from."""
+        return reached(self.history)
+
+    def _plot_objective(self, gap):
+        ax, history = self.ax_, self.history
+        sweeps, objective, kept = np.arange(len(history)), self._reached(), history["accepted"]
+        (line,) = ax.plot(sweeps, objective, "-", label=f"{self.name}: objective")
+        self._mark(line.get_color(), sweeps, objective)
+        if gap and np.isfinite(history["free_energy"][kept]).any():
+            ax.plot(
+                sweeps[kept],
+                history["free_energy"][kept],
+                ":",
+                color=line.get_color(),
+                label=f"{self.name}: F before the E-step",
+            )
+        ax.set_ylabel(self.unit)
+
+    def _plot_distance(self):
+        ax, history = self.ax_, self.history
+        objective = self._reached()
+        sweeps, distance = np.arange(len(history)), objective[-1] - objective
+        shown = distance > 0.0
+        (line,) = ax.semilogy(
+            sweeps[shown], distance[shown], "-", label=f"{self.name}: to the best"
+        )
+        self._mark(line.get_color(), sweeps, np.where(distance > 0.0, distance, np.nan))
+        remaining = history["remaining"]
+        known = np.isfinite(remaining) & (remaining > 0.0)
+        ax.semilogy(
+            sweeps[known],
+            remaining[known],
+            ":",
+            color=line.get_color(),
+            label=f"{self.name}: estimated remaining gain",
+        )
+        ax.set_ylabel(f"objective {self.unit}")
+
+    def _mark(self, color, sweeps, height):
+        """Dots for plain steps, triangles for extrapolated ones, crosses for rejected ones."""
+        history = self.history
+        plain = ~history["extrapolated"]
+        jumped = history["extrapolated"] & history["accepted"]
+        rejected = ~history["accepted"]
+        for chosen, marker, label in (
+            (plain, "o", None),
+            (jumped, "^", "extrapolated"),
+            (rejected, "x", "rejected"),
+        ):
+            if chosen.any():
+                if label in self.ax_.get_legend_handles_labels()[1]:
+                    label = None  # several fits share the axes, and the mark
+                self.ax_.plot(
+                    sweeps[chosen], height[chosen], marker, color=color, markersize=5, label=label
+                )
