@@ -16,7 +16,7 @@ from emix._em.ascent import Ascent
 from emix._mixture import start
 from emix._mixture.incremental import Incremental
 from emix._mixture.mixture import Mixture
-from emix._normal.covariance import FULL
+from emix._normal.covariances import FULL
 from emix._rows.blocks import Rows, standard_units
 
 _SHORT = 1e-6

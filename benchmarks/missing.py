@@ -17,7 +17,6 @@ from threadpoolctl import threadpool_limits
 from emix._base import STRUCTURES
 from emix._mixture.missing import GappedMixture
 from emix._mixture.mixture import Mixture
-from emix._normal.covariance import Dense
 from emix._normal.gaussian import Params
 from emix._rows.blocks import Rows, standard_units
 from emix._rows.patterns import rows_over
@@ -76,10 +75,10 @@ def punched(X: np.ndarray, missing: float) -> np.ndarray:
 def params_of(structure, model: Mixture, means, roots) -> Params:
     rows, n_components = model.rows, len(means)
     stack = roots @ roots.swapaxes(1, 2) / np.multiply.outer(rows.scale, rows.scale)
-    if not isinstance(structure.form, Dense):
+    if not structure.form.correlates:
         stack = np.diagonal(stack, axis1=1, axis2=2)
         stack = stack if len(structure.form.shape(rows.d)) else stack.mean(axis=1)
-    covariances = stack.mean(axis=0) if structure.pooled else np.array(stack)
+    covariances = stack.mean(axis=0) if (not structure.sharing.separable) else np.array(stack)
     weights = np.full(n_components, 1.0 / n_components)
     return Params(weights, (means - rows.shift) / rows.scale, *model.factorise(covariances))
 

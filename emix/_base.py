@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ._normal.covariance import (
+from ._normal.covariances import (
     DIAG,
     FULL,
     SPHERICAL,
@@ -240,15 +240,9 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         )
         counts = rng.multinomial(n_samples, weights / weights.sum())
         X = rng.standard_normal((n_samples, means.shape[1]))
-        if structure.pooled:
-            X = structure.form.unwhiten(factors, X)
-        stop = 0
-        for k in np.flatnonzero(counts):
-            start, stop = stop, stop + counts[k]
-            if not structure.pooled:
-                X[start:stop] = structure.form.unwhiten(factors[k], X[start:stop])
-            X[start:stop] += means[k]
-        return X, np.repeat(np.arange(weights.size), counts)
+        labels = np.repeat(np.arange(weights.size), counts)
+        X = structure.sharing.unwhiten(structure.form, factors, X, counts)
+        return X + means[labels], labels
 
     def _parameter_counts(self) -> dict[str, int]:
         """Free parameters; the weights add up to one."""

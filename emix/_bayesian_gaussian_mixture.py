@@ -15,7 +15,6 @@ from ._bayes.weighting import Dirichlet, StickBreaking, Weighting
 from ._em_estimator import EMEstimator
 from ._fit.fitting import Fit, Given, Settings
 from ._mixture.mixture import Mixture
-from ._normal.covariance import Dense
 from ._scoring import PredictiveScorer, Scorer
 from ._validation import check_covariance_prior, check_mean_prior, check_option, check_positive
 
@@ -332,7 +331,7 @@ default='dirichlet_process'
         return mean
 
     def _degrees_prior(self, structure, d) -> float:
-        name, least = "degrees_of_freedom_prior", d - 1 if isinstance(structure.form, Dense) else 0
+        name, least = "degrees_of_freedom_prior", int(structure.form.bartlett(d).max())
         degrees = _positive(name, self.degrees_of_freedom_prior, float(d), _LARGEST_DEGREES)
         if degrees <= least:
             raise ValueError(
@@ -389,7 +388,7 @@ default='dirichlet_process'
         order, structure = posterior.order, settings.structure
 
         def ordered(stack):
-            return stack if structure.pooled else stack[order]
+            return structure.sharing.taken(stack, order)
 
         fit = replace(
             fit,
@@ -463,7 +462,7 @@ default='dirichlet_process'
         """Factors, and degrees of freedom, of the components and of a new one."""
         structure, (n_components, d) = self._fitted_structure(), self.means_.shape
         factors = np.asarray(self.precisions_cholesky_, dtype=np.float64)
-        if structure.pooled:
+        if not structure.sharing.separable:
             return factors, np.full(n_components + 1, n_components * self._degrees())
         prior = np.asarray(self.covariance_prior_, dtype=np.float64)
         _, factor = _factorised(structure.form, prior, d, np.ones(d))

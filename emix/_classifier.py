@@ -487,17 +487,15 @@ def _precisions(covariance_type: str, variances: np.ndarray, n_components: int) 
     structure = STRUCTURES[covariance_type]
     form = structure.form
     factor = form.factorise(form.from_variances(variances), float(np.finfo(float).tiny)).factor
-    one = np.asarray(form.precision(factor))
-    return one if structure.pooled else np.broadcast_to(one, (n_components, *one.shape))
+    return structure.sharing.repeated(form.precision(factor), n_components)
 
 
 def _part(joint: GaussianMixture, components: np.ndarray) -> tuple[float, GaussianMixture]:
     """The weight of some components of a mixture, and the mixture of them alone."""
     weights = np.asarray(joint.weights_, dtype=float)[components]
     share = float(weights.sum())
-    covariances = np.asarray(joint.covariances_)
-    if not joint._fitted_structure().pooled:
-        covariances = covariances[components]
+    sharing = joint._fitted_structure().sharing
+    covariances = sharing.taken(np.asarray(joint.covariances_), components)
     return share, GaussianMixture.from_parameters(
         weights / share,
         joint.means_[components],

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._base import STRUCTURES, BaseNormalMixture
 from ._density.normals import Normals, inverse
-from ._normal.covariance import Structure
+from ._normal.covariances import Structure
 from ._validation import check_array_of, check_covariances, check_option
 
 # Variances below the smallest normal number have no reciprocal.
@@ -109,7 +109,8 @@ default=None
         factored = structure.form.factorise(covariances, _LEAST)
         singular = np.flatnonzero(factored.n_floored)
         if singular.size:
-            which = "they are" if structure.pooled else f"that of component {singular[0]} is"
+            own = structure.sharing.separable
+            which = f"that of component {singular[0]} is" if own else "they are"
             raise ValueError(
                 f"covariances must be positive definite, and {which} not: add a small variance to "
                 "the diagonal, or leave out features that others determine"
@@ -199,9 +200,10 @@ default=None
                 f"{n_components - 1} once, got {order.tolist()}"
             )
         structure = self._fitted_structure()
-        covariances = np.asarray(self.covariances_)
-        if not structure.pooled:
-            covariances, factors = covariances[order], factors[order]
+        covariances, factors = (
+            structure.sharing.taken(stack, order)
+            for stack in (np.asarray(self.covariances_), factors)
+        )
         names = getattr(self, "feature_names_in_", None)
         return (
             clone(self)
@@ -268,7 +270,7 @@ default=None
 
 def _packed(structure: Structure, stack: np.ndarray) -> np.ndarray:
     """(K, d, d) matrices that are members of a structure in its own shape."""
-    stack = stack[0] if structure.pooled else stack
+    stack = structure.sharing.of_equal(stack)
     axes = len(structure.form.shape(stack.shape[-1]))
     if axes < 2:
         stack = stack.diagonal(axis1=-2, axis2=-1)

@@ -33,7 +33,7 @@ from ._fit.history import as_history, lower_bounds
 from ._fit.singular import message, singular_components
 from ._mixture.missing import mixture_over
 from ._mixture.mixture import Mixture
-from ._normal.covariance import Structure
+from ._normal.covariances import Structure
 from ._refusals import some
 from ._threads import thread_budget
 from ._validation import (

@@ -12,7 +12,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import quiet
-from ._normal.covariance import Dense
 from ._rows.patterns import GappedRows, has_gaps
 from ._scoring import Scorer
 from ._validation import check_integer, check_seed
@@ -39,7 +38,7 @@ class GapsMixin:
     def _warn(self, settings, fit, X, names):
         super()._warn(settings, fit, X, names)
         rows = fit.model.rows
-        if rows.patterns is not None and isinstance(settings.structure.form, Dense):
+        if rows.patterns is not None and settings.structure.form.correlates:
             _warn_of_pairs(rows)
 
     @quiet

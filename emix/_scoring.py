@@ -11,7 +11,7 @@ import numpy as np
 from ._bayes.student import Students
 from ._mixture.posterior import labels_of, log_evidence
 from ._normal.choice import choose_for_scores
-from ._normal.covariance import Isotropic, Structure
+from ._normal.covariances import Structure
 from ._normal.gaussian import LOG_2PI, Components, Kernel, log_of_weights, natural
 from ._normal.kernel_of_gaps import GapKernel
 from ._normal.kernel_of_gaps import choose as choose_with_gaps
@@ -40,7 +40,7 @@ def _units(structure: Structure, weights, means, factors) -> tuple[np.ndarray, n
     largest = np.maximum(np.abs(means - shift).max(axis=0), np.atleast_2d(deviation).max(axis=0))
     squares = ((means - shift) / largest) ** 2 + (deviation / largest) ** 2
     scale = largest * np.sqrt(weights @ squares)
-    if isinstance(structure.form, Isotropic):
+    if structure.form.one_unit:
         scale = np.full(d, scale.max())
     return shift, scale
 
@@ -212,7 +212,7 @@ class Scorer:
         drawn = rng.uniform(size=len(rows)) * shares[:, -1]
         labels = np.minimum((shares <= drawn[:, None]).sum(axis=1), self._n_components - 1)
         normal = rng.standard_normal(rows.shape)
-        factors = self._structure.per_component(self._factors, self._n_components)
+        factors = self._structure.sharing.per_component(self._factors, self._n_components)
         for k in np.unique(labels):
             own = labels == k
             normal[own] = self._structure.form.unwhiten(factors[k], normal[own])

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._em_estimator import EMEstimator
 from ._fit.fitting import Fit, Given, Settings
-from ._normal.covariance import DIAG, TIED_DIAG, Structure
+from ._normal.covariances import DIAG, TIED_DIAG, Structure
 from ._pair.local_maxima import SPURIOUS, TwoNormalFit, fit_two_normals, ordered
 from ._pair.spurious import Held
 from ._pair.two_normals import TwoNormals
@@ -243,7 +243,8 @@ class TwoNormalMixture(EMEstimator):
 
     def _parameters(self):
         factors = 1.0 / np.asarray(self.scales_, dtype=np.float64)
-        factors = factors[:1] if self._fitted_structure().pooled else factors[:, None]
+        structure = self._fitted_structure()
+        factors = factors[: structure.sharing.n_matrices(2)].reshape(structure.shape(2, 1))
         return self.weights_, np.reshape(self.means_, (2, 1)), factors
 
     def _n_parameters(self) -> int:

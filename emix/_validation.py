@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
-from ._normal.covariance import Dense, Structure
+from ._normal.covariances import Structure
 from ._refusals import (
     brief,
     explained,
@@ -324,13 +324,8 @@ def check_precisions_init(
 
 
 def _definite(parameter: str, short: str, stack: np.ndarray, structure: Structure) -> np.ndarray:
-    if not isinstance(structure.form, Dense):
-        if (stack <= 0.0).any():
-            raise ValueError(f"{parameter}: '{short}' should be positive")
-        return stack
-    symmetric = np.allclose(stack, stack.swapaxes(-1, -2))
-    if not symmetric or (np.linalg.eigvalsh(stack) <= 0.0).any():
-        raise ValueError(f"{parameter}: '{short}' should be symmetric, positive-definite")
+    if not structure.form.is_positive(stack):
+        raise ValueError(f"{parameter}: '{short}' should be {structure.form.positive}")
     return stack
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln, multigammaln
+from scipy.special import gammaln
 
 from ._mixture.mixture import Mixture
-from ._normal.covariance import Dense, Diagonal, Structure
+from ._normal.covariances import Structure
 from ._normal.prior import Prior
 from ._refusals import brief
 from ._validation import check_array_of, check_real
@@ -92,10 +92,9 @@ class ConjugatePrior:
         precision = check_real("prior.mean_precision", self.mean_precision)
         if precision == 0.0:
             raise ValueError("prior.mean_precision must be positive")
-        dense = isinstance(structure.form, Dense)
         degrees = self.degrees_of_freedom
         degrees = d + 2.0 if degrees is None else check_real("prior.degrees_of_freedom", degrees)
-        least = d - 1 if dense else 0
+        least = int(structure.form.bartlett(d).max())
         if degrees <= least:
             raise ValueError(
                 f"prior.degrees_of_freedom must be greater than {least}, got {degrees:g}"
@@ -127,13 +126,13 @@ class ConjugatePrior:
             unit = np.ones(form.shape(d))
             scale = form.rescale(checked.covariance, unit, 1.0 / rows.scale)[0]
         degrees, kappa = checked.degrees_of_freedom, checked.mean_precision
-        count = _count(structure, degrees, d)
-        matrices, shared = (1, n_components) if structure.pooled else (n_components, 1)
-        const = matrices * _log_normaliser(structure, degrees, scale, d)
+        count, sharing = form.wishart_count(degrees, d), structure.sharing
+        matrices, shared = sharing.n_matrices(n_components), sharing.n_sharing(n_components)
+        const = matrices * form.log_inverse_wishart(degrees, scale, d)
         const += n_components * 0.5 * d * (math.log(kappa) - _LOG_2PI)
         alpha = checked.weight_concentration
         const += gammaln(n_components * alpha) - n_components * gammaln(alpha)
-        const -= matrices * (_log_unit(structure, rows.scale) + shared * np.log(rows.scale).sum())
+        const -= matrices * (form.log_jacobian(rows.scale) + shared * np.log(rows.scale).sum())
         return Prior(
             const=float(const) / weight,
             concentration=(alpha - 1.0) / weight,
@@ -145,40 +144,9 @@ class ConjugatePrior:
         )
 
 
-def _count(structure: Structure, degrees: float, d: int) -> float:
-    """c of log p = c/2 log|P| - ..."""
-    if isinstance(structure.form, Dense):
-        return degrees + d + 1.0
-    return degrees + 2.0 if isinstance(structure.form, Diagonal) else (degrees + 2.0) / d
-
-
-def _log_unit(structure: Structure, scale: np.ndarray) -> float:
-    """Log of the Jacobian of a covariance in the units of the data by that in standard units."""
-    logs = np.log(scale)
-    if isinstance(structure.form, Dense):
-        return float((scale.size + 1) * logs.sum())
-    return float(2.0 * (logs.sum() if isinstance(structure.form, Diagonal) else logs[0]))
-
-
-def _log_normaliser(structure: Structure, degrees: float, scale: np.ndarray, d: int) -> float:
-    """Of the density of one matrix."""
-    if isinstance(structure.form, Dense):
-        log_det = np.linalg.slogdet(scale)[1]
-        half = 0.5 * degrees
-        return half * log_det - half * d * math.log(2.0) - multigammaln(half, d)
-    half = 0.5 * degrees
-    rates = 0.5 * (scale if isinstance(structure.form, Diagonal) else d * scale)
-    return float(np.sum(half * np.log(rates) - gammaln(half)))
-
-
 def _check_covariance(value: Any, structure: Structure, d: int) -> np.ndarray:
     covariance = check_array_of("prior.covariance", value, structure.form.shape(d))
-    if isinstance(structure.form, Dense):
-        symmetric = np.allclose(covariance, covariance.T)
-        valid = symmetric and np.linalg.eigvalsh(covariance)[0] > 0.0
-    else:
-        valid = np.min(covariance) > 0.0
-    if not valid:
+    if not structure.form.is_positive(covariance):
         raise ValueError("prior.covariance must be symmetric and positive definite")
     return covariance
 

@@ -11,8 +11,10 @@ from sklearn.exceptions import ConvergenceWarning
 from emix import GaussianMixture
 from emix._base import STRUCTURES
 from emix._mixture.mixture import Mixture
-from emix._normal.covariance import FLOOR, Dense, Diagonal
+from emix._normal.dense import Dense
+from emix._normal.diagonal import Diagonal
 from emix._normal.gaussian import Panels, Params, Products, Residuals
+from emix._normal.rounding import FLOOR
 from emix._rows.blocks import Rows
 from emix._rows.room import allocate
 
@@ -57,14 +59,14 @@ def spd(rng, d):
 
 def random_covariances(structure, rng, n_components, d):
     """Positive definite members of the structure, in its shape."""
-    count = 1 if structure.pooled else n_components
+    count = structure.sharing.n_matrices(n_components)
     if isinstance(structure.form, Dense):
         stack = np.array([spd(rng, d) for _ in range(count)])
     elif isinstance(structure.form, Diagonal):
         stack = rng.uniform(0.3, 2.0, size=(count, d))
     else:
         stack = rng.uniform(0.3, 2.0, size=count)
-    return stack[0] if structure.pooled else stack
+    return structure.sharing.of_equal(stack)
 
 
 def factorised(structure, covariances, floor=FLOOR):
@@ -82,7 +84,7 @@ def random_params(structure, seed, n_components, d):
 
 def dense_stack(structure, covariances, n_components, d):
     """(K, d, d) matrices of covariances in the structure's shape."""
-    stack = structure.per_component(np.asarray(covariances, dtype=float), n_components)
+    stack = structure.sharing.per_component(np.asarray(covariances, dtype=float), n_components)
     if isinstance(structure.form, Dense):
         return np.array(stack)
     if isinstance(structure.form, Diagonal):
@@ -92,7 +94,7 @@ def dense_stack(structure, covariances, n_components, d):
 
 def of_structure(structure, stack):
     """The structure's own shape for (K, d, d) matrices that are members of it."""
-    stack = stack[0] if structure.pooled else stack
+    stack = structure.sharing.of_equal(stack)
     if isinstance(structure.form, Dense):
         return stack
     if isinstance(structure.form, Diagonal):
@@ -243,7 +245,9 @@ def model_of(X, structure, weight=None, noise=0.0, **options):
 
 
 def _products(model, params):
-    total = model.structure.form.pack(model.total) if model.structure.pooled else None
+    total = (
+        model.structure.form.pack(model.total) if not model.structure.sharing.separable else None
+    )
     return Products(model.structure, params, model.natural(params), total)
 
 

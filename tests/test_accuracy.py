@@ -171,7 +171,7 @@ def test_permuted_components_give_permuted_results(covariance_type):
     X = clusters(2, 300, 2, 3, 1.5)
     initial = initial_values(1, covariance_type, X, 3)
     order = np.array([2, 0, 1])
-    pooled = STRUCTURES[covariance_type].pooled
+    pooled = not STRUCTURES[covariance_type].sharing.separable
     permuted = {
         name: value if pooled and name == "precisions_init" else value[order]
         for name, value in initial.items()

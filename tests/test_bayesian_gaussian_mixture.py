@@ -239,7 +239,7 @@ def test_the_density_is_the_mean_over_the_posterior(covariance_type, prior_type)
             mean_precision=np.full(2, prior.mean_precision),
             means=np.tile(prior.mean, (2, 1)),
         )
-        if not structure.pooled:
+        if structure.sharing.separable:
             new = new._replace(
                 degrees=np.full(2, prior.degrees),
                 covariances=np.stack([prior.covariance] * 2),

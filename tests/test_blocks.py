@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 import emix
 from emix import GaussianMixture
 from emix._mixture.mixture import Mixture
-from emix._normal.covariance import FULL
+from emix._normal.covariances import FULL
 from emix._rows.blocks import KEPT_BYTES, standard_units
 from emix._rows.grid import TILE, block_rows, shares, spans, workers
 

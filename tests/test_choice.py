@@ -17,11 +17,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from emix import BayesianGaussianMixture
 from emix._mixture.posterior import hard
-from emix._normal.covariance import FULL
+from emix._normal.covariances import FULL
 from emix._normal.gaussian import Panels, Params, Products, Residuals
 from emix._normal.mixed import Mixed
 
-OWN = [name for name, structure in STRUCTURES.items() if not structure.pooled]
+OWN = [name for name, structure in STRUCTURES.items() if structure.sharing.separable]
 
 
 def with_narrow(covariance_type, d, n_components, narrow, n=300):

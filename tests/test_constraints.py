@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from emix import GaussianMixture
-from emix._normal.covariance import FULL
+from emix._normal.covariances import FULL
 from emix.constraints import Allowed, Expectation, Proportions, check_constraints
 
 K = 3

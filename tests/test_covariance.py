@@ -18,8 +18,10 @@ from common import (
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.mixture import GaussianMixture as Theirs
 
-from emix._normal.covariance import DIAG, FLOOR, FULL, Dense
+from emix._normal.covariances import DIAG, FULL
+from emix._normal.dense import Dense
 from emix._normal.gaussian import Params
+from emix._normal.rounding import FLOOR
 
 K, D = 3, 4
 
@@ -224,8 +226,8 @@ def members(covariance_type, d):
     structure = STRUCTURES[covariance_type]
     stack = random_covariances(structure, np.random.RandomState(d), K, d)
     found = factorised(structure, stack)
-    for k in range(1 if structure.pooled else K):
-        at = () if structure.pooled else k
+    for k in range(structure.sharing.n_matrices(K)):
+        at = structure.sharing.at(k)
         yield tuple(as_matrix(structure, part[at], d) for part in (stack, found.factor))
 
 
@@ -281,7 +283,7 @@ def test_rescale_is_the_covariance_of_the_scaled_variable(covariance_type):
 def test_unwhiten_gives_rows_of_the_covariance(covariance_type):
     structure = STRUCTURES[covariance_type]
     params = random_params(structure, 0, 1, D)
-    factor = params.factors if structure.pooled else params.factors[0]
+    factor = params.factors[structure.sharing.at(0)]
     root = structure.form.unwhiten(factor, np.eye(D))  # rows: U⁻ᵀ e_j
     covariance = dense_stack(structure, params.covariances, 1, D)[0]
     assert_allclose(root.T @ root, covariance, rtol=1e-12, atol=1e-13)

@@ -20,7 +20,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from emix import GaussianMixture
 from emix._normal import floor
-from emix._normal.covariance import DIAG, FULL, SPHERICAL, Dense, DenseBound
+from emix._normal.bounds import DenseBound
+from emix._normal.covariances import DIAG, FULL, SPHERICAL
+from emix._normal.dense import Dense
 from emix._normal.floor import SHARE, local_scale
 
 RNG = np.random.RandomState
@@ -44,7 +46,7 @@ def bound_of(X, covariance_type="full"):
     """F for standardised rows, (d, d)."""
     structure = STRUCTURES[covariance_type]
     bound = model_of(standardised(X), structure).covariance_floor.bound
-    stack = bound.least if structure.pooled else bound.least[None]
+    stack = bound.least[None] if structure.sharing.separable else bound.least
     return dense_stack(structure, stack, 1, X.shape[1])[0]
 
 
@@ -301,7 +303,7 @@ def test_variances_are_held_one_by_one(form):
 def test_variances_in_units_of_f(name):
     structure, rng = STRUCTURES[name], RNG(0)
     form, least = structure.form, random_covariances(structure, rng, 1, 3)
-    bound = form.bound(np.asarray(least if structure.pooled else least[0]))
+    bound = form.bound(np.asarray(least[structure.sharing.at(0)]))
     assert_allclose(form.above(2.5 * bound.least, bound, 3), [2.5, 2.5, 2.5])
 
 

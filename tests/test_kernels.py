@@ -17,7 +17,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp, softmax
 
 from emix._mixture.posterior import hard, log_evidence, soft
-from emix._normal.covariance import FULL
+from emix._normal.covariances import FULL
 from emix._normal.gaussian import Panels, Params, Products, Residuals
 
 SIZES = [(1, 1), (1, 3), (2, 1), (2, 4), (7, 3), (30, 2), (61, 3)]
@@ -42,7 +42,11 @@ def direct_statistics(structure, X, origin, resp):
     first = np.einsum("nk,nkj->kj", resp, y)
     outer = structure.form.outer(y, y)
     second = np.einsum("nk,nk...->k...", resp, outer)
-    return resp.sum(axis=0), first, second.sum(axis=0) if structure.pooled else second
+    return (
+        resp.sum(axis=0),
+        first,
+        second if structure.sharing.separable else second.sum(axis=0),
+    )
 
 
 @pytest.mark.parametrize(("d", "n_components"), SIZES)

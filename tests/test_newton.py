@@ -21,7 +21,7 @@ from emix._em.ascent import Ascent
 from emix._em.newton import Newton
 from emix._mixture.curvature import Curvature, CurvedMixture, curved
 from emix._mixture.posterior import hard
-from emix._normal.covariance import DIAG, FULL, SPHERICAL
+from emix._normal.covariances import DIAG, FULL, SPHERICAL
 from emix.constraints import Proportions
 from emix.priors import ConjugatePrior
 
@@ -122,10 +122,9 @@ def model_statistics(structure, params, stats):
     """Statistics that the mixture itself expects about the origin: its M-step is where it is."""
     form, (n_components, d) = structure.form, params.means.shape
     scale = d if structure is SPHERICAL or structure is STRUCTURES["tied_spherical"] else 1.0
-    own = structure.per_component(params.covariances, n_components) * scale
+    own = structure.sharing.per_component(params.covariances, n_components) * scale
     second = own + form.outer(params.means, params.means)
-    weights = params.weights.reshape(-1, *[1] * (second.ndim - 1))
-    second = (weights * second).sum(axis=0) if structure.pooled else weights * second
+    second = structure.sharing.weighted(params.weights, second)
     first = params.weights[:, None] * params.means
     origin = np.zeros_like(params.means)
     return type(stats).of(structure, params.weights, first, second, origin, 0.0).vector

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 
 from emix._mixture.curvature import Curved, CurvedMixture
 from emix._mixture.odds import Odds
-from emix._normal.covariance import FULL
+from emix._normal.covariances import FULL
 from emix._normal.gaussian import Params, Products
 
 N = 700

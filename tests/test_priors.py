@@ -18,7 +18,8 @@ from scipy import stats
 from sklearn.exceptions import ConvergenceWarning
 
 from emix import GaussianMixture
-from emix._normal.covariance import Dense, Diagonal
+from emix._normal.dense import Dense
+from emix._normal.diagonal import Diagonal
 from emix.priors import ConjugatePrior
 
 D, K = 2, 3
@@ -33,7 +34,7 @@ def some_prior(covariance_type):
         mean=[9.0, 0.0],
         mean_precision=0.7,
         degrees_of_freedom=4.5,
-        covariance=scale if structure.pooled else scale[0],
+        covariance=scale[structure.sharing.at(0)],
     )
 
 
@@ -42,7 +43,7 @@ def log_density(prior, covariance_type, mixture):
     structure = STRUCTURES[covariance_type]
     degrees, scale = prior.degrees_of_freedom, np.asarray(prior.covariance)
     covariances = np.asarray(mixture.covariances_)
-    matrices = covariances[None] if structure.pooled else covariances
+    matrices = structure.sharing.matrices(covariances)
     total = stats.dirichlet.logpdf(mixture.weights_, np.full(K, prior.weight_concentration))
     for matrix in matrices:
         if isinstance(structure.form, Dense):

@@ -68,7 +68,7 @@ def test_components_far_apart_keep_their_digits(covariance_type):
         structure,
         np.ones(1),
         means[:1],
-        params.factors if structure.pooled else params.factors[:1],
+        params.factors[:1] if structure.sharing.separable else params.factors,
     )
     expected = alone.log_prob(own) + np.log(params.weights[0])
     assert_allclose(scorer.log_prob(own), expected, atol=1e-6)

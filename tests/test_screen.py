@@ -10,7 +10,7 @@ from emix import BayesianGaussianMixture, GaussianMixture
 from emix._mixture.constraint import Constraint
 from emix._mixture.posterior import Tempered, hard, soft
 from emix._normal import screen
-from emix._normal.covariance import FULL
+from emix._normal.covariances import FULL
 from emix._normal.gaussian import Pairs, Panels, Params
 from emix._rows.room import allocate
 

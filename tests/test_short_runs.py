@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
 
 from emix import TwoNormalMixture
-from emix._normal.covariance import DIAG, TIED_DIAG
+from emix._normal.covariances import DIAG, TIED_DIAG
 from emix._pair.bumps import bumps, overlapping
 from emix._pair.intervals import Moments, starts
 from emix._pair.short_runs import Pairs, ShortRuns

@@ -90,7 +90,7 @@ def test_about_moves_moments_as_direct_sums_do(covariance_type):
     y = X[:, None, :] - origin
     outer = structure.form.outer(y, y)
     weighted = resp.reshape(resp.shape + (1,) * (outer.ndim - 2)) * outer / len(X)
-    direct = weighted.sum(axis=(0, 1) if structure.pooled else 0)
+    direct = weighted.sum(axis=0 if structure.sharing.separable else (0, 1))
     assert_allclose(moved.second, direct, rtol=1e-12, atol=1e-13)
     assert_allclose(moved.first, np.einsum("nk,nkj->kj", resp, y) / len(X), rtol=1e-12, atol=1e-14)
 

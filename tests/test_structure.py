@@ -62,8 +62,18 @@ def test_the_engine_imports_numpy_scipy_and_lower_layers_alone(path):
             assert top in sys.stdlib_module_names or top in {"numpy", "scipy"}, name
 
 
-def test_a_covariance_structure_knows_nothing_of_emix():
-    assert own(PACKAGE / "_normal" / "covariance.py") == set()
+@pytest.mark.parametrize("name", ["protocols", "sharing", "factors", "rounding"])
+def test_what_covariances_are_built_from_knows_nothing_of_emix(name):
+    assert own(PACKAGE / "_normal" / f"{name}.py") == set()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=identifier)
+def test_covariances_are_asked_not_told_apart(path):
+    """Forms and structures have methods and capabilities: nobody looks at their classes."""
+    kinds = {"Dense", "Diagonal", "Isotropic", "Each", "Common", "Unrestricted"}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"isinstance", "type"}:
+            assert not kinds & {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
 
 
 def test_engine_modules_form_no_cycle():

@@ -19,7 +19,7 @@ from emix import GaussianMixture, TwoNormalMixture
 from emix._base import BaseNormalMixture
 from emix._em.ascent import Ascent
 from emix._mixture.mixture import Mixture
-from emix._normal.covariance import DIAG, TIED_DIAG
+from emix._normal.covariances import DIAG, TIED_DIAG
 from emix._normal.gaussian import Params
 from emix._pair.two_normals import NewtonAscent, TwoNormals
 from emix._rows.blocks import Rows
@@ -176,7 +176,7 @@ def engine(X, structure, weight=None):
 
 
 def some_params(structure):
-    variances = np.array([0.8]) if structure.pooled else np.array([[0.5], [1.7]])
+    variances = np.array([[0.5], [1.7]]) if structure.sharing.separable else np.array([0.8])
     return Params(
         np.array([0.3, 0.7]), np.array([[-0.4], [1.9]]), *structure.form.factorise(variances, 1e-15)
     )

@@ -16,7 +16,8 @@ from emix._bayes.variational import Prior, VariationalMixture
 from emix._bayes.weighting import StickBreaking
 from emix._bayesian_gaussian_mixture import WEIGHTINGS
 from emix._em.ascent import Ascent
-from emix._normal.covariance import Dense, Diagonal
+from emix._normal.dense import Dense
+from emix._normal.diagonal import Diagonal
 from emix._normal.stats import Stats
 
 PRIOR_TYPES = list(WEIGHTINGS)
@@ -57,7 +58,7 @@ class Precision:
     """The distribution of one precision by scipy.stats; C (d, d) is the inverse of its mean."""
 
     def __init__(self, structure, degrees, C, n_components):
-        n = degrees * (n_components if structure.pooled else 1)
+        n = degrees * structure.sharing.n_sharing(n_components)
         self.d = len(C)
         self.dense = isinstance(structure.form, Dense)
         if self.dense:
@@ -113,7 +114,7 @@ def draw_parameters(model, posterior, n_draws, rng):
     degrees = np.broadcast_to(posterior.degrees, n_components)
     means, precisions = [], []
     for k in range(n_components):
-        if k == 0 or not structure.pooled:
+        if k == 0 or structure.sharing.separable:
             q = Precision(structure, degrees[k], after[k], n_components)
             p = Precision(structure, prior.degrees, before[k], n_components)
             drawn = q.draw(n_draws, rng)
@@ -331,7 +332,7 @@ def test_a_component_without_rows_has_the_prior(covariance_type, prior_type):
     assert_allclose(posterior.means[[0, 2]], [model.prior.mean] * 2, rtol=1e-12)
     assert_allclose(posterior.mean_precision[[0, 2]], model.prior.mean_precision)
     assert np.isfinite(model.e_step(posterior).value)
-    if not structure.pooled:
+    if structure.sharing.separable:
         assert_allclose(posterior.covariances[0], model.prior.covariance, rtol=1e-12)
 
 
@@ -347,7 +348,7 @@ def test_a_component_extrapolated_below_zero_is_empty(covariance_type, prior_typ
     assert model.feasible(before)
     assert posterior.mean_precision[0] == model.prior.mean_precision
     assert_allclose(posterior.means[0], model.prior.mean, rtol=1e-12)
-    if not structure.pooled:
+    if structure.sharing.separable:
         assert_allclose(posterior.covariances[0], model.prior.covariance, rtol=1e-12)
 
 

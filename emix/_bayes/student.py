@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._normal.covariance import Structure
+from .._normal.covariances import Structure
 from .._normal.gaussian import BlockKernel, Components
 from .._rows.room import Buffers
 from .wishart import log_student_norm
@@ -30,7 +30,7 @@ class Students(BlockKernel):
         n_components, d = self.means.shape
         norm, self.power, n = log_student_norm(self.form, degrees, d)
         shrunk = np.sqrt(mean_precision / ((1.0 + mean_precision) * n))
-        factors = structure.per_component(components.factors, n_components)
+        factors = structure.sharing.per_component(components.factors, n_components)
         self.factors = shrunk.reshape(-1, *[1] * (factors.ndim - 1)) * factors
         self.const = components.log_weights + norm + self.form.log_det(self.factors, d)
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from .._em.quasi_newton import QuasiNewton
 from .._mixture.mixture import Mixture
-from .._normal.covariance import Structure
+from .._normal.covariances import Structure
 from .._normal.gaussian import LOG_ZERO, Params
 from .._normal.stats import Stats
 from .._rows.blocks import Rows
@@ -69,7 +69,7 @@ class Posterior(NamedTuple):
 
 def pseudo_log_weights(structure: Structure, log_weights, degrees, mean_precision, d):
     """log w~ (K,) from E log weight (K,)."""
-    gap = log_det_gap(structure.form, structure.sharing(len(mean_precision)) * degrees, d)
+    gap = log_det_gap(structure.form, structure.sharing.n_sharing(len(mean_precision)) * degrees, d)
     return np.maximum(log_weights + 0.5 * (gap - d / mean_precision), LOG_ZERO)
 
 
@@ -148,22 +148,22 @@ class VariationalMixture:
         share = prior.mean_precision / mean_precision
         away = stats.origin + centre - prior.mean
         means = stats.origin + centre - share[:, None] * away
-        taken = structure.over_components(weight, form.outer(centre, centre))
+        taken = structure.sharing.weighted(weight, form.outer(centre, centre))
         second = self.total_weight * (stats.second - taken)
-        if not (structure.pooled or all_full):
-            second[~full] = 0.0
-        second = second + structure.over_components(share * counts, form.outer(away, away))
+        if not all_full:
+            second = structure.sharing.kept(full, second, 0.0)
+        second = second + structure.sharing.weighted(share * counts, form.outer(away, away))
         added = form.mean_matrix(second, means.shape[1])
         if self._has_noise:
             noise = np.broadcast_to(self._noise, (len(counts), *self._noise.shape))
-            added = added + structure.over_components(counts, noise)
+            added = added + structure.sharing.weighted(counts, noise)
         return self._posterior(counts, mean_precision, means, added)
 
     def _posterior(self, counts, mean_precision, means, added):
         """added: scatter of the rows about the prior, in the shape of covariances."""
         prior, structure = self.prior, self.structure
-        shared = structure.sharing(len(counts))
-        degrees = prior.degrees + (counts.mean() if structure.pooled else counts)
+        shared = structure.sharing.n_sharing(len(counts))
+        degrees = prior.degrees + structure.sharing.counts(counts) / shared
         total = shared * prior.degrees * prior.covariance + added
         divisor = np.reshape(shared * degrees, (*np.shape(degrees), *[1] * self._noise.ndim))
         fitted = self.likelihood.factorise(total / divisor)
@@ -199,7 +199,7 @@ class VariationalMixture:
         """Terms of KL(q(weights) q(mu, P), prior)."""
         prior, structure, form = self.prior, self.structure, self.structure.form
         n_components, d = means.shape
-        shared = structure.sharing(n_components)
+        shared = structure.sharing.n_sharing(n_components)
         added = mean_precision - prior.mean_precision
         away = form.whiten(factors, means - prior.mean)
         ratio = 2.0 * (self._log_det_prior - form.log_det(factors, d))

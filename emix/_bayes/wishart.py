@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import psi
 
-from .._normal.covariance import Form
+from .._normal.protocols import Form
 from .gamma import gamma_divergence, log_gamma_ratio
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
-from .._normal.covariance import Structure
+from .._normal.covariances import Structure
 from .._normal.gaussian import LOG_2PI, log_of_weights
 
 # Squares of numbers of standard deviations beyond this would overflow.
@@ -32,7 +32,7 @@ class Normals(NamedTuple):
         """From the parameters of a mixture; factors in the structure's shape."""
         weights, means, factors = (np.asarray(a, dtype=float) for a in (weights, means, factors))
         n_components, d = means.shape
-        own = factors[None] if structure.pooled else factors
+        own = structure.sharing.matrices(factors)
         roots = np.array([structure.form.unwhiten(factor, np.eye(d)) for factor in own])
         log_weights = log_of_weights(weights / weights.sum())
         return cls(log_weights, means, np.broadcast_to(roots, (n_components, d, d)))

@@ -15,7 +15,7 @@ from .._mixture.curvature import curved
 from .._mixture.mixture import Mixture
 from .._mixture.posterior import at_temperature
 from .._mixture.search import can_race, leading
-from .._normal.covariance import Isotropic, Structure
+from .._normal.covariances import Structure
 from .._normal.gaussian import Params
 from .._rows.blocks import standard_units
 from .._rows.grid import BLOCK_BYTES, Mapper
@@ -62,8 +62,8 @@ class Given:
         covariance, factor = structure.form.rescale(
             structure.form.invert(self.factors), self.factors, 1.0 / rows.scale
         )
-        count = () if structure.pooled else (len(weights),)
-        return Params(weights, means, covariance, factor, np.zeros(count, dtype=int))
+        count = np.zeros(structure.sharing.leading(len(weights)), dtype=int)
+        return Params(weights, means, covariance, factor, count)
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def is_parallel(X: np.ndarray, structure: Structure, n_components: int) -> bool:
     """Whether products are so large that BLAS would share them among threads, in an order that
     depends on how many there are."""
     d = X.shape[1]
-    width = d + 1 + (0 if structure.pooled else structure.form.n_products(d))
+    width = d + 1 + structure.sharing.n_own(structure.form.n_products(d))
     return 8 * len(X) * (width + 2 * n_components) > BLOCK_BYTES // 16
 
 
@@ -165,7 +165,7 @@ def make_model(
     """The mixture over the rows in standard units."""
     d = X.shape[1]
     rows = standard_units(rows_over(X, weight, np.zeros(d), np.ones(d), mapper))
-    if isinstance(settings.structure.form, Isotropic):
+    if settings.structure.one_unit:
         # one unit for all features, or the form would not stay isotropic
         largest = rows.scale.max()
         unit = largest * np.sqrt(np.mean((rows.scale / largest) ** 2))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._normal.covariance import Structure
+from .._normal.covariances import Structure
 from .fitting import Fit
 
 # A component is flat in a feature if its variance there is at most this multiple of the floor.
@@ -74,7 +74,7 @@ def _of_components(structure, fit, X, names) -> str:
     held = [each for each in _held(structure, fit, X) if not _only_categories(each, X)]
     if not held:
         return ""
-    if structure.pooled:
+    if not structure.sharing.separable:
         subject = "The common covariance is singular"
         details = _where(held[0], names)
     else:
@@ -120,7 +120,7 @@ def _held(structure: Structure, fit: Fit, X) -> list[Held]:
     n_floored = np.broadcast_to(params.n_floored, fit.weights.shape)
     if not (n_floored > fit.n_null).any():
         return []
-    covariances = structure.per_component(params.covariances, len(fit.weights))
+    covariances = structure.sharing.per_component(params.covariances, len(fit.weights))
     least = form.variances(floor.bound.least, d)
     constant = np.ptp(X, axis=0) == 0.0
     found = []

@@ -10,7 +10,7 @@ import numpy as np
 from .._em.ascent import Result
 from .._mixture.mixture import Mixture
 from .._mixture.online import State, follow
-from .._normal.covariance import Structure
+from .._normal.covariances import Structure
 from .._normal.prior import Prior
 from .._rows.blocks import Rows
 from .._rows.grid import Mapper, block_rows, spans
@@ -43,9 +43,7 @@ def begin_stream(fit: Fit, total_weight: float, rule: Callable) -> Stream:
 def check_stream(stream: Stream, structure: Structure, n_components: int) -> None:
     """Whether it can go on with these parameters of the estimator."""
     layout = stream.state.stats.layout
-    held = layout.structure
-    same = (type(held.form), held.pooled) == (type(structure.form), structure.pooled)
-    if not same or layout.n_components != n_components:
+    if layout.structure != structure or layout.n_components != n_components:
         raise ValueError(
             "partial_fit goes on from what was fitted, but n_components or covariance_type "
             "changed since; set them back, or clone the estimator to begin anew"

@@ -200,6 +200,4 @@ def _alike(features, resp):
 def permuted(structure: Any, params: Params, order: np.ndarray) -> Params:
     """Component k of the result is component order[k]."""
     weights, means = params.weights[order], params.means[order]
-    if structure.pooled:
-        return Params(weights, means, *params[2:])
-    return Params(weights, means, *(part[order] for part in params[2:]))
+    return Params(weights, means, *(structure.sharing.taken(part, order) for part in params[2:]))

@@ -17,7 +17,8 @@ from functools import lru_cache
 import numpy as np
 
 from .._em.newton import Newton
-from .._normal.covariance import Dense, Structure
+from .._normal.covariances import Structure
+from .._normal.dense import Dense
 from .._normal.gaussian import Kernel, Params, Products
 from .._normal.stats import Stats, layout_of
 from .._rows.blocks import KEPT_BYTES
@@ -167,11 +168,11 @@ class Curvature:
     def __init__(self, structure, params: Params, stats: Stats):
         n_components, d = params.means.shape
         layout, form = stats.layout, structure.form
-        self._stats, self._split, p = stats, layout.split, form.n_products(d)
-        factors = structure.per_component(params.factors, n_components)
+        self._stats, self._split = stats, layout.split
+        factors = structure.sharing.per_component(params.factors, n_components)
         basis = form.orthonormal(factors, params.means)
         roots = np.sqrt(params.weights)
-        shared = p if structure.pooled else 0
+        shared = layout.n_common
         basis[:, shared:] /= roots[:, None, None]
         gradient = np.matmul(basis, _all_features(stats, d)[..., None])[..., 0]
         gradient[:, -1] -= roots
@@ -215,7 +216,7 @@ def _all_features(stats: Stats, d: int) -> np.ndarray:
     """Sums over rows of resp_k (products, z, 1), (K, p + d + 1); where products are shared,
     their sum over the components is divided among these."""
     layout, matrix = stats.layout, stats.layout.matrix(stats.vector)
-    if not layout.structure.pooled:
+    if not layout.n_common:
         return matrix
     products = layout.products(stats.vector) / len(matrix)
     return np.concatenate([np.tile(products, (len(matrix), 1)), matrix], axis=1)

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from .._em.ascent import Ascent
-from .._normal.covariance import DIAG, FULL, Dense, Structure
+from .._normal.covariances import DIAG, FULL, Structure
 from .._normal.floor import SHARE, Floor
 from .._normal.gaussian import Params
 from .._normal.kernel_of_gaps import GapKernel, choose
@@ -109,7 +109,7 @@ class OneNormal:
     """One normal distribution of all rows with gaps, or of a sample of them, fitted by EM."""
 
     def __init__(self, structure: Structure, rows: GappedRows, distinct: DistinctRows):
-        dense = rows.d <= _MOST_FEATURES or isinstance(structure.form, Dense)
+        dense = rows.d <= _MOST_FEATURES or structure.form.correlates
         self._structure, self._rows, self._distinct = FULL if dense else DIAG, rows, distinct
 
     @cached_property

@@ -14,7 +14,7 @@ import numpy as np
 
 from .._em.quasi_newton import QuasiNewton
 from .._normal.choice import choose
-from .._normal.covariance import Factored, Structure
+from .._normal.covariances import Structure
 from .._normal.family import DEAD, Family
 from .._normal.floor import SHARE, Floor
 from .._normal.gaussian import (
@@ -29,8 +29,9 @@ from .._normal.gaussian import (
     rounding_of_expected,
 )
 from .._normal.prior import Prior
+from .._normal.protocols import Factored
 from .._normal.screen import screened
-from .._normal.stats import Stats
+from .._normal.stats import Stats, layout_of
 from .._rows.blocks import Rows
 from .._rows.sample import DistinctRows
 from .constraint import Constraint
@@ -161,9 +162,9 @@ class Mixture:
         return self.rule.is_one_hot
 
     def kernel(self, params: Params) -> Kernel:
-        structure, d = self.structure, self.rows.d
-        total = self.moments[: structure.form.n_products(d)] if structure.pooled else None
-        return choose(structure, params, self.natural(params), self.noise, total)
+        n_common = layout_of(self.structure, *params.means.shape).n_common
+        total = self.moments[:n_common] if n_common else None
+        return choose(self.structure, params, self.natural(params), self.noise, total)
 
     def e_step(self, params: Params) -> Stats:
         """Expected statistics at q = rule(log_joint); their value is F after the E-step."""
@@ -285,7 +286,7 @@ class Mixture:
 
     def _perfect(self, params: Params) -> bool:
         """Whether all rows lie on the means of hard clusters: nothing could be better."""
-        return self.finite and self.structure.pooled and self._shrunk(params)
+        return self.finite and not self.structure.sharing.separable and self._shrunk(params)
 
     def as_sound(self, params: Params, other: Params) -> bool:
         """Whether params have no more variances at the floor than others, or are perfect."""

@@ -14,7 +14,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from .._normal.gaussian import MOMENT_LIMIT, Params, Products
+from .._normal.gaussian import Params, Products
+from .._normal.rounding import MOMENT_LIMIT
 from .._normal.stats import Stats
 from .._rows.room import Buffers
 from .._rows.tiles import inner, times
@@ -36,7 +37,7 @@ class Odds(Products):
         of its statistics: its variances are not too small beside those of all rows, one each."""
         weights, factors = params.weights, params.factors
         k = int(weights.argmax())
-        own = factors if plain.structure.pooled else factors[k]
+        own = factors[plain.structure.sharing.at(k)]
         least = params.means.shape[1] * float(np.vdot(own, own)) / MOMENT_LIMIT
         is_sound = len(weights) > 1 and least <= weights[k]
         return cls(plain, k, moments, least) if is_sound else None

@@ -52,7 +52,7 @@ class Ground:
         self.model, self.structure, self._weights = model, model.structure, weights
         rows, form = model.rows, model.structure.form
         self.d, self.m = rows.d, rows.n
-        self._p = 0 if self.structure.pooled else form.n_products(self.d)
+        self._p = self.structure.sharing.n_own(form.n_products(self.d))
         self.features = np.empty((self._p + self.d + 1, self.m))
         self.z = self.features[self._p : -1]
         rows.read(0, self.m, self.z)
@@ -80,7 +80,7 @@ class Ground:
         weight = np.maximum(stats[..., -1], _LEAST)
         means = stats[..., self._p : -1] / weight[..., None]
         around = form.outer(means, means)
-        if self.structure.pooled:
+        if not self._p:
             second = model.total - np.einsum("sk,sk...->s...", weight, around)
         else:
             second = form.unpack(stats[..., : self._p], d)
@@ -94,7 +94,7 @@ class Ground:
 
     def e_step(self, field: Field) -> tuple[np.ndarray, np.ndarray]:
         """Responsibilities (S, K, m) and mean log-likelihoods (S,)."""
-        form, d, pooled = self.structure.form, self.d, self.structure.pooled
+        form, d, pooled = self.structure.form, self.d, not self._p
         n, n_components = field.weights.shape
         precision, log_det = form.precision(field.factors), form.log_det(field.factors, d)
         quadratic = form.coefficients(precision)

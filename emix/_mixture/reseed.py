@@ -32,7 +32,7 @@ def reseeded(model: Any, stats: Stats, params: Params) -> Params | None:
     if not filled:
         return None
     trial = model.m_step(moved, params)
-    if model.structure.pooled or "covariances" in model.frozen:
+    if "covariances" in model.frozen or not model.structure.sharing.separable:
         return trial
     return _with_mean_covariance(model, moved, trial, np.array(filled))
 
@@ -74,7 +74,7 @@ def _alone(stats: Stats, row: np.ndarray, mass: float, k: int) -> Stats:
     weight = np.zeros(len(stats.origin))
     weight[k] = mass
     y = row - stats.origin
-    second = structure.over_components(weight, structure.form.outer(y, y))
+    second = structure.sharing.weighted(weight, structure.form.outer(y, y))
     return Stats.of(structure, weight, weight[:, None] * y, second, stats.origin, 0.0)
 
 

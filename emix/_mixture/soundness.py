@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .._normal.covariance import Structure
+from .._normal.covariances import Structure
 from .._normal.floor import Floor
 from .._rows.sample import DistinctRows
 from .._rows.spikes import is_crowded, spikes
@@ -43,7 +43,7 @@ class Soundness:
     @cached_property
     def needed(self) -> int:
         """Rows that a component's own covariance needs."""
-        own = 0 if self._structure.pooled else self._structure.form.n_variances(self._d)
+        own = self._structure.sharing.n_own(self._structure.form.n_variances(self._d))
         return 1 + max(0, own - self._floor.n_null)
 
     def unsound(self, weights, means, covariances, factors, n_floored) -> np.ndarray:
@@ -81,13 +81,12 @@ class Soundness:
         thin = held > 1.0 / THIN
         if not thin.any():
             return thin, thin
-        many = 1.0 if self._structure.pooled else weights
-        many = many * self._rows.count >= _MANY * self.needed
+        many = self._structure.sharing.shares(weights) * self._rows.count >= _MANY * self.needed
         thin = thin & ((held > _AT_FLOOR) | ~many)
         return thin, thin & self._on_spikes(means, covariances, held)
 
     def _own(self, flags):
-        return flags[..., None] if self._structure.pooled else flags
+        return self._structure.sharing.with_axis(flags, -1)
 
     def _on_spikes(self, means, covariances, held):
         """Whether all variances at the floor belong to features at whose spikes the means are."""
@@ -105,7 +104,7 @@ class Soundness:
         return (count > 0) & (held <= count + 1.0 / THIN)
 
     def _own_features(self, flags):
-        return flags[..., None, :] if self._structure.pooled else flags
+        return self._structure.sharing.with_axis(flags, -2)
 
     @cached_property
     def _spikes(self) -> list[np.ndarray]:

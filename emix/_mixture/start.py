@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._normal.covariance import Dense
 from .._normal.gaussian import LOG_2PI, Params
 from .._rows.blocks import Rows
 from .._rows.grid import spans
@@ -48,7 +47,7 @@ def _standardised(model: Mixture) -> np.ndarray:
 def _whitening(model: Mixture) -> np.ndarray:
     """W (d, q) with Wᵀ z of unit covariance, as far as the form's metric can tell; the
     identity where there are too few rows, which whitening would put at equal distances."""
-    if not isinstance(model.structure.form, Dense) or model.rows.n <= 2 * model.rows.d:
+    if not model.structure.form.correlates or model.rows.n <= 2 * model.rows.d:
         return np.eye(model.rows.d)
     values, vectors = np.linalg.eigh(model.total)
     kept = values > max(values[-1] * _WHITEN, 0.0)
@@ -230,7 +229,7 @@ def nudged(model: Mixture, params: Params, rng: np.random.RandomState) -> Params
     if "means" in model.frozen:
         return params
     normal = _NUDGE * rng.standard_normal(params.means.shape)
-    factors = model.structure.per_component(params.factors, len(normal))
+    factors = model.structure.sharing.per_component(params.factors, len(normal))
     steps = [
         model.structure.form.unwhiten(factor, step[None])[0]
         for factor, step in zip(factors, normal, strict=True)
@@ -268,15 +267,13 @@ def whole(model, n_components):
 def _without_singular(model, params, stats):
     structure = model.structure
     within = model.about(stats, params.means).second
-    within = within if structure.pooled else within.sum(axis=0)
+    within = structure.sharing.total(within)
     pooled = _with_covariance(
         model, params.weights, params.means, structure.form.mean_matrix(within, model.rows.d)
     )
-    if structure.pooled:
-        return pooled
     bad = params.n_floored > model.n_null
     parts = (
-        np.where(bad.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+        structure.sharing.kept(bad, new, old)
         for new, old in zip(pooled[2:], params[2:], strict=True)
     )
     return Params(params.weights, params.means, *parts)
@@ -289,6 +286,6 @@ def _with_covariance(model, weights, means, covariance):
     fitted = model.factorise(covariance)
     if fitted.n_floored > model.n_null:
         fitted = model.factorise(model.spread)
-    if not structure.pooled:
-        fitted = [np.repeat(part[None], len(weights), axis=0) for part in fitted]
-    return Params(weights, means, *fitted)
+    return Params(
+        weights, means, *(structure.sharing.repeated(part, len(weights)) for part in fitted)
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._normal.covariance import Form
+from .._normal.protocols import Form
 from .._rows.blocks import Block
 from .._rows.grid import block_rows
 from .._rows.room import Buffers, Worker, bytes_per_row

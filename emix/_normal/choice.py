@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .covariance import Structure
+from .covariances import Structure
 from .gaussian import (
     Components,
     Natural,
@@ -79,7 +79,7 @@ def _mixed(
     far = distant(structure, params)
     if not far.any():
         return accurate(params, eta)
-    if structure.pooled or far.all():
+    if far.all() or not structure.sharing.separable:
         return Residuals(structure, params, noise)
     near = accurate(part_of(params, ~far), part_of_natural(eta, ~far))
     return Mixed(structure, params, near, far, noise)

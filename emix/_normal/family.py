@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .covariance import Structure
+from .covariances import Structure
 from .floor import Floor
 from .gaussian import Params
 from .stats import Stats
@@ -46,10 +46,10 @@ class Family(NamedTuple):
         if "covariances" in frozen:
             return Params(weights, means, *params[2:])
         taken = self._taken(centre, means - stats.origin)
-        second = structure.mean_about(stats.second, stats.weight, weight, taken)
+        second = structure.sharing.mean_about(stats.second, stats.weight, weight, taken)
         scatter = structure.form.mean_matrix(second, means.shape[1]) + self.noise
         if not all_alive:
-            scatter = structure.kept(alive, scatter, params.covariances)
+            scatter = structure.sharing.kept(alive, scatter, params.covariances)
         return Params(
             weights, means, *structure.estimate(stats.weight, scatter, params, self.floor)
         )

@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 
 from .._rows.sample import DistinctRows
-from .covariance import Bound, Factored, Form
+from .protocols import Bound, Factored, Form
 
 # Least variance of a component, as a share of the square of the local scale: a standard deviation
 # of a thousandth of it. A component on equal rows gains 6.9 nats per row and feature over one of

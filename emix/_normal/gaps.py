@@ -31,8 +31,10 @@ import numpy as np
 
 from .._rows.patterns import GappedRows, Group, Point, groups
 from .._rows.room import Buffers
-from .covariance import DENSE_FLOOR, Dense, Structure
+from .covariances import Structure
+from .dense import Dense
 from .gaussian import LOG_2PI, BlockKernel, about, cancels
+from .rounding import DENSE_FLOOR
 from .stats import Stats
 
 
@@ -161,14 +163,13 @@ class Conditioned(_RowByRow):
 
     def _add(self, room, group, held, resp, first, second):
         covariance = self.stacked(self.point.covariances)
+        summed = self.structure.sharing.summed
         for gain, spread, a, b in held:
             white, own = room[:, : gain.shape[2], a:b], resp[:, a:b]
             weight = own.sum(axis=1)
             first += np.matmul(gain, np.einsum("kim,km->ki", white, own)[:, :, None])[:, :, 0]
             inner = np.matmul(white * own[:, None, :], white.swapaxes(1, 2))
-            if self.structure.pooled:
-                inner, weight = inner.sum(axis=0)[None], weight.sum()[None]
-            weight = weight[:, None, None]
+            inner, weight = summed(inner), summed(weight)[:, None, None]
             inner += weight * (spread - np.eye(gain.shape[2]))
             found = np.matmul(np.matmul(gain, inner), gain.swapaxes(1, 2))
             found += weight * (covariance - np.diag(self.noise))
@@ -216,7 +217,7 @@ class Holes(_RowByRow):
             places = missing[:, group.of_column], np.arange(len(group.of_column))
             inverses, half = self._roots(missing)
         for k in range(self.n_components):
-            at = 0 if self.structure.pooled else k
+            at = k % len(self.precision)  # of stacks with one entry a matrix
             own = np.ascontiguousarray(y[k])
             if n_holes:
                 own[places] = 0.0
@@ -242,14 +243,10 @@ class Holes(_RowByRow):
         for k in range(self.n_components):
             y = np.ascontiguousarray(room[k])
             first[k] += y @ resp[k]
-            # an index of () or k: pooled statistics have no components' axis
-            at = () if self.structure.pooled else k
-            second[at] += self.structure.form.weighted_second(y, resp[k])
+            second[self.structure.sharing.at(k)] += self.structure.form.weighted_second(y, resp[k])
         if inverses is None:
             return
-        weight = self._weight_of_patterns(group, resp)
-        if self.structure.pooled:
-            weight = weight.sum(axis=0)[None]
+        weight = self.structure.sharing.summed(self._weight_of_patterns(group, resp))
         place = (missing[:, None, :] * self.d + missing[None, :, :]).ravel()
         stack = second.reshape(-1, self.d, self.d)
         for own, roots, sums in zip(weight, inverses, stack, strict=True):

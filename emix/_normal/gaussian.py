@@ -29,7 +29,8 @@ import numpy as np
 from .._rows.grid import MOST_ROWS, TILE
 from .._rows.room import Buffers
 from .._rows.tiles import inner, times
-from .covariance import MOMENT_LIMIT, Structure
+from .covariances import Structure
+from .rounding import MOMENT_LIMIT
 from .stats import Stats, layout_of
 
 _ROUNDING = 8 * 2.0**-53
@@ -110,10 +111,10 @@ def about(structure: Structure, stats: Stats, origin: np.ndarray) -> Stats:
     if origin is stats.origin:
         return stats
     move = stats.origin - origin
-    outer = structure.form.outer
+    outer, weighted = structure.form.outer, structure.sharing.weighted
     cross = outer(stats.first, move) + outer(move, stats.first)
-    cross = structure.over_components(np.ones(len(move)), cross)
-    second = stats.second + cross + structure.over_components(stats.weight, outer(move, move))
+    cross = weighted(np.ones(len(move)), cross)
+    second = stats.second + cross + weighted(stats.weight, outer(move, move))
     first = stats.first + stats.weight[:, None] * move
     return Stats.of(structure, stats.weight, first, second, origin, stats.value)
 
@@ -169,7 +170,7 @@ def _scaled(resp: np.ndarray, scale: np.ndarray | None) -> np.ndarray:
 class Products(BlockKernel):
     """log_joint = eta @ T(z), statistics = resp @ T(z)ᵀ, about the origin of the units.
 
-    A pooled structure's quadratic term is common to all components: it does not move
+    The quadratic term of a matrix that all share is common to all components: it does not move
     responsibilities, its sum over rows is known beforehand (``total``, the packed second
     moment of all rows), and T needs no products.
     """
@@ -199,7 +200,7 @@ class Products(BlockKernel):
         return buffers.features[: self.layout.width]
 
     def common(self, buffers: Buffers) -> np.ndarray | float:
-        if not self.structure.pooled:
+        if not self.layout.n_common:
             return 0.0
         return -0.5 * self.structure.form.squared_distance(self.factors, buffers.z)
 
@@ -213,7 +214,7 @@ class Products(BlockKernel):
         sums += inner(resp, features).ravel()
 
     def stats(self, value: float, sums: np.ndarray) -> Stats:
-        if self.structure.pooled:
+        if self.layout.n_common:
             sums = np.concatenate([sums, self.total])
             value += float(self.eta.vector[self.layout.split :] @ self.total)
         return Stats(self.layout, sums, self.eta.origin, value)
@@ -407,7 +408,7 @@ class Residuals(BlockKernel):
         self.structure, self.params = structure, params
         self.n_components, self.d = params.means.shape
         self.const = natural(structure, params, params.means, noise).const
-        self.factors = structure.per_component(params.factors, self.n_components)
+        self.factors = structure.sharing.per_component(params.factors, self.n_components)
         self.second_shape = structure.shape(self.n_components, self.d)
         self.size = self.n_components * (1 + self.d) + int(np.prod(self.second_shape))
         self.n_features = self.n_scratch = self.d
@@ -433,9 +434,7 @@ class Residuals(BlockKernel):
         for k, mean in enumerate(self.params.means):
             y = np.subtract(buffers.z, mean[:, None], out=buffers.scratch)
             first[k] += y @ resp[k]
-            # an index of () or k: pooled statistics have no components' axis
-            at = () if self.structure.pooled else k
-            second[at] += form.weighted_second(y, resp[k])
+            second[self.structure.sharing.at(k)] += form.weighted_second(y, resp[k])
 
     def _parts(self, sums):
         n_components, d = self.n_components, self.d

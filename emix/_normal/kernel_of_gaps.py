@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._rows.patterns import GappedRows, Point
-from .covariance import Dense, Structure
+from .covariances import Structure
 from .gaps import Conditioned, Holes
 from .gaussian import cancels
 from .marginals import Marginals
@@ -29,7 +29,7 @@ def choose(structure: Structure, point: Point, noise: np.ndarray, rows: GappedRo
 
 def _kind(structure, point, noise, rows) -> type:
     distant = cancels(structure, point)
-    if not isinstance(structure.form, Dense):
+    if not structure.form.correlates:
         return MaskedResiduals if distant else Masked
     if _is_close(point):
         return Conditioned

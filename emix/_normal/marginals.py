@@ -20,7 +20,7 @@ from .._rows.grid import TILE
 from .._rows.patterns import GappedRows, Point
 from .._rows.room import Buffers
 from .._rows.tiles import inner, times
-from .covariance import Structure
+from .covariances import Structure
 from .gaps import OfPatterns, roots_of_inverses
 from .gaussian import LOG_2PI
 from .stats import Stats
@@ -139,7 +139,7 @@ class Marginals(OfPatterns):
             own_first, own_second = self._completed(part, total[part])
             first += own_first
             second += own_second
-        second = structure.over_components(np.ones(self.n_components), second)
+        second = structure.sharing.weighted(np.ones(self.n_components), second)
         weight, means = total[:, :, -1].sum(axis=0), self.point.means
         return self._about_origin(Stats.of(structure, weight, first, second, means, value))
 

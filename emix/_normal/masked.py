@@ -11,7 +11,7 @@ import numpy as np
 from .._rows.patterns import GappedRows, Point
 from .._rows.room import Buffers
 from .._rows.tiles import inner, times
-from .covariance import Structure
+from .covariances import Structure
 from .gaussian import LOG_2PI, BlockKernel
 from .stats import Stats
 
@@ -27,7 +27,7 @@ class Masked(BlockKernel):
         self.structure, self.point, self.noise = structure, point, noise
         self.log_scale = np.log(rows.scale)
         self.n_components, self.d = point.means.shape
-        factors = structure.per_component(point.factors, self.n_components)
+        factors = structure.sharing.per_component(point.factors, self.n_components)
         precision = structure.form.precision(factors)
         self.precision = structure.form.variances(precision, self.d)
         self.n_features = 3 * self.d + 1
@@ -79,7 +79,7 @@ class Masked(BlockKernel):
         first = first + lacking * offset
         square = square + lacking * (offset * offset + 1.0 / self.precision - self.noise)
         second = structure.form.outer(square, np.ones_like(square))
-        second = structure.over_components(np.ones(self.n_components), second)
+        second = structure.sharing.weighted(np.ones(self.n_components), second)
         return Stats.of(structure, weight[:, 0], first, second, origin, value)
 
     def filled(self, buffers: Buffers) -> np.ndarray:

@@ -46,7 +46,7 @@ class Prior(NamedTuple):
         away = params.means - self.mean
         distance = np.vecdot(away, form.apply(precision, away)).sum()
         half_log_dets = form.log_det(params.factors, d)
-        shared = n_components if structure.pooled else 1
+        shared = structure.sharing.n_sharing(n_components)
         of_matrices = (self.count + shared * self.mean_count) * half_log_dets
         of_matrices = of_matrices - 0.5 * form.inner(precision, self.scale, d)
         value = self.const + np.sum(of_matrices) - 0.5 * self.mean_precision * distance
@@ -74,9 +74,10 @@ class Prior(NamedTuple):
         away = means - self.mean
         precision = np.full(n_components, self.mean_precision)
         second = about(structure, stats, means).second
-        second = second + structure.over_components(precision, form.outer(away, away))
+        second = second + structure.sharing.weighted(precision, form.outer(away, away))
         # per matrix: the rows and means that it stands for
-        rows, shared = (weight.sum(), n_components) if structure.pooled else (weight, 1)
+        rows = structure.sharing.counts(weight)
+        shared = structure.sharing.n_sharing(n_components)
         rows = np.reshape(rows, np.shape(rows) + (1,) * self.scale.ndim)
         total = form.mean_matrix(second, d) + self.scale + rows * family.noise
         counts = rows + self.count + shared * self.mean_count

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .covariance import Structure
+from .covariances import Structure
 
 
 class Layout:
@@ -20,10 +20,11 @@ class Layout:
     def __init__(self, structure: Structure, n_components: int, d: int):
         self.structure, self.n_components, self.d = structure, n_components, d
         products = structure.form.n_products(d)
-        self.p = 0 if structure.pooled else products
+        self.p = structure.sharing.n_own(products)
+        self.n_common = products - self.p
         self.width = self.p + d + 1
         self.split = n_components * self.width
-        self.size = self.split + (products if structure.pooled else 0)
+        self.size = self.split + self.n_common
         self._shape = (n_components, self.width)
 
     def matrix(self, vector: np.ndarray) -> np.ndarray:
@@ -34,13 +35,13 @@ class Layout:
 
     def products(self, vector: np.ndarray) -> np.ndarray:
         """Packed second moments: (K, p), or (p,) where they are shared."""
-        if self.structure.pooled:
+        if self.n_common:
             return vector[self.split :]
         return self.matrix(vector)[:, : self.p]
 
     def join(self, products: np.ndarray, first: np.ndarray, weight: np.ndarray) -> np.ndarray:
         own = (first, weight[:, None])
-        if self.structure.pooled:
+        if self.n_common:
             return np.concatenate([np.concatenate(own, axis=1).ravel(), products])
         return np.concatenate([products, *own], axis=1).ravel()
 

@@ -149,7 +149,7 @@ class Climbs:
 
     def _promising(self, ground: TwoNormals) -> list[Params]:
         """Where short runs lead to, without those that have fallen behind, the highest first."""
-        pooled, most = ground.structure.pooled, self._settings.max_iter
+        pooled, most = ground.equal_variance, self._settings.max_iter
         total = ground.rows.total_weight
         moments = Moments(self._sample.z, self._sample.weight, ground.floor)
         intervals, pairs, gain = starts(moments, pooled)

@@ -94,7 +94,7 @@ def _judged(model: TwoNormals, run: Run) -> Verdict:
         else max(variance, (rows.space * _UNIFORM / unit) ** 2)
         for variance, rows in zip(variances, held, strict=True)
     ]
-    if model.structure.pooled:
+    if model.equal_variance:
         spread = [float(np.dot(stats.count, spread))] * 2
     for k in (0, 1):
         # the rows' part of F: count log s + the sum of squares / 2, and of spread ones a half each

@@ -17,7 +17,7 @@ from scipy.linalg.lapack import dposv
 from .._em.ascent import Ascent
 from .._em.quasi_newton import Plain
 from .._mixture.mixture import Mixture
-from .._normal.covariance import Structure
+from .._normal.covariances import Structure
 from .._normal.gaussian import LOG_2PI, Params
 from .._rows.blocks import Rows
 from .._rows.grid import TILE
@@ -110,6 +110,7 @@ class TwoNormals(Mixture):
         super().__init__(structure, rows, np.zeros(1))
         self.floor = floor
         self._local = threading.local()
+        self.equal_variance = not structure.sharing.separable
 
     def over(self, rows: Rows) -> TwoNormals:  # type: ignore[override]
         """This model over other rows."""
@@ -182,7 +183,7 @@ class TwoNormals(Mixture):
         shift = [sums.first[0] / count[0], sums.first[1] / count[1]]
         scatter = [second[0] - count[0] * shift[0] ** 2, second[1] - count[1] * shift[1] ** 2]
         total = count[0] + count[1]
-        if self.structure.pooled:
+        if self.equal_variance:
             variances = [(scatter[0] + scatter[1]) / total] * 2
         else:
             variances = [scatter[0] / count[0], scatter[1] / count[1]]
@@ -196,7 +197,7 @@ class TwoNormals(Mixture):
         variances = [max(variance, floor) for variance in variances]
         factors = [1.0 / math.sqrt(variance) for variance in variances]
         packed = np.array([*weights, *means, *variances, *factors])
-        if self.structure.pooled:
+        if self.equal_variance:
             own = packed[4:5], packed[6:7], np.array(floored[0])
         else:
             own = packed[4:6, None], packed[6:, None], np.array(floored)
@@ -253,7 +254,7 @@ class TwoNormals(Mixture):
         the step goes uphill; steps are shortened if they are longer than the radius."""
         count, (weights, _, _, factors) = sums.count, numbers_of(params)
         squares = [weights[0] * weights[1], factors[0] ** 2 * count[0], factors[1] ** 2 * count[1]]
-        if self.structure.pooled:
+        if self.equal_variance:
             squares += [2.0 * (count[0] + count[1])]
         else:
             squares += [2.0 * count[0], 2.0 * count[1]]
@@ -297,7 +298,7 @@ class TwoNormals(Mixture):
 
     def _shared(self, derivatives: np.ndarray) -> np.ndarray:
         """By one log deviation instead of two, along the first axis, if they are one."""
-        return _SHARED.T @ derivatives if self.structure.pooled else derivatives
+        return _SHARED.T @ derivatives if self.equal_variance else derivatives
 
 
 def _uphill(information: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, float]:

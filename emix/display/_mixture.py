@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._normal.covariance import FULL
+from .._normal.covariances import FULL
 from .._scoring import Scorer
 from .._validation import check_flag
 from . import _line, _plane

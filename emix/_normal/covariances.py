@@ -1,0 +1,78 @@
+"""Covariance structures: how a matrix is stored, who shares it, and how it is estimated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from .dense import Dense
+from .diagonal import Diagonal
+from .isotropic import Isotropic
+from .protocols import Bound, Estimator, Factored, Form, Sharing
+from .sharing import Common, Each
+
+_UNIT = Isotropic()
+
+
+@dataclass(frozen=True)
+class Unrestricted:
+    """Every matrix is free: the scatter is its estimate, raised to the floor."""
+
+    def one_unit(self, form: Form) -> bool:
+        return form.one_unit
+
+    def n_free(self, form: Form, n_matrices: int, d: int) -> int:
+        return n_matrices * form.n_free(d)
+
+    def estimate(self, weight, scatter, before, floor) -> Factored:
+        return floor.factorise(scatter)
+
+
+class Structure(NamedTuple):
+    """The covariances of a mixture. Arrays of them, and of their factors, have ``shape``."""
+
+    form: Form
+    sharing: Sharing
+    estimator: Estimator = Unrestricted()
+
+    def shape(self, n_components: int, d: int) -> tuple[int, ...]:
+        """Shape of the array of covariances."""
+        return (*self.sharing.leading(n_components), *self.form.shape(d))
+
+    def n_free(self, n_components: int, d: int) -> int:
+        """Free parameters in the covariances."""
+        return self.estimator.n_free(self.form, self.sharing.n_matrices(n_components), d)
+
+    @property
+    def one_unit(self) -> bool:
+        """Whether features must have a common unit."""
+        return self.estimator.one_unit(self.form)
+
+    @property
+    def is_general(self) -> bool:
+        """Whether each component has axes of its own."""
+        return self.form.correlates and self.sharing.separable
+
+    def estimate(
+        self, weight: np.ndarray, scatter: np.ndarray, before: Factored, floor: Bound
+    ) -> Factored:
+        """See ``protocols.Estimator``; before may be all parameters."""
+        return self.estimator.estimate(weight, scatter, before, floor)
+
+    def squared_distances(self, factors: np.ndarray, y: np.ndarray, means: np.ndarray):
+        """|U_kᵀ (y - mu_k)|², (K, m), of the rows of y (m, d) about means (K, d); where all
+        components share U, in its coordinates."""
+        if self.sharing.separable:
+            return self.form.squared_distances(factors, y, means)
+        white = self.form.whiten(factors, y)
+        return _UNIT.squared_distances(np.ones(len(means)), white, self.form.whiten(factors, means))
+
+
+FULL = Structure(Dense(), Each())
+TIED = Structure(Dense(), Common())
+DIAG = Structure(Diagonal(), Each())
+SPHERICAL = Structure(Isotropic(), Each())
+TIED_DIAG = Structure(Diagonal(), Common())
+TIED_SPHERICAL = Structure(Isotropic(), Common())
