@@ -74,7 +74,7 @@ def test_overlaps_are_sums_over_rows(covariance_type, weighted):
 
 def seen(model, params):
     found = []
-    model.each(params, lambda start, stop, log_joint, common: found.append(log_joint + common))
+    model.each(params, lambda at, log_joint, common: found.append(log_joint + common))
     return found
 
 

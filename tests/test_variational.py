@@ -327,7 +327,7 @@ def test_a_component_without_rows_has_the_prior(covariance_type, prior_type):
     params = random_params(structure, 3, N_COMPONENTS, 2)
     resp = np.zeros((len(X), N_COMPONENTS))
     resp[:, 1] = 1.0
-    posterior = model.begin(params, lambda start, stop: resp[start:stop])
+    posterior = model.begin(params, lambda at: resp[at])
     assert posterior.order[0] == 1
     assert_allclose(posterior.means[[0, 2]], [model.prior.mean] * 2, rtol=1e-12)
     assert_allclose(posterior.mean_precision[[0, 2]], model.prior.mean_precision)
