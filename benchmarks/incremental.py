@@ -13,6 +13,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from emix._em.ascent import Ascent
+from emix._em.quasi_newton import QuasiNewton
 from emix._mixture import start
 from emix._mixture.incremental import Incremental
 from emix._mixture.mixture import Mixture
@@ -58,7 +59,7 @@ def model_of(rows: Rows) -> Mixture:
 def climb(model, params, best: float, accelerate: bool) -> Climb:
     """From params until the objective is within reach of the best."""
     began = time.perf_counter()
-    ascent = Ascent(model, params, accelerate=accelerate)
+    ascent = Ascent(model, params, QuasiNewton(model) if accelerate else None)
     result = ascent.run(
         tol=1e-30, max_iter=_MOST, watch=lambda climb: climb.objective >= best - _SHORT
     )
@@ -73,7 +74,8 @@ def climbs(n: int, d: int, n_components: int, spread: float) -> list[Climb]:
     rng = np.random.RandomState(0)
     sample, complete = start.sample_rows(rows, n_components, rng)
     params = start.kmeans(model_of(rows).over(sample, complete), n_components, rng)
-    longest = Ascent(model_of(rows), params, accelerate=True)
+    model = model_of(rows)
+    longest = Ascent(model, params, QuasiNewton(model))
     best = longest.run(tol=1e-10, max_iter=4 * _MOST).objective
     found = [climb(model_of(rows), params, best, accelerate) for accelerate in (False, True)]
     for n_blocks in BLOCKS:

@@ -16,8 +16,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ._base import STRUCTURES, BaseNormalMixture, quiet
 from ._callbacks import CallbackSupportMixin, FitTasks, with_callbacks
+from ._em.results import Reason
 from ._fit.fitting import (
-    CUT_SHORT,
     STARTS,
     Fit,
     Given,
@@ -318,7 +318,7 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         self._warn_of_empty(fit)
         result = fit.run.result
         self._warn_of_singular(settings, fit, X, names)
-        if result.status == CUT_SHORT:
+        if result.reason is Reason.CUT_SHORT:
             warnings.warn(
                 "The fit is no maximum: from every start that was tried EM leads to a component on "
                 "too few distinct rows or with hardly any variance. The fit is the point after "
@@ -327,7 +327,7 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        elif not result.converged and settings.max_iter > 0 and "callback" not in result.status:
+        elif not (result.converged or result.stopped) and settings.max_iter > 0:
             left = f"an estimated {result.remaining:.2g}"
             left = left if math.isfinite(result.remaining) else "an amount not known yet"
             warnings.warn(

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from ._em.ascent import Ascent, Pass, Reason
+from ._em.ascent import Ascent
+from ._em.protocols import Acceleration
+from ._em.results import Pass, Reason
+from ._own.accelerations import ACCELERATIONS
 from ._own.check import Finding, Report, check
 from ._own.faults import ModelError, check_methods
-from ._own.watched import ACCELERATIONS, Watched
+from ._own.watched import Watched
 from ._validation import check_integer, check_real, check_seed
 from .display import ConvergenceDisplay
 
@@ -327,13 +330,13 @@ def climb(
     """
     tol = check_real("tol", tol)
     max_iter = check_integer("max_iter", max_iter, 0)
-    scheme = _scheme(acceleration)
+    accelerated = _acceleration(acceleration)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable or None, got {callback!r}")
     check_methods(model)
-    watched = Watched(model, params, scheme=scheme, proof=tol)
+    watched = Watched(model, params)
     watched.check_round_trip()
-    ascent = Ascent(watched, watched.start, accelerate=True)
+    ascent = Ascent(watched, watched.start, accelerated(watched, tol))
     found = ascent.run(tol=tol, max_iter=max_iter, watch=_watch(callback))
     assert found.reason is not None
     return Result(
@@ -432,13 +435,11 @@ def check_model(
     )
 
 
-def _scheme(acceleration: str | None) -> Any:
-    if acceleration is None:
-        return None
-    if not isinstance(acceleration, str) or acceleration not in ACCELERATIONS:
-        names = ", ".join(map(repr, ACCELERATIONS))
-        raise ValueError(f"acceleration must be one of {names} or None, got {acceleration!r}")
-    return ACCELERATIONS[acceleration]
+def _acceleration(name: str | None) -> Callable[[Watched, float], Acceleration]:
+    if not isinstance(name, str | None) or name not in ACCELERATIONS:
+        names = ", ".join(map(repr, filter(None, ACCELERATIONS)))
+        raise ValueError(f"acceleration must be one of {names} or None, got {name!r}")
+    return ACCELERATIONS[name]
 
 
 def _watch(callback: Callable[[State], object] | None) -> Callable[[Ascent], bool] | None:

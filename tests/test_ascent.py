@@ -28,6 +28,7 @@ from sklearn.mixture import GaussianMixture as Theirs
 
 from emix import GaussianMixture
 from emix._em.ascent import Ascent
+from emix._em.quasi_newton import QuasiNewton
 
 # F is a mean of log-densities of about 10; rounding leaves some 1e-15 of that
 ROUNDING = 1e-12
@@ -333,7 +334,8 @@ def test_a_smaller_tol_never_stops_earlier(covariance_type, acceleration):
 def climb(covariance_type="full", accelerate=True, n_components=3):
     structure = STRUCTURES[covariance_type]
     model = model_of(clusters(13, 300, 2, n_components, 1.0), structure)
-    return Ascent(model, random_params(structure, 1, n_components, 2), accelerate=accelerate)
+    acceleration = QuasiNewton(model) if accelerate else None
+    return Ascent(model, random_params(structure, 1, n_components, 2), acceleration)
 
 
 def test_watch_is_told_of_every_point_and_stops():
@@ -398,7 +400,7 @@ def test_converged_result_says_so_in_words():
 class AtTheTop:
     """A model at its maximum, where rounding lowers F by more than its bound."""
 
-    finite = False
+    is_combinatorial = False
 
     def __init__(self):
         self.sweeps = 0
@@ -422,12 +424,12 @@ class AtTheTop:
     def log_prior(self, params):
         return 0.0
 
-    def vacant(self, stats):
-        return False
+    def repair(self, stats, params):
+        return None
 
 
 def test_a_start_with_nothing_to_gain_has_converged_even_if_rounding_lowers_f():
-    result = Ascent(AtTheTop(), None, accelerate=False).run(tol=1e-7, max_iter=10)
+    result = Ascent(AtTheTop(), None).run(tol=1e-7, max_iter=10)
     assert result.converged
     assert result.remaining == 1e-14
     assert result.objective == -4.5

@@ -488,8 +488,8 @@ def test_the_slowest_rate_is_not_forgotten_near_a_saddle():
     for slowest in (100.0, np.inf, 2.0):
         scheme._see(slowest)
         scheme._gain = 1e-3
-        assert np.isinf(scheme.estimate(None)[0]) == np.isinf(slowest)
-    assert scheme.estimate(None) == pytest.approx((0.1, 0.5))
+        assert np.isinf(scheme.remaining(None).likely) == np.isinf(slowest)
+    assert scheme.remaining(None) == pytest.approx((0.1, 0.5))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -7,12 +7,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
 
 from emix import TwoNormalMixture
+from emix._em.ascent import Ascent
 from emix._normal.covariances import DIAG, TIED_DIAG
 from emix._pair.bumps import bumps, overlapping
 from emix._pair.intervals import Moments, starts
+from emix._pair.newton import Newton, proposal
 from emix._pair.short_runs import Pairs, ShortRuns
 from emix._pair.sorted_sample import sorted_sample
-from emix._pair.two_normals import NewtonAscent, TwoNormals
+from emix._pair.two_normals import TwoNormals
 
 POOLED = pytest.mark.parametrize("pooled", [False, True])
 FLOOR = 1e-15
@@ -190,7 +192,7 @@ def test_newton_steps_are_those_of_the_model(pooled):
     found, _ = climbed(runs, start, 0, 1)
     for i, each in enumerate(zip(*start, strict=True)):
         params = model.params(*(part.tolist() for part in each))
-        step = model.newton(model.e_step(params), params, 1.0).params
+        step = proposal(model, model.e_step(params), params, 1.0).params
         if model.e_step(step).value >= model.e_step(params).value:
             assert_allclose(found.weights[i], step.weights, rtol=1e-8)
             assert_allclose(found.means[i], step.means[:, 0], rtol=1e-8)
@@ -222,7 +224,7 @@ def test_newtons_method_leaves_a_variance_at_the_floor_where_it_is():
     assert_allclose(found.means, by_em.means, rtol=1e-7)
     model = TwoNormals(DIAG, rows_of(z[:, None]), 1e-4)
     params = model.params([0.5, 0.5], [0.3, 1.5], [0.5, 1e-4])
-    result = NewtonAscent(model, params).run(tol=1e-10, max_iter=8)
+    result = Ascent(model, params, Newton(model)).run(tol=1e-10, max_iter=8)
     assert result.converged
     assert result.objective == pytest.approx(objective[0], abs=1e-9)
 

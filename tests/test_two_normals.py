@@ -21,7 +21,8 @@ from emix._em.ascent import Ascent
 from emix._mixture.mixture import Mixture
 from emix._normal.covariances import DIAG, TIED_DIAG
 from emix._normal.gaussian import Params
-from emix._pair.two_normals import NewtonAscent, TwoNormals
+from emix._pair.newton import Newton
+from emix._pair.two_normals import TwoNormals
 from emix._rows.blocks import Rows
 from emix.datasets import load_faithful
 from two_normals import miss
@@ -245,8 +246,8 @@ def test_the_objective_never_falls_and_newton_saves_sweeps(equal_variance):
     structure = TIED_DIAG if equal_variance else DIAG
     two, _ = engine(two_close_normals(3, 300, separation=1.8), structure)
     params = some_params(structure)
-    newton = NewtonAscent(two, params).run(tol=1e-10, max_iter=500)
-    plain = Ascent(two, params, accelerate=False).run(tol=1e-12, max_iter=20000)
+    newton = Ascent(two, params, Newton(two)).run(tol=1e-10, max_iter=500)
+    plain = Ascent(two, params).run(tol=1e-12, max_iter=20000)
     for result in (newton, plain):
         accepted = [p.objective for p in result.passes if p.accepted]
         assert (np.diff(accepted) >= -1e-14).all()

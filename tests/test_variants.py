@@ -77,7 +77,7 @@ def test_f_never_falls_at_any_half_step(covariance_type, variant, prior, constra
     weight = integer_weights(2, len(X)).astype(float) if prior else None
     model = model_with(structure, temperature, prior, constrained, weight, noise=0.01)
     climbed = VARIANTS[variant](model)
-    ascent = Ascent(climbed, random_params(structure, 1, K, D), accelerate=False)
+    ascent = Ascent(climbed, random_params(structure, 1, K, D))
     passes = ascent.run(tol=0.0, max_iter=8).passes
     assert len(passes) > 5
     assert_climbs(climbed, passes, temperature, constrained)
@@ -89,7 +89,7 @@ def test_entropy_and_log_prior_make_f(covariance_type):
     model = model_with(structure, 1.0, prior=True)
     params = random_params(structure, 1, K, D)
     stats = model.e_step(params)
-    last = Ascent(model, params, accelerate=False).run(tol=0.0, max_iter=0).passes[-1]
+    last = Ascent(model, params).run(tol=0.0, max_iter=0).passes[-1]
     free = model_with(structure)
     expected = free.expected(stats, params)
     assert last.objective == pytest.approx(expected + last.entropy + last.log_prior, abs=1e-12)
@@ -138,7 +138,7 @@ def test_incremental_em_finds_the_same_maximum_in_fewer_sweeps(covariance_type, 
 def test_incremental_em_with_one_block_is_batch_em():
     structure = STRUCTURES["full"]
     model, params = model_of(X, structure), random_params(structure, 1, K, D)
-    climbs = [Ascent(each, params, accelerate=False) for each in (model, Incremental(model, 1))]
+    climbs = [Ascent(each, params) for each in (model, Incremental(model, 1))]
     values = [[p.objective for p in c.run(tol=0.0, max_iter=9).passes] for c in climbs]
     assert_allclose(values[1], values[0], rtol=1e-12)
 

@@ -19,8 +19,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._em.quasi_newton import QuasiNewton
+from .._em.protocols import Point
 from .._mixture.mixture import Mixture
+from .._mixture.settled import settled
 from .._normal.covariances import Structure
 from .._normal.gaussian import LOG_ZERO, Params
 from .._normal.stats import Stats
@@ -80,7 +81,7 @@ class VariationalMixture:
     are per unit of weight, and the prior counts as it does there.
     """
 
-    finite, constraint = False, None
+    is_combinatorial, constraint = False, None
 
     def __init__(self, likelihood: Mixture, prior: Prior, total_weight: float):
         self.likelihood, self.prior, self.total_weight = likelihood, prior, total_weight
@@ -103,9 +104,6 @@ class VariationalMixture:
             likelihood.e_step(params) if resp is None else likelihood.statistics_at(params, resp)
         )
         return self.m_step(stats)
-
-    def acceleration(self) -> QuasiNewton:
-        return QuasiNewton(self)
 
     def e_step(self, posterior: Posterior) -> Stats:
         """Expected statistics at the best q(z); their value is the bound after the E-step."""
@@ -238,9 +236,9 @@ class VariationalMixture:
         """None: the prior keeps covariances away from the floor."""
         return np.zeros(len(posterior.means))
 
-    def vacant(self, stats: Stats) -> bool:
-        return False
+    def repair(self, stats: Stats, posterior: Posterior) -> None:
+        """Components that are empty are as the prior has them."""
 
-    def feasible(self, stats: Stats) -> bool:
+    def settle(self, stats: Stats, point: Point[Posterior, Stats]) -> Posterior | None:
         """The M-step takes any extrapolated statistics."""
-        return True
+        return settled(self, stats, point)

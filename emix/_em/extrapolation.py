@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from .quasi_newton import Plain
+from .plain import Plain
+from .protocols import Estimate, P, Point, S
 
 # The constants below were compared on 30 climbs (Poisson, exponential and Bernoulli mixtures,
 # hidden Markov models, regression lines): geometric means of 35 passes with Anderson's and 54 with
@@ -45,22 +46,22 @@ class Aitken(Plain):
         self._objective, self._gain = -math.inf, math.inf
         self._rates: deque[float] = deque(maxlen=4)
 
-    def push(self, point: Any) -> None:
+    def push(self, point: Point[P, S]) -> None:
         before, self._gain = self._gain, point.stats.value - self._objective
         self._objective = point.stats.value
         if 0.0 < before < math.inf:
             self._rates.append(max(self._gain, 0.0) / before)
 
-    def estimate(self, point: Any) -> tuple[float, float]:
+    def remaining(self, point: Point[P, S]) -> Estimate:
         rate = max(self._rates, default=1.0)
         if self._gain <= 0.0:
-            return 0.0, 0.0
+            return Estimate(0.0, 0.0)
         left = self._gain * rate / (1.0 - rate) if rate < 1.0 else math.inf
-        return left, left
+        return Estimate(left, left)
 
-    def next_gain(self, point: Any) -> float:
+    def next_gain(self, point: Point[P, S]) -> float:
         """All that is left: a gain that is rounding may have many like it to come."""
-        return self.estimate(point)[0]
+        return self.remaining(point).likely
 
 
 class OnParameters(Plain):
@@ -83,7 +84,7 @@ class OnParameters(Plain):
         self._gains: list[float] = []  # of the steps since the last plain one
         self._refused = False
 
-    def push(self, point: Any) -> None:
+    def push(self, point: Point[P, S]) -> None:
         """The next point of the climb, and the step to it."""
         before, self._last = self._last, point
         self._gain, self._refused = point.gain, False
@@ -126,20 +127,21 @@ class OnParameters(Plain):
         if not self._is_bent:
             self._longest = max(self._longest, slowest)
 
-    def estimate(self, point: Any) -> tuple[float, float]:
+    def remaining(self, point: Point[P, S]) -> Estimate:
         """What is likely left, and a bound on it: after EM's step gains g in a direction of rate
         r, at most g / (1 - r)."""
         if self._gain <= 0.0:
-            return 0.0, 0.0
+            return Estimate(0.0, 0.0)
         if math.isnan(self._gain) or self._is_bent:
-            return math.inf, math.inf
-        return self._longest * self._gain, _REACHES * self._longest * self._gain
+            return Estimate(math.inf, math.inf)
+        left = self._longest * self._gain
+        return Estimate(left, _REACHES * self._longest * self._gain)
 
-    def next_gain(self, point: Any) -> float:
+    def next_gain(self, point: Point[P, S]) -> float:
         """An accelerated step is to gain all that is left."""
-        return self.estimate(point)[0]
+        return self.remaining(point).likely
 
-    def propose(self, settle: Callable[[Any], Any]) -> Any:
+    def propose(self, point: Point[P, S]) -> P | None:
         if self._refused or self._is_to_look():
             return None
         with np.errstate(over="ignore", invalid="ignore"):

@@ -10,11 +10,12 @@ not positive definite.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from scipy.linalg.lapack import dposv, dsyevd
+
+from .protocols import Estimate, P, Point, S
 
 # The radius to begin with, and the largest: from some |d| of this order on, the normal densities
 # before and after have little in common.
@@ -39,9 +40,28 @@ class Step(NamedTuple):
     promise: float
 
 
+class Quadratic(Protocol[S]):
+    """F near a point, to second order: F + gradient·d - d·(1 - missing) d / 2."""
+
+    gradient: np.ndarray
+    missing: np.ndarray
+
+    def statistics(self, step: np.ndarray) -> S:
+        """Those after a step d, to first order."""
+
+
+class Curved(Protocol[P, S]):
+    """What Newton's steps ask of a family."""
+
+    def curvature(self, params: P, stats: S) -> Quadratic[S] | None:
+        """None where it does not tell how F goes on: EM goes on there."""
+
+    def settle(self, stats: S, point: Point[P, S]) -> P | None:
+        """The M-step of statistics after a step, None where no data have such."""
+
+
 class Newton:
-    """Trust region steps from a ``curvature(params, stats)``, which has a gradient, the missing
-    information, and the statistics after a step; or is None, where EM goes on.
+    """Trust region steps.
 
     decrement is what the maximum of the quadratic approximation has more than the last point;
     infinite where it has none, or none that can be believed.
@@ -49,25 +69,23 @@ class Newton:
 
     reach = 5.0  # of plain steps in between, see QuasiNewton
 
-    def __init__(self, curvature: Callable):
-        self._curvature_at = curvature
+    def __init__(self, family: Curved[P, S]):
+        self._family = family
         self._radius, self._n_points = _FIRST, 0
         self._here = self._step = self._eigen = None
 
-    def push(self, point: Any) -> None:
+    def push(self, point: Point[P, S]) -> None:
         """The next point of the climb; its curvature, and the step from it."""
-        self._here = self._curvature_at(point.params, point.stats)
+        self._here = self._family.curvature(point.params, point.stats)
         self._eigen = self._step = None
         self._n_points += 1
         if self._here is not None:
             self._look()
 
-    def estimate(self, point: Any) -> tuple[float, float] | None:
-        """What is likely left to gain, and a bound on it."""
-        return None if self._here is None else (self.decrement, self.decrement)
+    def remaining(self, point: Point[P, S]) -> Estimate | None:
+        return None if self._here is None else Estimate(self.decrement, self.decrement)
 
-    def next_gain(self, point: Any) -> float:
-        """What the next step is expected to gain."""
+    def next_gain(self, point: Point[P, S]) -> float:
         return point.gain if self._step is None else self._step.promise
 
     def _look(self) -> None:
@@ -113,7 +131,7 @@ class Newton:
         promise = float(part @ (along - 0.5 * values * part))
         return Step(self._eigen[1] @ part, length, promise)
 
-    def propose(self, settle: Callable[[Any], Any]) -> Any:
+    def propose(self, point: Point[P, S]) -> P | None:
         """The M-step of the statistics after the step, which is halved until there is one, a few
         times; else None."""
         if self._step is None or self._radius < _LEAST:
@@ -121,7 +139,7 @@ class Newton:
         for _ in range(_HALVINGS):
             if not self._step.promise > 0.0:
                 return None
-            params = settle(self._here.statistics(self._step.d))
+            params = self._family.settle(self._here.statistics(self._step.d), point)
             if params is not None:
                 return params
             self._shrink(0.5 * self._step.length)

@@ -11,11 +11,13 @@ parameters (eta, and e = I⁻¹ r, EM's step in them), whose scalar products hav
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from scipy.linalg.lapack import dtrtrs
+
+from .plain import Plain
+from .protocols import Estimate, Exponential, P, Point, S
 
 # Steps that are remembered: so many, and no more bytes.
 _STEPS, _BYTES = 20, 32 * 1024 * 1024
@@ -30,37 +32,6 @@ _HALVINGS = 6
 _REACHES = 5.0
 
 
-class Plain:
-    """No acceleration: what an ``Ascent`` asks of one.
-
-    A point has params, stats, the M-step that is following, and the gain of that.
-    """
-
-    reach = 0.0
-
-    def push(self, point: Any) -> None:
-        """The next point of the climb."""
-
-    def estimate(self, point: Any) -> tuple[float, float] | None:
-        """What is likely left to gain from the point on, and a bound on it, where known."""
-        return None
-
-    def next_gain(self, point: Any) -> float:
-        """What the next step is expected to gain."""
-        return point.gain
-
-    def propose(self, settle: Callable[[Any], Any]) -> Any:
-        """Parameters to try in place of the M-step's, or None. ``settle`` gives the parameters that
-        are the M-step of statistics, or None where it has none."""
-        return None
-
-    def accepted(self, gain: float) -> None:
-        """The proposal gained so much, or nothing."""
-
-    def rejected(self) -> None:
-        """The proposal lowered the objective."""
-
-
 class QuasiNewton(Plain):
     """BFGS of limited memory, in compact form (Byrd, Nocedal & Schnabel 1994, theorem 2.2).
 
@@ -69,8 +40,8 @@ class QuasiNewton(Plain):
     climb may be that seems to be at its end.
     """
 
-    def __init__(self, model: Any):
-        self._model = model
+    def __init__(self, family: Exponential[P, S]):
+        self._family = family
         self._origin = self._here = None
         self._source = None  # statistics that the next point is the M-step of
         self._last: tuple[Any, Any] | None = None
@@ -85,7 +56,7 @@ class QuasiNewton(Plain):
         self._steps: np.ndarray | None = None  # ds, deta, -dr, -de: (4, steps, size)
         self._move = self.decrement = None  # a move in s, _times as long as EM's
 
-    def push(self, point: Any) -> None:
+    def push(self, point: Point[P, S]) -> None:
         """The next point of the climb: the proposal if it was accepted, else the plain map's. Of
         the first one nobody knows what it is the M-step of."""
         source, self._source = self._source, point.stats
@@ -116,7 +87,7 @@ class QuasiNewton(Plain):
 
     def _vectors(self, source: Any, point: Any) -> np.ndarray:
         """s, eta, r and e, (4, size)."""
-        about, natural, origin = self._model.about, self._model.natural, self._origin
+        about, natural, origin = self._family.about, self._family.natural, self._origin
         vectors = np.array(
             [
                 about(source, origin).vector,
@@ -173,13 +144,13 @@ class QuasiNewton(Plain):
     def reach(self) -> float:
         return _REACHES * self._longest
 
-    def estimate(self, point: Any) -> tuple[float, float] | None:
+    def remaining(self, point: Point[P, S]) -> Estimate | None:
         if self.decrement is None:
             return None
         decrement, slow = self.decrement, self._longest * point.gain
-        return max(decrement, slow), max(decrement, _REACHES * slow)
+        return Estimate(max(decrement, slow), max(decrement, _REACHES * slow))
 
-    def propose(self, settle: Callable[[Any], Any]) -> Any:
+    def propose(self, point: Point[P, S]) -> P | None:
         """The M-step of statistics on the way to the maximum of the approximation: the step is
         halved until there is one, a few times."""
         if self._move is None or not (self.decrement > 0.0 and self._times > 0.0):
@@ -188,7 +159,7 @@ class QuasiNewton(Plain):
         share = self._limit / self._times if self._at_limit else 1.0
         for _ in range(_HALVINGS):
             proposal = self._source.at(self._here[0] + share * self._move)
-            params = settle(proposal)
+            params = self._family.settle(proposal, point)
             if params is not None:
                 self._proposal = proposal
                 return params

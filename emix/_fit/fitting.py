@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .._em.ascent import Ascent, Reason, Result
+from .._em.ascent import Ascent
+from .._em.newton import Newton
+from .._em.quasi_newton import QuasiNewton
+from .._em.results import Reason, Result
 from .._mixture import start
 from .._mixture.constraint import Constraint
 from .._mixture.curvature import curved
@@ -37,8 +40,8 @@ _RETRIES = 1
 # Iterations of plain EM where acceleration leads to a singular component: on the way there the
 # likelihood can be flat for very long.
 _CAUTIOUS = 30
-# The status of a fit that ends with these iterations: more of them would lead somewhere worse.
-CUT_SHORT = "ended early: the climb leads to a degenerate component"
+# What a fit says that ends with these iterations: more of them would lead somewhere worse.
+_CUT_SHORT = "ended early: the climb leads to a degenerate component"
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,8 @@ class Run:
     def rank(self) -> tuple[bool, bool, float]:
         """The larger, the better: points on the way to degenerate maxima come before these,
         but after maxima."""
-        return not self.degenerate, self.result.status != CUT_SHORT, self.result.objective
+        is_maximum = self.result.reason is not Reason.CUT_SHORT
+        return not self.degenerate, is_maximum, self.result.objective
 
     @property
     def is_sound(self) -> bool:
@@ -234,7 +238,8 @@ def climb_all(
         results = _climbed(model, climb, starts.settings, rng, observer, guard)
         observer.end_init(model, results[-1])
         if starts.cuts_short and results[-1].reason is Reason.MAX_ITER:
-            results = (*results[:-1], results[-1]._replace(status=CUT_SHORT))
+            cut = results[-1]._replace(status=_CUT_SHORT, reason=Reason.CUT_SHORT)
+            results = (*results[:-1], cut)
         runs.append(judge(model, *results))
         starts.n_collapsed += runs[-1].degenerate
         if guard is not None and guard.has_fired:
@@ -273,8 +278,11 @@ class Guard:
 def begin(model: Mixture, params: Params, settings: Settings) -> Ascent:
     """A climb by EM, as fast as it can be made if that is wanted."""
     if not settings.accelerate:
-        return Ascent(model, params, accelerate=False)
-    return Ascent(curved(model, params), params, accelerate=True)
+        return Ascent(model, params)
+    bent = curved(model, params)
+    if bent is not None:
+        return Ascent(bent, params, Newton(bent))
+    return Ascent(model, params, QuasiNewton(model))
 
 
 def _climbed(
@@ -297,7 +305,7 @@ def _climbed(
             model = model.ruled(at_temperature(temperature))
             params = start.nudged(model, params, rng) if left else params
         if phase.variant is not None:
-            climb = Ascent(phase.variant(model), params, accelerate=False)
+            climb = Ascent(phase.variant(model), params)
         elif results:
             climb = begin(model, params, settings)
         watch = _both(observer.watcher(model, results), guard)
@@ -384,10 +392,9 @@ class Starts:
             return
         if not model.is_degenerate(first):
             limit = min(_CAUTIOUS, settings.max_iter)
-            limit = min(_CAUTIOUS, settings.max_iter)
             self.settings = replace(settings, accelerate=False, max_iter=limit)
             self.may_give_up, self.cuts_short = False, limit < settings.max_iter
-            cautious = Ascent(model, first, accelerate=False)
+            cautious = Ascent(model, first)
             yield cautious
             self.may_give_up, self.cuts_short = True, False
             self.settings = settings
@@ -406,7 +413,7 @@ class Starts:
         settings, self.may_give_up = self._settings, False
         self.settings = replace(settings, accelerate=False, max_iter=1)
         self.cuts_short = settings.max_iter > 1
-        yield Ascent(self._model, params, accelerate=False)
+        yield Ascent(self._model, params)
         self.settings, self.may_give_up, self.cuts_short = settings, True, False
 
     def _promising(self, sample: Mixture, ground: Mixture) -> Iterator[Ascent]:
@@ -481,5 +488,5 @@ def so_far(model: Mixture, climb: Ascent, earlier: tuple[Result, ...]) -> Fit:
     """The state of a climb that is under way."""
     passes = tuple(climb.passes)
     remaining = passes[-1].remaining
-    result = Result(climb.params, climb.objective, passes, False, remaining, "under way")
+    result = Result(climb.params, climb.objective, passes, remaining, "under way")
     return in_data_units(model, Run(result, False, earlier))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._em.ascent import Pass
+from .._em.results import Pass
 
 HISTORY = np.dtype(
     [

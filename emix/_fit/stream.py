@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._em.ascent import Result
+from .._em.results import Result
 from .._mixture.mixture import Mixture
 from .._mixture.online import State, follow
 from .._normal.covariances import Structure
@@ -98,5 +98,5 @@ def published(stream: Stream, model: Mixture, averaging: bool) -> Fit:
     """The state's parameters in the units of the data."""
     state = stream.state
     params = model.m_step(state.averaged, state.params) if averaging else state.params
-    result = Result(params, state.stats.value, (), False, np.inf, "a batch was taken in")
+    result = Result(params, state.stats.value, (), np.inf, "a batch was taken in")
     return in_data_units(model, Run(result, False))

@@ -16,7 +16,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from .._em.newton import Newton
 from .._normal.covariances import Structure
 from .._normal.dense import Dense
 from .._normal.gaussian import Kernel, Params, Products
@@ -253,9 +252,6 @@ class CurvedMixture(Mixture):
             return None
         return CurvedOdds(kernel, int(params.weights.argmax()), self.moments)
 
-    def acceleration(self) -> Newton:
-        return Newton(self.curvature)
-
     def curvature(self, params: Params, stats: Stats) -> Curvature | None:
         """None where residuals about the means were summed, and at edges of the parameters, where
         the gradient need not vanish."""
@@ -267,13 +263,13 @@ class CurvedMixture(Mixture):
         return found if size < _FAR else None
 
 
-def curved(model: Mixture, params: Params) -> Mixture:
+def curved(model: Mixture, params: Params) -> CurvedMixture | None:
     """The model with the curvature of its log-likelihood, if that is all there is to climb, and
     worth its price."""
     if not (_is_worth(model.structure, *params.means.shape, model.rows.n) and _is_all(model)):
-        return model
+        return None
     edge = params.n_floored.any() or not isinstance(model.kernel(params), Products)
-    return model if edge else CurvedMixture.of(model)
+    return None if edge else CurvedMixture.of(model)
 
 
 def _is_all(model: Mixture) -> bool:

@@ -10,7 +10,7 @@ with the q of other blocks as they were left.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .._normal.gaussian import Params
 from .._normal.stats import Stats
@@ -25,16 +25,15 @@ class _Block(NamedTuple):
 
 
 class Incremental:
-    """The mixture, climbed block after block; all but the sweep is the mixture's own."""
+    """The mixture, climbed block after block; all but its E-steps is the mixture's own."""
 
     def __init__(self, model: Mixture, n_blocks: int):
-        self._model = model
+        self._model, self.is_combinatorial = model, model.is_combinatorial
+        self.m_step, self.expected, self.log_prior = model.m_step, model.expected, model.log_prior
+        self.rounding, self.repair = model.rounding, model.repair
         self._blocks = [_Block(*part) for part in _divided(model, n_blocks)]
         self._held: list[Stats] = []  # share times the statistics of each block
         self._entropies: list[float] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._model, name)
 
     def e_step(self, params: Params) -> Stats:
         """All blocks at the same parameters: where a climb begins."""

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from .._em.ascent import Ascent
+from .._em.quasi_newton import QuasiNewton
 from .._normal.covariances import DIAG, FULL, Structure
 from .._normal.floor import SHARE, Floor
 from .._normal.gaussian import Params
@@ -128,7 +129,7 @@ class OneNormal:
         model.covariance_floor = Floor(form, spread, self._distinct, share=0.0)
         covariance = form.from_variances(variance)[None]
         start = Params(np.ones(1), mean[None], *model.factorise(covariance))
-        climb = Ascent(model, start, accelerate=True)
+        climb = Ascent(model, start, QuasiNewton(model))
         return climb.run(tol=_TOL, max_iter=_PASSES).params
 
     def expected(self, rows: GappedRows) -> np.ndarray:

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .._em.quasi_newton import QuasiNewton
+from .._em.protocols import Point, Repair
 from .._normal.choice import choose
 from .._normal.covariances import Structure
 from .._normal.family import DEAD, Family
@@ -37,7 +37,8 @@ from .._rows.sample import DistinctRows
 from .constraint import Constraint
 from .odds import Odds
 from .posterior import Rule, soft
-from .reseed import reseeded
+from .reseed import repair
+from .settled import settled
 from .soundness import Soundness
 from .sums import GivenSums, Look, Moments, OddsSums, RuleSums
 
@@ -157,7 +158,7 @@ class Mixture:
         return other
 
     @property
-    def finite(self) -> bool:
+    def is_combinatorial(self) -> bool:
         """Whether a climb ends after finitely many steps: there are so many assignments."""
         return self.rule.is_one_hot
 
@@ -242,17 +243,15 @@ class Mixture:
             return self.prior.m_step(self.family, stats, params)
         return self.family.m_step(stats, params)
 
-    def feasible(self, stats: Stats) -> bool:
-        """Whether extrapolated statistics can be those of some data."""
-        return bool(stats.weight.min() > 0.0)
+    def settle(self, stats: Stats, point: Point[Params, Stats]) -> Params | None:
+        """The M-step of extrapolated statistics, None where no data have such."""
+        return settled(self, stats, point) if stats.weight.min() > 0.0 else None
 
-    def vacant(self, stats: Stats) -> bool:
-        """Whether hard assignments left a component without rows, which could have some."""
-        return self.finite and "means" not in self.frozen and not stats.weight.min() > DEAD
-
-    def reseeded(self, stats: Stats, params: Params) -> Params | None:
-        """Parameters that give the worst rows to components without any, or None."""
-        return reseeded(self, stats, params)
+    def repair(self, stats: Stats, params: Params) -> Repair | None:
+        """Rows for components that hard assignments left without any, where these could have
+        some."""
+        is_fixed = not self.is_combinatorial or "means" in self.frozen
+        return None if is_fixed or stats.weight.min() > DEAD else repair(self, stats, params)
 
     def each(self, params: Params, see: Callable) -> None:
         """see(at, log_joint (K, m), what it leaves out for all components alike) for all blocks
@@ -279,22 +278,6 @@ class Mixture:
         """What criteria of selection take off the log-densities of components, (K,)."""
         parts = params.weights, params.means, params.covariances, params.factors
         return self.soundness.heights(*parts)
-
-    def _shrunk(self, params: Params) -> bool:
-        size = self.structure.form.n_variances(self.rows.d)
-        return bool(params.n_floored.max() == size and self.n_null < size)
-
-    def _perfect(self, params: Params) -> bool:
-        """Whether all rows lie on the means of hard clusters: nothing could be better."""
-        return self.finite and not self.structure.sharing.separable and self._shrunk(params)
-
-    def as_sound(self, params: Params, other: Params) -> bool:
-        """Whether params have no more variances at the floor than others, or are perfect."""
-        return params.n_floored.sum() <= other.n_floored.sum() or self._perfect(params)
-
-    def acceleration(self) -> QuasiNewton:
-        """What makes climbs shorter."""
-        return QuasiNewton(self)
 
     def about(self, stats: Stats, origin: np.ndarray) -> Stats:
         return about(self.structure, stats, origin)

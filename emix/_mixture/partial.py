@@ -1,12 +1,9 @@
 """Generalised EM: M-steps that raise the expected log-joint without maximising it.
 
-An ``Ascent`` needs no more (Dempster, Laird & Rubin 1977, section 3). Both are models: all but
-their M-step is the mixture's own.
+An ``Ascent`` needs no more (Dempster, Laird & Rubin 1977, section 3).
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
@@ -18,11 +15,12 @@ _HALVINGS = 40
 
 
 class _Partial:
-    def __init__(self, model: Mixture):
-        self._model = model
+    """What is the mixture's own: all but M-step and sweep."""
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._model, name)
+    def __init__(self, model: Mixture):
+        self._model, self.is_combinatorial = model, model.is_combinatorial
+        self.e_step, self.expected, self.log_prior = model.e_step, model.expected, model.log_prior
+        self.rounding, self.repair = model.rounding, model.repair
 
 
 class Conditional(_Partial):
@@ -51,6 +49,9 @@ class Gradient(_Partial):
     and b the relative excess of the component's weight. The step is halved until the
     expected log-joint does not fall.
     """
+
+    def sweep(self, params: Params) -> tuple[Params, Stats]:
+        return self._model.sweep(params)
 
     def m_step(self, stats: Stats, params: Params) -> Params:
         model = self._model

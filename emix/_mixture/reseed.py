@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .._em.protocols import Repair
 from .._normal.gaussian import Params
 from .._normal.stats import Stats
 from .posterior import TIED
@@ -15,7 +16,26 @@ from .posterior import TIED
 _ALL = 1.0 - 1e-9
 
 
-def reseeded(model: Any, stats: Stats, params: Params) -> Params | None:
+def repair(model: Any, stats: Stats, params: Params) -> Repair | None:
+    """Rows for components without any. No more variances may be at the floor than without them,
+    unless all rows lie on the means of clusters that share a covariance: nothing is better."""
+    trial = _reseeded(model, stats, params)
+    if trial is None:
+        return None
+
+    def is_sound(params: Params, other: Params) -> bool:
+        return params.n_floored.sum() <= other.n_floored.sum() or _is_perfect(model, params)
+
+    return Repair(trial, is_sound)
+
+
+def _is_perfect(model: Any, params: Params) -> bool:
+    size = model.structure.form.n_variances(model.rows.d)
+    is_shrunk = params.n_floored.max() == size and model.n_null < size
+    return bool(is_shrunk and not model.structure.sharing.separable)
+
+
+def _reseeded(model: Any, stats: Stats, params: Params) -> Params | None:
     """The M-step after each component without rows has got the row of least value, with its
     equals, from a cluster that has others; None if there is no such row.
 

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._em.ascent import Ascent
+from .accelerations import ACCELERATIONS
 from .faults import ModelError, check_methods
 from .tree import numbers, vector_of
-from .watched import ACCELERATIONS, At, Seen, Watched
+from .watched import At, Seen, Watched
 
 # A step of the differences, in units of how far the first passes move.
 _STEP = 1e-3
@@ -290,11 +291,11 @@ def _to_gain(values: np.ndarray) -> float:
 
 def _rest(model: Any, params: Any, lines: list[_Line]) -> Finding:
     """Where the passes come to rest the objective has no slope."""
-    watched = Watched(model, params, scheme=ACCELERATIONS["daarem"], proof=_REST_TOL)
+    watched = Watched(model, params)
+    acceleration = ACCELERATIONS["daarem"](watched, _REST_TOL)
     try:
-        result = Ascent(watched, watched.start, accelerate=True).run(
-            tol=_REST_TOL, max_iter=_REST_PASSES
-        )
+        ascent = Ascent(watched, watched.start, acceleration)
+        result = ascent.run(tol=_REST_TOL, max_iter=_REST_PASSES)
     except ModelError as error:
         return Finding("rest", False, str(error))
     if not result.converged:

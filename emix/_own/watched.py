@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._em.extrapolation import Aitken, Anderson, Squarem
 from .domain import adding_up, with_signs
 from .faults import ModelError, at_fault, difference, shown
 from .tree import (
@@ -33,7 +32,6 @@ _WATCHED = 4
 _ROUND_TRIP = 1e-8
 
 Method = Callable[..., Any]
-ACCELERATIONS = {"daarem": Anderson, "squarem": Squarem}
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +56,12 @@ class Seen(NamedTuple):
 
 
 class Watched:
-    """The model of ``Ascent``. ``scheme`` is an acceleration's class, or None; a plain step looks
-    what is left once an accelerated one gained at most ``proof``."""
+    """The model of ``Ascent``."""
 
-    finite = False
+    is_combinatorial = False
 
-    def __init__(self, model: Any, params: Any, *, scheme: Any = None, proof: float = 0.0):
-        self._model, self._scheme, self._proof = model, scheme, proof
+    def __init__(self, model: Any, params: Any):
+        self._model = model
         self._expected: Method | None = getattr(model, "expected", None)
         self._log_prior: Method | None = getattr(model, "log_prior", None)
         self._constrain: Method | None = getattr(model, "constrain", None)
@@ -94,9 +91,6 @@ class Watched:
         params = at.params if isinstance(at, At) else at
         n_iter = max(self._n_seen - 1, 0)
         return ModelError(message, half_step=half_step, n_iter=n_iter, params=params)
-
-    def acceleration(self) -> Any:
-        return Aitken() if self._scheme is None else self._scheme(self._placed, self._proof)
 
     # --- the loop's questions ---------------------------------------------------------------
 
@@ -146,8 +140,8 @@ class Watched:
     def rounding(self, seen: Seen, at: At) -> float:
         return _ROUNDING * abs(seen.value)
 
-    def vacant(self, seen: Seen) -> bool:
-        return False
+    def repair(self, seen: Seen, at: At) -> None:
+        """What a model needs beyond its two steps is its own affair."""
 
     # --- half-steps, checked ----------------------------------------------------------------
 
@@ -283,7 +277,7 @@ class Watched:
 
     # --- extrapolated parameters ------------------------------------------------------------
 
-    def _placed(self, vector: np.ndarray, following: At) -> At | None:
+    def placed(self, vector: np.ndarray, following: At) -> At | None:
         """Parameters to try at a vector, None where there are none. Without constrain() a
         coordinate keeps the sign that it has after the M-step, since it may be a weight, a rate
         or a variance: the step from there is shortened until all do. Shares go on to add up to

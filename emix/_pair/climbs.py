@@ -14,9 +14,10 @@ from .._normal.gaussian import Params
 from .._rows.blocks import Rows
 from .bumps import bumps, overlapping
 from .intervals import Moments, starts
+from .newton import Newton
 from .short_runs import Pairs, ShortRuns
 from .spurious import is_narrow
-from .two_normals import NewtonAscent, TwoNormals, pair
+from .two_normals import TwoNormals, pair
 
 # Maxima whose log-likelihood is further below that of the best are not worth reporting.
 WORTH = 10.0
@@ -123,7 +124,7 @@ class Climbs:
         """On the sorted sample first, if that is smaller than the data."""
         model, sample, settings = self._model, self._sample, self._settings
         if len(sample.z) == 1:
-            yield Ascent(model, self._one_normal(), accelerate=False)
+            yield Ascent(model, self._one_normal())
             return
         ground = model
         if not sample.is_complete and settings.max_iter > 0:
@@ -137,9 +138,7 @@ class Climbs:
         return self._model.params([0.5, 0.5], [mean] * 2, [variance] * 2)
 
     def _climb(self, model: TwoNormals, params: Params) -> Ascent:
-        if self._settings.accelerate:
-            return NewtonAscent(model, params)
-        return Ascent(model, params, accelerate=False)
+        return Ascent(model, params, Newton(model) if self._settings.accelerate else None)
 
     def _worthwhile(self, ground: TwoNormals) -> list[Ascent]:
         """Climbs that end at different points and near the best."""

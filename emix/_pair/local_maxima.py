@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._em.ascent import Result
+from .._em.results import Result
 from .._fit.fitting import Fit, Observer, Run, Settings, climb_all, in_data_units, log_unit
 from .._normal.gaussian import Params
 from .._rows.blocks import Rows, standard_units

@@ -1,7 +1,8 @@
 """Two normals in one dimension: the mixture with its gradient and its curvature.
 
-The same model as ``Mixture``, in sums about the components' means, which do not cancel. One
-sweep also gives the observed information, from which Newton's method proposes points.
+The same distribution as that of a ``Mixture``, in sums about the components' means, which do not
+cancel. One sweep also gives the observed information, which Newton's method and standard errors
+need.
 """
 
 from __future__ import annotations
@@ -12,29 +13,17 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg.lapack import dposv
 
-from .._em.ascent import Ascent
-from .._em.quasi_newton import Plain
-from .._mixture.mixture import Mixture
+from .._mixture.sums import Moments
 from .._normal.covariances import Structure
 from .._normal.gaussian import LOG_2PI, Params
 from .._rows.blocks import Rows
 from .._rows.grid import TILE
 
 _DEAD = 1e-300
-# Newton's method leaves components with less than this share alone.
-_DYING = 1e-10
 _ROUNDING = 16 * 2.0**-53
 # Rows of a block, so that its working arrays stay in the cache of a core.
 _BLOCK_ROWS = 32 * TILE
-# Newton's method may move a mean by so many standard deviations, or change the logarithm of a
-# deviation or the log-odds of the weight by as much.
-_LONGEST = 1.0
-# Least curvature, of one in labelled rows, that is believed.
-_FLATTEST = 1e-6
-# Promises below this are believed: rounding hides whether they are kept.
-_SURE = 1e-12
 # Log-odds whose exponential is a finite number.
 _LARGEST = 700.0
 # (1, u_1, u_2, u_1² - 1, u_2² - 1) from b.
@@ -66,16 +55,6 @@ class Sums(NamedTuple):
         return Sums(self.value, *parts, self.overlap[order][:, order])
 
 
-class Newton(NamedTuple):
-    """A proposal, the gain that the quadratic approximation promises there and at its own
-    maximum, and its least curvature."""
-
-    params: Params
-    promise: float
-    decrement: float
-    curvature: float
-
-
 def pair(array: np.ndarray) -> list[float]:
     """Two numbers, also of a shared one."""
     values = array.ravel().tolist()
@@ -102,24 +81,27 @@ def numbers_of(params: Params) -> Numbers:
     return getattr(params, "numbers", None) or Numbers(*map(pair, params[:4]))
 
 
-class TwoNormals(Mixture):
+class TwoNormals:
     """Two components, one feature, structures DIAG and TIED_DIAG, no noise; variances are not
     below the floor (Hathaway 1985), a constraint under which the M-step is exact."""
 
+    is_combinatorial = False
+    n_null = 0  # a constant column is a spike like any other
+
     def __init__(self, structure: Structure, rows: Rows, floor: float):
-        super().__init__(structure, rows, np.zeros(1))
-        self.floor = floor
+        self.structure, self.rows, self.floor = structure, rows, floor
         self._local = threading.local()
         self.equal_variance = not structure.sharing.separable
 
-    def over(self, rows: Rows) -> TwoNormals:  # type: ignore[override]
+    def over(self, rows: Rows) -> TwoNormals:
         """This model over other rows."""
         return TwoNormals(self.structure, rows, self.floor)
 
     @cached_property
     def mean_and_variance(self) -> tuple[float, float]:
         """Those of all rows. The origin is in the middle of the rows: nothing cancels."""
-        square, mean, _ = (self.moments / self.moments[-1]).tolist()
+        moments = self.rows.mean(Moments(self.structure.form, self.rows.d))
+        square, mean, _ = (moments / moments[-1]).tolist()
         return mean, max(square - mean * mean, self.floor)
 
     @cached_property
@@ -130,11 +112,6 @@ class TwoNormals(Mixture):
     def is_degenerate(self, params: Params) -> bool:
         """A variance at the floor is an answer here: whether it is wanted is judged later."""
         return False
-
-    @property
-    def n_null(self) -> int:
-        """None: a constant column is a spike like any other."""
-        return 0
 
     def spurious_heights(self, params: Params) -> np.ndarray:
         """None: two normals are not chosen among others."""
@@ -163,6 +140,9 @@ class TwoNormals(Mixture):
             means,
             total[2:7],
         )
+
+    def sweep(self, params: Params) -> tuple[Params, Sums]:
+        return params, self.e_step(params)
 
     @property
     def _block(self) -> _Block:
@@ -211,6 +191,12 @@ class TwoNormals(Mixture):
     def rounding(self, sums: Sums, params: Params) -> float:
         return _ROUNDING * sum(map(abs, _terms(sums, params)))
 
+    def log_prior(self, params: Params) -> float:
+        return 0.0
+
+    def repair(self, sums: Sums, params: Params) -> None:
+        """No row is given away for good: nothing is ever broken."""
+
     def gradient(self, sums: Sums, params: Params) -> np.ndarray:
         """Of F in (logit of the second weight, means, log deviations), per unit of weight; by
         Fisher's identity that of ``expected``."""
@@ -248,68 +234,9 @@ class TwoNormals(Mixture):
             information[3 + k, 1 + k] += cross
         return self._shared(self._shared(information).T)
 
-    def newton(self, sums: Sums, params: Params, radius: float) -> Newton:
-        """Newton's step, in units in which the information of labelled rows is about one: its
-        curvatures are 1 - the rates of EM. Where one is not positive its size is used, so that
-        the step goes uphill; steps are shortened if they are longer than the radius."""
-        count, (weights, _, _, factors) = sums.count, numbers_of(params)
-        squares = [weights[0] * weights[1], factors[0] ** 2 * count[0], factors[1] ** 2 * count[1]]
-        if self.equal_variance:
-            squares += [2.0 * (count[0] + count[1])]
-        else:
-            squares += [2.0 * count[0], 2.0 * count[1]]
-        unit = np.sqrt(squares)
-        information = self.information(sums, params) / unit
-        information /= unit[:, None]
-        slope = self.gradient(sums, params) / unit
-        for k in self._held(slope, params):
-            slope[k] = 0.0
-            information[k] = information[:, k] = 0.0
-            information[k, k] = 1.0
-        step, curvature = _uphill(information, slope)
-        decrement = 0.5 * float(slope @ step)
-        odds, *shifts = (step / unit).tolist()
-        length = max(
-            abs(odds),
-            abs(shifts[0] * factors[0]),
-            abs(shifts[1] * factors[1]),
-            *map(abs, shifts[2:]),
-        )
-        part = min(radius / length, 1.0) if length > 0.0 else 1.0
-        moved = self._moved(params, [part * move for move in (odds, *shifts)])
-        return Newton(moved, part * (2.0 - part) * decrement, decrement, curvature)
-
-    def _held(self, slope: np.ndarray, params: Params) -> list[int]:
-        """Log deviations at the floor that would go below it."""
-        floored = params.n_floored
-        if not floored.any():
-            return []
-        held = floored.reshape(-1) * (slope[3:] <= 0.0)
-        return (3 + np.flatnonzero(held)).tolist()
-
-    def _moved(self, params: Params, step: list[float]) -> Params:
-        weights, means, variances, _ = numbers_of(params)
-        odds = weights[1] / weights[0] * math.exp(step[0])
-        return self.params(
-            [1.0 / (1.0 + odds), odds / (1.0 + odds)],
-            [means[0] + step[1], means[1] + step[2]],
-            [variances[0] * math.exp(2.0 * step[3]), variances[1] * math.exp(2.0 * step[-1])],
-        )
-
     def _shared(self, derivatives: np.ndarray) -> np.ndarray:
         """By one log deviation instead of two, along the first axis, if they are one."""
         return _SHARED.T @ derivatives if self.equal_variance else derivatives
-
-
-def _uphill(information: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, float]:
-    """information⁻¹ slope, with the sizes of its curvatures in place of those that are not
-    positive; and the least curvature, or a positive number if all are clearly positive."""
-    factor, step, failed = dposv(information, slope)
-    if not failed and (least := min(factor.diagonal().tolist()) ** 2) > _FLATTEST:
-        return step, least
-    curvature, axes = np.linalg.eigh(information)
-    bent = np.maximum(np.abs(curvature), _FLATTEST)
-    return axes @ (axes.T @ slope / bent), float(curvature[0])
 
 
 class _Block:
@@ -373,65 +300,3 @@ def _terms_of(k: int, sums: Sums, numbers: Numbers) -> tuple[float, ...]:
         -2.0 * half * sums.first[k] * move,
         half * count * move * move,
     )
-
-
-class NewtonAscent(Ascent):
-    """Newton's steps where they lead uphill, EM's elsewhere.
-
-    A point that Newton's method proposes is kept only if F does not fall there; else an EM
-    step follows, and the next proposal is nearer. Once a step has gained about what the
-    quadratic approximation promised, its promise is the estimate of the remaining gain.
-    """
-
-    def __init__(self, model: TwoNormals, params: Params):
-        super().__init__(model, params, accelerate=False)
-        self._acceleration = self._pace = _Pace()
-        self._newton: Newton | None = None
-        self._promised: tuple[float, float] | None = None
-
-    def _estimate_remaining(self) -> None:
-        self._newton = None
-        # gradients do not vanish where a component is about to die
-        if min(self._stats.count) < _DYING:
-            super()._estimate_remaining()
-            return
-        self._newton = self._model.newton(self._stats, self.params, self._pace.radius)
-        self._remaining = math.inf
-        if self._newton.curvature > -_FLATTEST and self._kept_promise():
-            self._remaining = self._newton.decrement
-
-    def _kept_promise(self) -> bool:
-        """Whether the last step was Newton's and gained what it promised, to a half; or there is
-        nothing left to promise."""
-        if self._promised is None or not self._arrival[1]:
-            return self._newton.decrement <= max(_SURE, self._rounding())
-        objective, promise = self._promised
-        missing = abs(self.objective - objective - promise) - 0.5 * promise
-        return missing <= 0.0 or missing <= self._rounding()
-
-    def _rounding(self) -> float:
-        return self._model.rounding(self._stats, self.params)
-
-    def _extrapolate(self) -> Params | None:
-        proposal, self._newton = self._newton, None  # tried once: then a plain step
-        if proposal is None:
-            return None
-        self._promised = self.objective, proposal.promise
-        return proposal.params
-
-    @property
-    def within_reach(self) -> float:
-        return self.objective + min(self._gauge.likely, self._remaining)
-
-
-class _Pace(Plain):
-    """How far Newton's method may go: less after a proposal that lowered F, which a plain step
-    then follows."""
-
-    radius = _LONGEST
-
-    def accepted(self, gain: float) -> None:
-        self.radius = min(2.0 * self.radius, _LONGEST)
-
-    def rejected(self) -> None:
-        self.radius *= 0.25

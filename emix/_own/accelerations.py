@@ -1,0 +1,30 @@
+"""The accelerations of a user's model, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .._em.extrapolation import Aitken, Anderson, Squarem
+from .._em.protocols import Acceleration
+from .watched import Watched
+
+
+def plain(watched: Watched, proof: float) -> Acceleration:
+    return Aitken()
+
+
+def anderson(watched: Watched, proof: float) -> Acceleration:
+    return Anderson(watched.placed, proof)
+
+
+def squarem(watched: Watched, proof: float) -> Acceleration:
+    return Squarem(watched.placed, proof)
+
+
+# (model, proof) -> an acceleration of the model. Where M-steps do not tell what they gain, a plain
+# step looks what is left once accelerated ones gained at most ``proof``.
+ACCELERATIONS: dict[str | None, Callable[[Watched, float], Acceleration]] = {
+    "daarem": anderson,
+    "squarem": squarem,
+    None: plain,
+}
