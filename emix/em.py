@@ -67,7 +67,8 @@ class Model(Protocol[P, S]):
     ``expected(statistics, params)``
         Q, the expected log-likelihood of the complete data under the q of the statistics, up to a
         constant that does not depend on ``params``. With it both half-steps are checked, and
-        ``history`` tells them apart.
+        ``history`` tells them apart. Where Q is linear in the statistics, the family is
+        exponential, and ``acceleration="quasi-newton"`` takes the fewest passes.
 
     ``log_prior(params)``
         Log-density of the parameters. It is part of the objective, and ``m_step`` maximises Q plus
@@ -263,11 +264,15 @@ def climb(
     max_iter : int, default=10000
         Largest number of passes; zero evaluates the start.
 
-    acceleration : {"daarem", "squarem"} or None, default="daarem"
-        Damped Anderson acceleration with restarts [2]_, squared extrapolation [3]_, or plain EM.
-        Without ``constrain`` an extrapolated coordinate keeps its sign, and shares that add up to
-        one go on to do so. Other limits, such as probabilities below one, are for ``e_step`` to
-        refuse: by a log-likelihood of NaN or -inf, or a ValueError.
+    acceleration : {"daarem", "squarem", "quasi-newton"} or None, default="daarem"
+        Damped Anderson acceleration with restarts [2]_, squared extrapolation [3]_, quasi-Newton
+        steps on the statistics [4]_, or plain EM. Without ``constrain`` an extrapolated coordinate
+        keeps its sign, and shares that add up to one go on to do so. Other limits, such as
+        probabilities below one, are for ``e_step`` to refuse: by a log-likelihood of NaN or -inf,
+        or a ValueError. Quasi-Newton steps are for exponential families: statistics are numbers
+        and arrays of them, in containers as parameters are, ``m_step`` takes weighted means of
+        statistics, and ``expected``, which the model must have, is linear in them. It is called
+        twice a pass for every number in the statistics.
 
     callback : callable, default=None
         Called with a :class:`State` after every pass that is kept; a true value stops the climb.
@@ -285,7 +290,8 @@ def climb(
         parameters of other shapes, or writes into arrays that are not its own.
 
     TypeError, ValueError
-        If an argument is unusable, or ``e_step`` does not return a pair.
+        If an argument is unusable, ``e_step`` does not return a pair, or quasi-Newton steps are
+        asked for without ``expected`` or of statistics that are no numbers.
 
     See Also
     --------
@@ -306,6 +312,8 @@ def climb(
        Graphical Statistics 28, 834-846.
     .. [3] R. Varadhan, C. Roland (2008). Simple and globally convergent methods for accelerating
        the convergence of any EM algorithm. Scandinavian J. of Statistics 35, 335-353.
+    .. [4] M. Jamshidian, R. I. Jennrich (1997). Acceleration of the EM algorithm by using
+       quasi-Newton methods. J. Royal Statistical Society B 59, 569-587.
 
     Examples
     --------

@@ -1,5 +1,6 @@
 """Models of a user: maxima, acceleration, remaining gain, and what is said of wrong ones."""
 
+import inspect
 import json
 import pickle
 from pathlib import Path
@@ -23,10 +24,13 @@ from own_models import (
     Rates,
     RegressionMixture,
 )
+from scipy.special import gammaln, logsumexp
 
 from emix._em.extrapolation import Anderson, Squarem, _damped
 from emix._own.domain import adding_up, with_signs
+from emix._own.exponential import ExponentialFamily
 from emix._own.tree import copied, entry, numbers, vector_of, with_numbers
+from emix._own.watched import Watched
 from emix.em import ModelError, Reason, check_model, climb
 
 SCHEMES = ["daarem", "squarem", None]
@@ -174,6 +178,160 @@ def test_a_component_too_many_is_no_obstacle():
         result = climb(deaths(), start, acceleration=scheme)
         assert abs(result.objective - DEATHS_MAXIMUM) < 1e-7
         assert result.n_iter < 1000
+
+
+# --- exponential families -------------------------------------------------------------------
+
+
+class TwentyLines:
+    """A Poisson mixture, as the guide says how to write one."""
+
+    def __init__(self, counts, repeats):
+        self.x, self.n = counts, repeats
+
+    def e_step(self, params):
+        weights, rates = params
+        log_joint = np.log(weights) + np.outer(self.x, np.log(rates)) - rates
+        log_joint -= gammaln(self.x + 1.0)[:, None]
+        log_density = logsumexp(log_joint, axis=1)
+        q = self.n[:, None] * np.exp(log_joint - log_density[:, None])
+        return (q.sum(axis=0), self.x @ q), self.n @ log_density
+
+    def m_step(self, statistics):
+        share, total = statistics
+        return share / share.sum(), total / share
+
+    def expected(self, statistics, params):
+        (share, total), (weights, rates) = statistics, params
+        return share @ np.log(weights) + total @ np.log(rates) - share @ rates
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.9])
+def test_a_model_of_twenty_lines_needs_a_hundredth_of_the_plain_passes(share):
+    code = inspect.getsource(TwentyLines).splitlines()[2:]
+    assert len([line for line in code if line.strip()]) <= 20
+    model, start = TwentyLines(DEATHS, DAYS), (np.array([share, 1.0 - share]), np.array([1.0, 2.5]))
+    plain = climb(model, start, acceleration=None)
+    fast = climb(model, start, acceleration="quasi-newton")
+    assert fast.converged
+    assert abs(fast.objective - DEATHS_MAXIMUM) < 1e-8
+    assert 70 * fast.n_iter <= plain.n_iter
+    kept = fast.history[fast.history["accepted"]]
+    assert np.diff(kept["objective"]).min() >= -1e-13 * abs(fast.objective)
+    assert fast.history["extrapolated"].any()
+
+
+class WithGap(HiddenMarkov):
+    def expected(self, statistics, params):
+        first, moves, share, total, square = statistics
+        means, variances = params["means"], params["variances"]
+        off = (square - 2.0 * means * total + means**2 * share) / variances
+        transitions = np.sum(moves * np.log(params["A"]))
+        return (
+            first @ np.log(params["start"])
+            + transitions
+            - 0.5 * np.sum(off + share * np.log(variances))
+        )
+
+
+EXPONENTIAL = {
+    "linkage": REGISTER["linkage"],
+    "exponential": REGISTER["exponential"],
+    "three classes and a prior": bernoulli,
+    "hidden Markov": lambda: (WithGap(two_states(250, 0)), markov()[1]),
+    "a million rows": lambda: (
+        PoissonMixtureWithGap(DEATHS, 1000.0 * DAYS),
+        DEATHS_START,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXPONENTIAL)
+@pytest.mark.parametrize("tol", [1e-4, 1e-7])
+def test_quasi_newton_steps_climb_any_exponential_family(name, tol):
+    model, start = EXPONENTIAL[name]()
+    fast = climb(model, start, acceleration="quasi-newton", tol=tol)
+    plain = climb(model, start, acceleration=None, tol=tol)
+    assert fast.converged
+    assert fast.n_iter <= plain.n_iter + 2
+    kept = fast.history["objective"][fast.history["accepted"]]
+    assert np.diff(kept).min() >= -1e-13 * abs(fast.objective)
+    top = climb(model, fast.params, tol=1e-9).objective
+    assert top - fast.objective <= max(tol, 1e-12 * abs(top))
+
+
+def test_units_of_statistics_do_not_matter_to_quasi_newton_steps():
+    class InThousands(PoissonMixtureWithGap):
+        def e_step(self, params):
+            (share, total), value = super().e_step(params)
+            return {"share": share, "total": 1e-3 * total}, value
+
+        def m_step(self, statistics):
+            return super().m_step((statistics["share"], 1e3 * statistics["total"]))
+
+        def expected(self, statistics, params):
+            found = statistics["share"], 1e3 * statistics["total"]
+            return super().expected(found, params)
+
+    one, other = (
+        climb(deaths(kind), DEATHS_START, acceleration="quasi-newton")
+        for kind in (PoissonMixtureWithGap, InThousands)
+    )
+    assert one.n_iter == other.n_iter
+    assert_allclose(one.params["rates"], other.params["rates"], rtol=1e-6)
+
+
+def test_natural_parameters_are_the_slopes_of_q():
+    watched = Watched(deaths(PoissonMixtureWithGap), DEATHS_START)
+    family = ExponentialFamily(watched)
+    family.about(watched.e_step(watched.start), None)
+    weights, rates = DEATHS_START["weights"], DEATHS_START["rates"]
+    found = family.natural(watched.start, None).vector
+    assert_allclose(found, [*(np.log(weights) - rates), *np.log(rates)], rtol=1e-12)
+
+
+@pytest.mark.parametrize("wrong", ["negative counts", "failure"])
+def test_statistics_that_no_data_have_lead_nowhere(wrong):
+    class Refusing(PoissonMixtureWithGap):
+        def m_step(self, statistics):
+            if statistics[0].max() > 1e6:
+                raise ValueError("too many")
+            return super().m_step(statistics)
+
+    watched = Watched(deaths(Refusing), DEATHS_START)
+    seen = watched.e_step(watched.start)
+    near = watched.m_step(seen, watched.start)
+    vector = np.concatenate(seen.statistics)
+    assert_allclose(watched.settled(seen.at(vector), near).vector, near.vector, rtol=1e-14)
+    vector[0] = -5.0 if wrong == "negative counts" else 1e7
+    assert watched.settled(seen.at(vector), near) is None
+
+
+def test_quasi_newton_steps_say_what_they_need():
+    with pytest.raises(TypeError, match="needs expected"):
+        climb(deaths(), DEATHS_START, acceleration="quasi-newton")
+
+    class Squared(PoissonMixtureWithGap):
+        def expected(self, statistics, params):
+            return super().expected(statistics, params) - 1e-3 * np.sum(statistics[0] ** 2)
+
+    with pytest.raises(ModelError, match="linear in the statistics") as error:
+        climb(deaths(Squared), DEATHS_START, acceleration="quasi-newton")
+    assert error.value.half_step == "expected"
+
+    class Named(PoissonMixtureWithGap):
+        def e_step(self, params):
+            found, value = super().e_step(params)
+            return (*found, {1, 2}), value
+
+        def m_step(self, statistics):
+            return super().m_step(statistics[:2])
+
+        def expected(self, statistics, params):
+            return super().expected(statistics[:2], params)
+
+    with pytest.raises(TypeError, match=r"statistics\[2\] is of type set; statistics are numbers"):
+        climb(deaths(Named), DEATHS_START, acceleration="quasi-newton")
 
 
 # --- promises -------------------------------------------------------------------------------
@@ -701,7 +859,7 @@ def test_missing_methods_are_named(model, message):
         ({"tol": "small"}, TypeError, "tol must be a number"),
         ({"max_iter": -1}, ValueError, "max_iter must be at least 0"),
         ({"max_iter": 3.0}, TypeError, "max_iter must be an integer"),
-        ({"acceleration": "newton"}, ValueError, "acceleration must be one of 'daarem', 'squarem'"),
+        ({"acceleration": "newton"}, ValueError, "one of 'daarem', 'squarem', 'quasi-newton' or"),
         ({"acceleration": True}, ValueError, "acceleration must be one of"),
         ({"callback": 3}, TypeError, "callback must be callable"),
     ],

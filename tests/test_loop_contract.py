@@ -26,6 +26,7 @@ from emix._mixture.missing import mixture_over
 from emix._mixture.partial import Conditional, Gradient
 from emix._mixture.posterior import hard
 from emix._normal.covariances import DIAG
+from emix._own.exponential import ExponentialFamily
 from emix._own.watched import Watched
 from emix._pair.newton import Newton as PairNewton
 from emix._pair.two_normals import TwoNormals
@@ -100,6 +101,7 @@ ACCELERATIONS = {
     "Newton, two normals": (PairNewton, "two normals"),
     "Aitken": (lambda model: Aitken(), "a user's"),
     "Anderson": (lambda model: Anderson(model.placed, 1e-8), "a user's"),
+    "quasi-Newton, a user's": (lambda model: QuasiNewton(ExponentialFamily(model)), "a user's"),
     "squares": (lambda model: Squarem(model.placed, 1e-8), "a user's"),
 }
 

@@ -7,7 +7,9 @@ model and acceleration agree on. ``tests/test_loop_contract.py`` holds every imp
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import numpy as np
 
 P = TypeVar("P")
 S = TypeVar("S", bound="Statistics")
@@ -17,23 +19,27 @@ class Statistics(Protocol):
     """What an E-step found. ``value`` is F after it, and ``evidence`` the log-likelihood where the
     rule of the E-step tells it; both per unit of weight, or both in all."""
 
-    value: float
-    evidence: float
+    @property
+    def value(self) -> float: ...
+
+    @property
+    def evidence(self) -> float: ...
 
 
 class Repair(NamedTuple):
     """Parameters that mend what EM cannot leave by itself. They are kept if F rises there and
     ``is_sound(their M-step, the M-step they take the place of)``."""
 
-    params: P
-    is_sound: Callable[[P, P], bool]
+    params: Any
+    is_sound: Callable[[Any, Any], bool]
 
 
 class Model(Protocol[P, S]):
     """A model on its data: F(q, params) = expected + entropy of q, E-step and M-step raise it."""
 
-    is_combinatorial: bool
-    """Whether q is one of finitely many: a climb then ends where nothing moves any more."""
+    @property
+    def is_combinatorial(self) -> bool:
+        """Whether q is one of finitely many: a climb then ends where nothing moves any more."""
 
     def e_step(self, params: P) -> S:
         """Statistics of the best q at the parameters, or at trial ones that may be refused."""
@@ -63,11 +69,18 @@ class Point(Protocol[P, S]):
 
     params: P
     stats: S
-    following: P
-    """The M-step."""
-    gain: float
-    """Of the M-step, in ``expected``."""
-    rounding: float
+
+    @property
+    def following(self) -> P:
+        """The M-step."""
+
+    @property
+    def gain(self) -> float:
+        """Of the M-step, in ``expected``."""
+
+    @property
+    def rounding(self) -> float:
+        """A bound on the rounding error of F."""
 
 
 class Estimate(NamedTuple):
@@ -85,8 +98,10 @@ class Acceleration(Protocol[P, S]):
     lower there; by ``rejected``, and by another ``propose`` at the same point, if it is.
     """
 
-    reach: float
-    """1 / (1 - rate) of the slowest direction that plain gains may hide, 0.0 if none is known."""
+    @property
+    def reach(self) -> float:
+        """1 / (1 - rate) of the slowest direction that plain gains may hide, 0.0 if none is known,
+        times what makes it a bound."""
 
     def push(self, point: Point[P, S]) -> None:
         """The next point of the climb."""
@@ -110,7 +125,8 @@ class Acceleration(Protocol[P, S]):
 class Vector(Protocol):
     """Statistics or natural parameters about an origin, as one vector (size,)."""
 
-    vector: object
+    @property
+    def vector(self) -> np.ndarray: ...
 
 
 class Exponential(Protocol[P, S]):

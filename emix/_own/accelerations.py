@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from .._em.extrapolation import Aitken, Anderson, Squarem
 from .._em.protocols import Acceleration
+from .._em.quasi_newton import QuasiNewton
+from .exponential import ExponentialFamily
 from .watched import Watched
 
 
@@ -21,10 +23,15 @@ def squarem(watched: Watched, proof: float) -> Acceleration:
     return Squarem(watched.placed, proof)
 
 
+def quasi_newton(watched: Watched, proof: float) -> Acceleration:
+    return QuasiNewton(ExponentialFamily(watched))
+
+
 # (model, proof) -> an acceleration of the model. Where M-steps do not tell what they gain, a plain
 # step looks what is left once accelerated ones gained at most ``proof``.
 ACCELERATIONS: dict[str | None, Callable[[Watched, float], Acceleration]] = {
     "daarem": anderson,
     "squarem": squarem,
+    "quasi-newton": quasi_newton,
     None: plain,
 }

@@ -23,6 +23,11 @@ def with_signs(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     return start + share * (end - start)
 
 
+def keeps_signs(start: np.ndarray, end: np.ndarray) -> bool:
+    """Whether no coordinate, (size,), comes to zero or beyond it."""
+    return bool(((start * end > 0.0) | (start == 0.0)).all())
+
+
 def adding_up(before: list[Leaf], vector: np.ndarray) -> np.ndarray:
     """The vector, with shares that add up to one where they did: an extrapolation is exact in this
     but for rounding errors, which it multiplies, and too large a sum adds to a likelihood."""

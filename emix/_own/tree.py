@@ -78,7 +78,7 @@ def is_numeric(value: Any) -> bool:
     return isinstance(value, Real) and not is_constant(value)
 
 
-def numbers(tree: Any, path: str = "params") -> list[Leaf]:
+def numbers(tree: Any, path: str = "params", kind: str = "parameters") -> list[Leaf]:
     """The leaves that are numbers or arrays of numbers, with float values.
 
     TypeError if a leaf is neither this nor a constant.
@@ -89,7 +89,7 @@ def numbers(tree: Any, path: str = "params") -> list[Leaf]:
             found.append(Leaf(leaf.path, np.asarray(leaf.value, dtype=np.float64)))
         elif not is_constant(leaf.value):
             raise TypeError(
-                f"{leaf.path} is {_described(leaf.value)}; parameters are numbers and arrays of "
+                f"{leaf.path} is {_described(leaf.value)}; {kind} are numbers and arrays of "
                 "real numbers, in tuples, lists, dicts and dataclasses"
             )
     return found

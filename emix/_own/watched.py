@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .domain import adding_up, with_signs
+from .domain import adding_up, keeps_signs, with_signs
 from .faults import ModelError, at_fault, difference, shown
 from .tree import (
     Leaf,
@@ -53,6 +53,15 @@ class Seen(NamedTuple):
     evidence: float
     statistics: Any
     following: At | None = None
+
+    @property
+    def origin(self) -> None:
+        """Statistics of a user's model are about no origin that moves."""
+        return None
+
+    def at(self, vector: np.ndarray) -> Seen:
+        """Other statistics, which no E-step found."""
+        return Seen(math.nan, math.nan, with_numbers(self.statistics, vector))
 
 
 class Watched:
@@ -275,7 +284,28 @@ class Watched:
             f"constrain(unconstrain(params)) is not params: {message}", "constrain", self.start
         )
 
-    # --- extrapolated parameters ------------------------------------------------------------
+    # --- extrapolated statistics and parameters ---------------------------------------------
+
+    def bound_at(self, statistics: Any, at: At) -> float:
+        """Q of any statistics, without what the prior adds; the model has expected()."""
+        assert self._expected is not None
+        return float(self._expected(statistics, at.params))
+
+    def settled(self, seen: Seen, near: At) -> At | None:
+        """The M-step of extrapolated statistics, None where it fails, or leads out of where
+        parameters may be: beyond that a coordinate changes its sign."""
+        try:
+            with np.errstate(all="ignore"):
+                params = copied(self._model.m_step(seen.statistics))
+                vector = vector_of(numbers(params))
+                free = self._free(params, vector)
+        except (ValueError, ArithmeticError):
+            return None
+        if not (np.isfinite(vector).all() and np.isfinite(free).all()):
+            return None
+        if self._constrain is None and not keeps_signs(near.vector, vector):
+            return None
+        return At(params, free, tried=True)
 
     def placed(self, vector: np.ndarray, following: At) -> At | None:
         """Parameters to try at a vector, None where there are none. Without constrain() a
