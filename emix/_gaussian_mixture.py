@@ -15,7 +15,15 @@ from ._base import quiet
 from ._calculus import DensityCalculus
 from ._em_estimator import EMEstimator, fit_attributes
 from ._fit.fitting import Fit, Phase, Settings, is_parallel
-from ._fit.stream import advance, begin_stream, check_stream, published, stream_model
+from ._fit.stream import (
+    advance,
+    begin_stream,
+    check_stream,
+    published,
+    restored,
+    stored,
+    stream_model,
+)
 from ._gaps import GapsMixin
 from ._mixture.incremental import Incremental
 from ._mixture.partial import Conditional, Gradient
@@ -546,19 +554,21 @@ callable, default='kmeans'
         X = self._validated(X)
         weight = check_sample_weight(sample_weight, X.shape[0])
         structure, n_components = self._structure(), self.n_components
-        check_stream(self._stream, structure, n_components)
+        as_fitted = self._when_fitted("covariance_type", self.covariance_type)
+        check_stream(self._stream, self.covariance_type == as_fitted, n_components)
         self._check_unchanged()
         offset, exponent = check_step(self.step_offset, self.step_exponent)
         constraint = check_constraints(self.constraints, None, X, n_components)
         with thread_budget(is_parallel(X, structure, n_components)) as mapper:
-            model = stream_model(self._stream, self._model(), structure, X, weight, mapper)
+            stream = restored(self._stream, structure)
+            model = stream_model(stream, self._model(), structure, X, weight, mapper)
             model.constraint = constraint
-            stream = advance(self._stream, model, offset, exponent)
+            stream = advance(stream, model, offset, exponent)
             averaging = check_flag("step_averaging", self.step_averaging)
             fit = published(stream, model, averaging)
         attributes = fit_attributes(structure, fit, X.dtype)
         attributes["n_iter_"] = stream.state.batches - 1
-        self._publish({**attributes, "lower_bound_": fit.lower_bound, "_stream": stream})
+        self._publish({**attributes, "lower_bound_": fit.lower_bound, "_stream": stored(stream)})
         return self
 
     def _check_unchanged(self) -> None:

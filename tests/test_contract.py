@@ -2,13 +2,14 @@
 
 import copy
 import pickle
+import pickletools
 import sys
 import warnings
 
 import numpy as np
 import pytest
 from common import clusters, integer_weights, not_converged_allowed
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
 from emix import (
@@ -360,3 +361,28 @@ def test_variants_raise_nothing_either(given):
 def test_distances_do_not_overflow_where_their_squares_do():
     hard = HardGaussianMixture(2, random_state=0).fit(X)
     assert_allclose(hard.transform([[1e300, -1e300]]), np.sqrt(2) * 1e300, rtol=1e-12)
+
+
+# --- pickles --------------------------------------------------------------------------------
+
+
+def named_in(pickled):
+    """The classes and functions that a pickle looks up."""
+    strings = []
+    for operation, argument, _ in pickletools.genops(pickled):
+        if operation.name == "GLOBAL":
+            yield argument.replace(" ", ".")
+        elif operation.name == "STACK_GLOBAL":
+            yield ".".join(strings[-2:])
+        elif isinstance(argument, str):
+            strings.append(argument)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickles_name_the_estimator_alone(case, protocol):
+    """So that they can be read whatever is renamed inside; and all protocols work."""
+    mixture, rows = fit_of(case), case[1]
+    pickled = pickle.dumps(mixture, protocol)
+    own = {name for name in named_in(pickled) if name.startswith("emix")}
+    assert own == {f"{type(mixture).__module__}.{type(mixture).__name__}"}
+    assert_array_equal(pickle.loads(pickled).predict_proba(rows), mixture.predict_proba(rows))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._em.results import Result
 from .._mixture.mixture import Mixture
 from .._mixture.online import State, follow
+from .._mixture.posterior import Rule, at_temperature
 from .._normal.covariances import Structure
+from .._normal.gaussian import Params
 from .._normal.prior import Prior
+from .._normal.stats import Stats, layout_of
 from .._rows.blocks import Rows
 from .._rows.grid import Mapper, block_rows, spans
 from .._rows.patterns import rows_over
@@ -29,21 +32,70 @@ class Stream(NamedTuple):
     scale: np.ndarray
     noise: np.ndarray
     prior: Prior | None
-    rule: Callable
+    rule: Rule
 
 
-def begin_stream(fit: Fit, total_weight: float, rule: Callable) -> Stream:
+# What an estimator keeps of a stream: arrays and numbers alone, so that pickles of this release can
+# be read whatever becomes of the classes above.
+Stored = dict[str, Any]
+
+
+def stored(stream: Stream) -> Stored:
+    """The stream as arrays and numbers; covariances follow from their factors."""
+    state, prior = stream.state, stream.prior
+    params = state.params
+    averaged = None if state.averaged is state.stats else _plain(state.averaged)
+    return {
+        "weights": params.weights,
+        "means": params.means,
+        "factors": params.factors,
+        "statistics": _plain(state.stats),
+        "averaged": averaged,
+        "seen": state.seen,
+        "batches": state.batches,
+        "shift": stream.shift,
+        "scale": stream.scale,
+        "noise": stream.noise,
+        "temperature": stream.rule.temperature,
+        "prior": None if prior is None else prior._asdict(),
+    }
+
+
+def _plain(stats: Stats) -> Stored:
+    return {"vector": stats.vector, "origin": stats.origin, "value": stats.value}
+
+
+def restored(plain: Stored, structure: Structure) -> Stream:
+    """The stream again; refused where the parameters of the estimator are others by now."""
+    means, factors = plain["means"], plain["factors"]
+    n_floored = np.zeros(structure.sharing.leading(len(means)), dtype=int)
+    covariances = structure.form.invert(factors)
+    params = Params(plain["weights"], means, covariances, factors, n_floored)
+    stats = _statistics(structure, plain["statistics"])
+    averaged = stats if plain["averaged"] is None else _statistics(structure, plain["averaged"])
+    state = State(stats, params, plain["seen"], averaged, plain["batches"])
+    prior = None if plain["prior"] is None else Prior(**plain["prior"])
+    units = plain["shift"], plain["scale"]
+    return Stream(state, *units, plain["noise"], prior, at_temperature(plain["temperature"]))
+
+
+def _statistics(structure: Structure, plain: Stored) -> Stats:
+    layout = layout_of(structure, *plain["origin"].shape)
+    return Stats(layout, plain["vector"], plain["origin"], plain["value"])
+
+
+def begin_stream(fit: Fit, total_weight: float, rule: Rule) -> Stored:
     """After a fit to rows of this weight, of which the last climb had this rule."""
     result, model = fit.run.result, fit.model
     stats = result.stats * 1.0  # the sums, without what the climb took along
     state = State(stats, result.params, total_weight, stats, 1)
-    return Stream(state, model.rows.shift, model.rows.scale, model.noise, model.prior, rule)
+    units = model.rows.shift, model.rows.scale
+    return stored(Stream(state, *units, model.noise, model.prior, rule))
 
 
-def check_stream(stream: Stream, structure: Structure, n_components: int) -> None:
+def check_stream(plain: Stored, same_structure: bool, n_components: int) -> None:
     """Whether it can go on with these parameters of the estimator."""
-    layout = stream.state.stats.layout
-    if layout.structure != structure or layout.n_components != n_components:
+    if not same_structure or len(plain["means"]) != n_components:
         raise ValueError(
             "partial_fit goes on from what was fitted, but n_components or covariance_type "
             "changed since; set them back, or clone the estimator to begin anew"

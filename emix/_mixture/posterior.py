@@ -37,12 +37,13 @@ class Rule(Protocol):
 
     is_one_hot: q has one component a row, with norm 1. has_odds: q may be found from exponentials
     relative to one component (``soft_by_odds``). reach: how far, in nats, a component may lie below
-    others at a row until its part is less than any rounding error.
+    others at a row until its part is less than any rounding error. temperature is T above.
     """
 
     is_one_hot: bool
     has_odds: bool
     reach: float
+    temperature: float
 
     def __call__(
         self,
@@ -57,7 +58,7 @@ class Rule(Protocol):
 class Soft:
     """q = p(z | x): value = log sum_k exp(log_joint_k), resp = exp(log_joint - value)."""
 
-    is_one_hot, has_odds, reach = False, True, _NEGLIGIBLE
+    is_one_hot, has_odds, reach, temperature = False, True, _NEGLIGIBLE, 1.0
 
     def __call__(self, log_joint, out, work, norm, weight) -> float:
         top = _exponentials(log_joint, out, work, norm)
@@ -145,7 +146,7 @@ class Tempered:
 class Hard:
     """T = 0, q one-hot: value = max_k log_joint_k, resp = 1 at the first maximiser, else 0."""
 
-    is_one_hot, has_odds, reach = True, False, _NEGLIGIBLE
+    is_one_hot, has_odds, reach, temperature = True, False, _NEGLIGIBLE, 0.0
 
     def __call__(self, log_joint, out, work, norm, weight) -> float:
         top = np.maximum.reduce(log_joint, axis=0, out=work)
