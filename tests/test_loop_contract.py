@@ -81,7 +81,7 @@ MODELS = {
     "mixture": of_mixture(),
     "hard clusters": of_hard_clusters,
     "rows with gaps": of_gaps,
-    "with curvature": of_mixture(CurvedMixture.of),
+    "with curvature": of_mixture(CurvedMixture),
     "conditional M-steps": of_mixture(Conditional),
     "gradient M-steps": of_mixture(Gradient),
     "block after block": of_mixture(lambda model: Incremental(model, 5)),

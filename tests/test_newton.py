@@ -56,7 +56,7 @@ def test_overlaps_are_sums_over_rows(covariance_type, weighted):
     weight = np.random.RandomState(0).uniform(size=N) if weighted else None
     plain = model_of(X, structure, weight)
     params = random_params(structure, 1, K, D)
-    stats = CurvedMixture.of(plain).e_step(params)
+    stats = CurvedMixture(plain).e_step(params)
     assert_allclose(stats.vector, plain.e_step(params).vector, rtol=1e-12, atol=1e-14)
 
     z = ((X - plain.rows.shift) / plain.rows.scale).T
@@ -84,7 +84,7 @@ def test_a_newton_step_from_near_the_maximum_ends_there(covariance_type, weighte
     the same point leaves most."""
     structure, X = STRUCTURES[covariance_type], clusters(8, N, D, 2, 1.2)
     weight = integer_weights(0, N).astype(float) + 1.0 if weighted else None
-    model = CurvedMixture.of(model_of(X, structure, weight))
+    model = CurvedMixture(model_of(X, structure, weight))
     top = Ascent(model, random_params(structure, 1, 2, D), Newton(model))
     top = top.run(tol=1e-14, max_iter=2000)
     assert top.converged
@@ -106,7 +106,7 @@ def test_em_s_step_is_the_gradient(covariance_type):
     """The statistics after the step d = gradient, less what curvature adds, are EM's: a step d of
     zero leads to the expected statistics themselves."""
     structure = STRUCTURES[covariance_type]
-    model = CurvedMixture.of(model_of(clusters(0, N, D, K, 1.0), structure))
+    model = CurvedMixture(model_of(clusters(0, N, D, K, 1.0), structure))
     params = random_params(structure, 1, K, D)
     stats = model.e_step(params)
     curvature = model.curvature(params, stats)

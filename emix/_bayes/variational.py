@@ -81,7 +81,7 @@ class VariationalMixture:
     are per unit of weight, and the prior counts as it does there.
     """
 
-    is_combinatorial, constraint = False, None
+    is_combinatorial, has_curvature, constraint = False, False, None
 
     def __init__(self, likelihood: Mixture, prior: Prior, total_weight: float):
         self.likelihood, self.prior, self.total_weight = likelihood, prior, total_weight

@@ -12,19 +12,22 @@ each component, the identity.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
 
 from .._normal.covariances import Structure
 from .._normal.dense import Dense
-from .._normal.gaussian import Kernel, Params, Products
+from .._normal.gaussian import Params, Products
 from .._normal.stats import Stats, layout_of
 from .._rows.blocks import KEPT_BYTES
 from .._rows.room import Buffers
 from .._rows.tiles import inner
 from .mixture import Mixture
 from .odds import Odds
+from .posterior import soft
+from .sums import OddsSums, RuleSums
 
 # Newton's steps pay where a pass with curvature and step takes at most so many times as long as
 # one with a quasi-Newton step: of 20 to 300 of these they save two thirds or more (mixtures of 1 to
@@ -72,7 +75,7 @@ class Curved(Products):
     """Products that also add up sum_i resp_ik resp_il T_i T_iᵀ for k < l, the overlaps."""
 
     def __init__(self, plain: Products):
-        self.__dict__.update(plain.__dict__)
+        super().__init__(plain.structure, plain.params, plain.eta, plain.total)
         self.n_overlaps = self.n_components * (self.n_components - 1) // 2
         width = self.layout.width
         self.n_features = width + width * (width - 1) // 2
@@ -107,7 +110,7 @@ class CurvedOdds(Odds):
     def __init__(self, curved: Curved, reference: int, moments: np.ndarray):
         super().__init__(curved, reference, moments, 0.0)
         self.n_overlaps, self.size = curved.n_overlaps, curved.size
-        self.n_scratch = self.n_overlaps
+        self.n_features, self.n_scratch = curved.n_features, self.n_overlaps
 
     @property
     def keeper(self) -> type:
@@ -234,23 +237,40 @@ def _upper(n_components: int) -> tuple[np.ndarray, np.ndarray]:
     return np.triu_indices(n_components, 1)
 
 
-class CurvedMixture(Mixture):
-    """A mixture whose statistics tell the curvature of its log-likelihood."""
+class CurvedMixture:
+    """A mixture whose statistics tell the curvature of its log-likelihood; all but the E-step is
+    the mixture's own."""
 
-    @classmethod
-    def of(cls, model: Mixture) -> CurvedMixture:
-        found = cls.__new__(cls)
-        found.__dict__.update(model.__dict__)
-        return found
+    is_combinatorial = False
 
-    def kernel(self, params: Params) -> Kernel:
-        plain = super().kernel(params)
-        return Curved(plain) if isinstance(plain, Products) else plain
+    def __init__(self, model: Mixture):
+        self._model = model
+        self.m_step, self.expected, self.log_prior = model.m_step, model.expected, model.log_prior
+        self.rounding, self.repair, self.settle = model.rounding, model.repair, model.settle
+        self._overflows = False  # whether components are so far apart that their odds are infinite
 
-    def odds(self, kernel: Kernel, params: Params) -> CurvedOdds | None:
-        if not isinstance(kernel, Curved):
+    def e_step(self, params: Params) -> Stats:
+        model = self._model
+        plain = model.kernel(params)
+        if not isinstance(plain, Products):
+            return model.e_step(params)
+        kernel = Curved(plain)
+        return self._by_odds(kernel, params) or self._by_log_joint(kernel)
+
+    def sweep(self, params: Params) -> tuple[Params, Stats]:
+        return params, self.e_step(params)
+
+    def _by_odds(self, kernel: Curved, params: Params) -> Stats | None:
+        if self._overflows:
             return None
-        return CurvedOdds(kernel, int(params.weights.argmax()), self.moments)
+        odds = CurvedOdds(kernel, int(params.weights.argmax()), self._model.moments)
+        sums = self._model.rows.mean(OddsSums(odds))
+        self._overflows = not math.isfinite(sums[0])
+        return None if self._overflows else odds.stats(float(sums[0]), sums[1:])
+
+    def _by_log_joint(self, kernel: Curved) -> Stats:
+        sums = self._model.rows.mean(RuleSums(kernel, kernel.log_joint, soft))
+        return kernel.stats(float(sums[0]), sums[1:])
 
     def curvature(self, params: Params, stats: Stats) -> Curvature | None:
         """None where residuals about the means were summed, and at edges of the parameters, where
@@ -258,7 +278,7 @@ class CurvedMixture(Mixture):
         if stats.overlaps is None or params.n_floored.any() or params.weights.min() < _LEAST:
             return None
         with np.errstate(over="ignore", invalid="ignore"):
-            found = Curvature(self.structure, params, stats)
+            found = Curvature(self._model.structure, params, stats)
             size = np.vdot(found.missing, found.missing) + np.vdot(found.gradient, found.gradient)
         return found if size < _FAR else None
 
@@ -269,12 +289,12 @@ def curved(model: Mixture, params: Params) -> CurvedMixture | None:
     if not (_is_worth(model.structure, *params.means.shape, model.rows.n) and _is_all(model)):
         return None
     edge = params.n_floored.any() or not isinstance(model.kernel(params), Products)
-    return None if edge else CurvedMixture.of(model)
+    return None if edge else CurvedMixture(model)
 
 
 def _is_all(model: Mixture) -> bool:
     """Whether the objective is the log-likelihood, and all parameters are free."""
-    usual = type(model) is Mixture and model.rule.has_odds and not model.frozen
+    usual = model.has_curvature and model.rule.has_odds and not model.frozen
     return usual and model.prior is model.constraint is None and not model.noise.any()
 
 

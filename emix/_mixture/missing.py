@@ -39,6 +39,8 @@ _DIGITS = 9
 class GappedMixture(Mixture):
     """Normal mixture over rows with gaps."""
 
+    has_curvature = False
+
     def __init__(
         self,
         structure: Structure,

@@ -55,6 +55,7 @@ class Mixture:
 
     prior: Prior | None = None
     constraint: Constraint | None = None
+    has_curvature = True  # whether ``curvature`` knows that of its log-likelihood
 
     def __init__(
         self,

@@ -44,7 +44,7 @@ class Odds(Products):
 
     def __init__(self, plain: Products, reference: int, moments: np.ndarray, least: float):
         """least: the weight that rows must give to the reference, or its digits are lost."""
-        self.__dict__.update(plain.__dict__)
+        super().__init__(plain.structure, plain.params, plain.eta, plain.total)
         self.reference, self.others = reference, _others(self.n_components, reference)
         self.moments, self.least = moments[-self.layout.width :], least
         own = self.coefficients[reference]

@@ -176,7 +176,8 @@ class Products(BlockKernel):
     """
 
     def __init__(self, structure, params, eta, total):
-        self.structure, self.factors, self.eta, self.total = structure, params.factors, eta, total
+        self.structure, self.params, self.eta, self.total = structure, params, eta, total
+        self.factors = params.factors
         self.layout = layout_of(structure, *params.means.shape)
         self.coefficients = self.layout.matrix(eta.vector)
         self.size = self.layout.split
