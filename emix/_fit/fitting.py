@@ -365,9 +365,14 @@ class Starts:
             yield from self._promising(sample, model if whole else sample)
             # from them every draw is the same
             for _ in range(_RETRIES if self._means is None and settings.max_iter else 0):
-                if until():
+                if until() or not self._may_be_sound():
                     return
                 yield self._climb(model, self._draw(sample))
+
+    def _may_be_sound(self) -> bool:
+        """Whether there are as many distinct rows as the covariances of all components need."""
+        model = self._model.likelihood
+        return model.distinct.count >= self._settings.n_components * model.soundness.needed
 
     def _climb(self, model: Mixture, params: Params) -> Ascent:
         if model.constraint is not None and self._means is None:
