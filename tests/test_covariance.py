@@ -1,5 +1,7 @@
 """Covariance structures: the M-step's maximum, the eigenvalue floor, factors."""
 
+import pickle
+
 import numpy as np
 import pytest
 from common import (
@@ -99,6 +101,12 @@ def test_frozen_parameters_stay_and_the_rest_is_at_its_maximum(covariance_type, 
         direction = list(random_direction(structure, rng, after))
         direction[index] = np.zeros_like(direction[index])
         assert abs(slope(model, stats, after, direction)) < 1e-7
+
+
+def test_structures_are_equal_where_they_are_the_same(covariance_type):
+    structure = STRUCTURES[covariance_type]
+    again = pickle.loads(pickle.dumps(structure))
+    assert [other for other, each in STRUCTURES.items() if each == again] == [covariance_type]
 
 
 # --- the floor ------------------------------------------------------------------------------

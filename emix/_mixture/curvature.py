@@ -18,7 +18,7 @@ from functools import lru_cache
 import numpy as np
 
 from .._normal.covariances import Structure
-from .._normal.dense import Dense
+from .._normal.dense import DENSE
 from .._normal.gaussian import Params, Products
 from .._normal.stats import Stats, layout_of
 from .._rows.blocks import KEPT_BYTES
@@ -68,7 +68,7 @@ def _overlaps(resp: np.ndarray, out: np.ndarray) -> np.ndarray:
 
 def _fill_squares(features: np.ndarray, width: int) -> None:
     """Products of any two of the features T but the constant, after these."""
-    Dense().fill_products(features[: width - 1], features[width:])
+    DENSE.fill_products(features[: width - 1], features[width:])
 
 
 class Curved(Products):

@@ -31,7 +31,7 @@ from .._normal.gaussian import (
 from .._normal.prior import Prior
 from .._normal.protocols import Factored
 from .._normal.screen import screened
-from .._normal.stats import Stats, layout_of
+from .._normal.stats import Stats
 from .._rows.blocks import Rows
 from .._rows.sample import DistinctRows
 from .constraint import Constraint
@@ -164,9 +164,10 @@ class Mixture:
         return self.rule.is_one_hot
 
     def kernel(self, params: Params) -> Kernel:
-        n_common = layout_of(self.structure, *params.means.shape).n_common
-        total = self.moments[:n_common] if n_common else None
-        return choose(self.structure, params, self.natural(params), self.noise, total)
+        structure, d = self.structure, self.rows.d
+        is_common = not structure.sharing.separable
+        total = self.moments[: structure.form.n_products(d)] if is_common else None
+        return choose(structure, params, self.natural(params), self.noise, total)
 
     def e_step(self, params: Params) -> Stats:
         """Expected statistics at q = rule(log_joint); their value is F after the E-step."""

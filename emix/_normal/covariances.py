@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from .dense import Dense
-from .diagonal import Diagonal
-from .isotropic import Isotropic
+from .dense import DENSE
+from .diagonal import DIAGONAL
+from .isotropic import ISOTROPIC
 from .protocols import Bound, Estimator, Factored, Form, Sharing
-from .sharing import Common, Each
-
-_UNIT = Isotropic()
+from .sharing import COMMON, EACH
 
 
-@dataclass(frozen=True)
 class Unrestricted:
     """Every matrix is free: the scatter is its estimate, raised to the floor."""
+
+    def __reduce__(self) -> str:
+        return "UNRESTRICTED"
 
     def one_unit(self, form: Form) -> bool:
         return form.one_unit
@@ -30,12 +29,15 @@ class Unrestricted:
         return floor.factorise(scatter)
 
 
+UNRESTRICTED = Unrestricted()
+
+
 class Structure(NamedTuple):
     """The covariances of a mixture. Arrays of them, and of their factors, have ``shape``."""
 
     form: Form
     sharing: Sharing
-    estimator: Estimator = Unrestricted()
+    estimator: Estimator = UNRESTRICTED
 
     def shape(self, n_components: int, d: int) -> tuple[int, ...]:
         """Shape of the array of covariances."""
@@ -66,13 +68,13 @@ class Structure(NamedTuple):
         components share U, in its coordinates."""
         if self.sharing.separable:
             return self.form.squared_distances(factors, y, means)
-        white = self.form.whiten(factors, y)
-        return _UNIT.squared_distances(np.ones(len(means)), white, self.form.whiten(factors, means))
+        white, centres = (self.form.whiten(factors, rows) for rows in (y, means))
+        return ISOTROPIC.squared_distances(np.ones(len(means)), white, centres)
 
 
-FULL = Structure(Dense(), Each())
-TIED = Structure(Dense(), Common())
-DIAG = Structure(Diagonal(), Each())
-SPHERICAL = Structure(Isotropic(), Each())
-TIED_DIAG = Structure(Diagonal(), Common())
-TIED_SPHERICAL = Structure(Isotropic(), Common())
+FULL = Structure(DENSE, EACH)
+TIED = Structure(DENSE, COMMON)
+DIAG = Structure(DIAGONAL, EACH)
+SPHERICAL = Structure(ISOTROPIC, EACH)
+TIED_DIAG = Structure(DIAGONAL, COMMON)
+TIED_SPHERICAL = Structure(ISOTROPIC, COMMON)

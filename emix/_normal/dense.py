@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -44,12 +43,14 @@ def _pairs(d: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     )
 
 
-@dataclass(frozen=True)
 class Dense:
     """General symmetric matrices (..., d, d); products z_i z_j, i <= j, packed by rows."""
 
     correlates, one_unit = True, False
     positive = "symmetric, positive-definite"
+
+    def __reduce__(self) -> str:
+        return "DENSE"
 
     def is_positive(self, stack: np.ndarray) -> bool:
         symmetric = np.allclose(stack, stack.swapaxes(-1, -2))
@@ -284,3 +285,6 @@ class Dense:
     def rescale_factor(self, factor, scale):
         """Factor of S x, S = diag(scale)."""
         return factor / scale[:, None]
+
+
+DENSE = Dense()

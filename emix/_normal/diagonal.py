@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,12 +12,14 @@ from .protocols import Bound, Factored
 from .rounding import FLOOR
 
 
-@dataclass(frozen=True)
 class Diagonal:
     """Diagonal matrices (..., d); products z_i²."""
 
     correlates, one_unit = False, False
     positive = "positive"
+
+    def __reduce__(self) -> str:
+        return "DIAGONAL"
 
     def is_positive(self, stack: np.ndarray) -> bool:
         return scalars.are_positive(stack)
@@ -181,3 +182,6 @@ class Diagonal:
 
     def rescale_factor(self, factor, scale):
         return factor / scale
+
+
+DIAGONAL = Diagonal()

@@ -32,7 +32,7 @@ import numpy as np
 from .._rows.patterns import GappedRows, Group, Point, groups
 from .._rows.room import Buffers
 from .covariances import Structure
-from .dense import Dense
+from .dense import DENSE
 from .gaussian import LOG_2PI, BlockKernel, about, cancels
 from .rounding import DENSE_FLOOR
 from .stats import Stats
@@ -187,7 +187,7 @@ def _factor(covariance: np.ndarray) -> np.ndarray:
     if not covariance.size:
         return covariance
     least = DENSE_FLOOR * covariance.trace(axis1=1, axis2=2).min()
-    return Dense().factorise(covariance, least).factor
+    return DENSE.factorise(covariance, least).factor
 
 
 def _runs(group: Group):

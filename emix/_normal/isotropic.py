@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,12 +13,14 @@ from .rounding import FLOOR
 from .scalars import stretch
 
 
-@dataclass(frozen=True)
 class Isotropic:
     """Multiples of the identity (...,); the product is |z|². A stack of scalars."""
 
     correlates, one_unit = False, True
     positive = "positive"
+
+    def __reduce__(self) -> str:
+        return "ISOTROPIC"
 
     def is_positive(self, stack: np.ndarray) -> bool:
         return scalars.are_positive(stack)
@@ -180,3 +181,6 @@ class Isotropic:
 
     def rescale_factor(self, factor, scale):
         return factor / scale[0]
+
+
+ISOTROPIC = Isotropic()

@@ -3,6 +3,9 @@ estimated, how small it may be.
 
 A covariance C is kept with its factor U, upper triangular, C⁻¹ = U Uᵀ. Forms and bounds work on
 stacks: any number of leading axes before those of one matrix.
+
+Forms, sharings and estimators have no state. There is one of each, which pickles refer to by name:
+structures are equal where their parts are the same.
 """
 
 from __future__ import annotations

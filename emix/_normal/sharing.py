@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 
@@ -12,11 +10,13 @@ def _column(numbers: np.ndarray, stack: np.ndarray) -> np.ndarray:
     return numbers.reshape(-1, *[1] * (stack.ndim - 1))
 
 
-@dataclass(frozen=True)
 class Each:
     """Each component has a matrix of its own: stacks are (K, ...)."""
 
     separable = True
+
+    def __reduce__(self) -> str:
+        return "EACH"
 
     def n_matrices(self, n_components):
         return n_components
@@ -77,11 +77,13 @@ class Each:
         return np.concatenate([form.unwhiten(*each) for each in zip(factors, parts, strict=True)])
 
 
-@dataclass(frozen=True)
 class Common:
     """All components have the same matrix: stacks have no axis for components."""
 
     separable = False
+
+    def __reduce__(self) -> str:
+        return "COMMON"
 
     def n_matrices(self, n_components):
         return 1
@@ -139,3 +141,6 @@ class Common:
 
     def unwhiten(self, form, factors, normal, counts):
         return form.unwhiten(factors, normal)
+
+
+EACH, COMMON = Each(), Common()
