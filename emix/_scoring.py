@@ -297,7 +297,9 @@ class _ByGapKernel(_ByKernel):
     """Rows with gaps; ``filled()`` is E[z | what is seen, k] (K, d, m)."""
 
     def __init__(self, scorer: Scorer, X: np.ndarray, write: Callable):
-        self._rows, self._write = GappedRows(X, None, *scorer.units, map, patterns_of(X)), write
+        # rows are read once
+        rows = GappedRows(X, None, *scorer.units, map, patterns_of(X), kept_bytes=0)
+        self._rows, self._write = rows, write
         self._kernel = scorer.kernel_over(self._rows)
         self._log_unit = -float(np.log(self._rows.scale).sum())
 

@@ -262,7 +262,7 @@ def roots_of_inverses(stack: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Inverses themselves would lose twice the digits: errors of L⁻¹ v do not grow with its square.
     """
-    h, log_det = stack.shape[-2], 0.0
+    h, log_det = stack.shape[-2], np.zeros(stack.shape[:-3] + stack.shape[-1:])
     inverse = np.zeros_like(stack)
     for j in range(h):
         pivot = stack[..., j, j, :]

@@ -1,13 +1,11 @@
 """Dense covariances on blocks of rows with gaps, by the marginal normals of all patterns.
 
-Let P_mm = L Lᵀ, with R = L⁻¹ embedded in zeros (d, d), and W = R P. Then Cov[y | o] = Rᵀ R,
-S_oo⁻¹ = P - Wᵀ W, embedded, and E[y | o] = A y with A = I - Rᵀ W, for y with holes at zero. Hence
-with Q = P - Wᵀ W log_joint = eta_p T(z0), T(z0) =
-(products, z, 1) with holes at zero, where the natural parameters eta_p are those of Q and mu; and
-sums of T(z0) over the rows of a pattern, times their responsibilities, are all that statistics
-need: with F = sum r y and S = sum r y yᵀ
+T(z) = (products, z, 1) with holes at zero: log_joint = eta_p T(z), where eta_p are the natural
+parameters of the marginal normals of a pattern; and sums of T(z) over the rows of a pattern, times
+their responsibilities, are all that statistics need (``regression``).
 
-    sum r E[y] = A F,   sum r E[y yᵀ] = A S Aᵀ + N Rᵀ R.
+Where all components share a covariance, S_oo⁻¹ is common to them: products do not move
+responsibilities, their sums over rows are known beforehand, and T needs none.
 """
 
 from __future__ import annotations
@@ -17,12 +15,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from .._rows.grid import TILE
-from .._rows.patterns import GappedRows, Point
+from .._rows.patterns import GappedRows, Point, runs_of
 from .._rows.room import Buffers
 from .._rows.tiles import inner, times
 from .covariances import Structure
-from .gaps import OfPatterns, roots_of_inverses
+from .gaps import OfPatterns
 from .gaussian import LOG_2PI
+from .regression import Regression, Sums
 from .stats import Stats
 
 # Bytes of matrices (d, d) that are worked on at a time, and of those that are kept.
@@ -34,22 +33,29 @@ class Marginals(OfPatterns):
 
     def __init__(self, structure: Structure, point: Point, noise: np.ndarray, rows: GappedRows):
         super().__init__(structure, point, noise, rows)
-        self.n_products = structure.form.n_products(self.d)
+        self._rows = rows
+        form, factors = structure.form, self.stacked(point.factors)
+        # components per covariance, and covariances
+        self._each = self.n_components // len(factors), len(factors)
+        self.n_products = 0 if structure.pooled else form.n_products(self.d)
         self.width = self.n_products + self.d + 1
         self.n_features, self.n_scratch = self.width + 1, 0
-        factors = self.stacked(point.factors)
-        self.precision = structure.form.precision(factors)
-        self.half = structure.form.log_det(factors, self.d)
+        self.precision = np.ascontiguousarray(form.precision(factors).transpose(1, 2, 0))
+        self.half = form.log_det(factors, self.d)
+        self.means = point.means.T.reshape(self.d, *self._each)
+        self.second_shape = structure.shape(self.n_components, self.d)
+        if self.n_products:
+            self._place_of_products = form.unpack(np.arange(self.n_products), self.d)
         self.shape = (len(self.patterns.holes), self.n_components, self.width)
         self.size = int(np.prod(self.shape))
         self.eta = np.empty(self.shape)
         keeps = 16 * len(factors) * len(self.patterns.holes) * self.d**2 <= _KEPT
-        self._kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._kept: dict[int, Regression] = {}
         for part in self._parts():
-            root, white, log_det = self._roots(part)
-            self.eta[part] = self._natural(part, white, log_det)
+            regression = self._regression(part)
+            self.eta[part] = self._joined(self._natural(part, regression))
             if keeps:
-                self._kept[part.start] = root, white
+                self._kept[part.start] = regression
 
     def _parts(self) -> Iterator[slice]:
         """Runs of patterns with equally many holes, not too many at a time."""
@@ -60,42 +66,47 @@ class Marginals(OfPatterns):
             for start in range(first, last, size):
                 yield slice(start, min(start + size, last))
 
-    def _roots(self, part: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """R and W, (1 or K, p, d, d), and log|P_mm| (1 or K, p) of some patterns."""
-        holes, d = self.patterns.holes[part], self.d
-        missing = np.nonzero(holes)[1].reshape(len(holes), -1).T
-        inverse, log_det = roots_of_inverses(
-            self.precision[:, missing[:, None, :], missing[None, :, :]]
-        )
-        root = np.zeros((len(self.precision), len(holes), d, d))
-        pattern = np.arange(len(holes))
-        root[:, pattern, missing[:, None, :], missing[None, :, :]] = inverse
-        white = np.matmul(root.reshape(len(root), -1, d), self.precision)
-        return root, white.reshape(root.shape), log_det
-
-    def _filling(self, part: slice) -> tuple[np.ndarray, np.ndarray]:
-        """A and Rᵀ, (1 or K, p, d, d), of some patterns."""
+    def _regression(self, part: slice) -> Regression:
         kept = self._kept.get(part.start)
-        root, white = self._roots(part)[:2] if kept is None else kept
-        flipped = root.swapaxes(-1, -2)
-        return np.eye(self.d) - np.matmul(flipped, white), flipped
+        return Regression.of(self.precision, self.patterns.holes[part]) if kept is None else kept
 
-    def _natural(self, part: slice, white: np.ndarray, log_det: np.ndarray) -> np.ndarray:
-        """(p, K, width)."""
-        precision = self.precision[:, None] - np.matmul(white.swapaxes(-1, -2), white)
-        means = self.point.means
-        n_seen = self.d - self.patterns.n_holes[part]
-        lin = np.einsum("kpij,kj->kpi", *_alike(precision, means))
-        twice = np.einsum("kpi,ki->kp", lin, means) + n_seen * LOG_2PI + log_det
-        twice += precision.diagonal(axis1=-2, axis2=-1) @ self.noise
-        const = self.point.log_weights[:, None] + self.half[:, None] + self.refund[part]
-        const = const - 0.5 * twice
-        found = np.empty((len(n_seen), *self.shape[1:]))
-        coefficients = self.structure.form.coefficients(precision)
-        found[:, :, : self.n_products] = coefficients.swapaxes(0, 1)
-        found[:, :, self.n_products : -1] = lin.swapaxes(0, 1)
-        found[:, :, -1] = const.T
-        return found
+    def _regression_of(self, pattern: int) -> Regression:
+        return Regression.of(self.precision, self.patterns.holes[[pattern]])
+
+    def _joined(self, parts: list[np.ndarray]) -> np.ndarray:
+        """(p, K, width) from arrays (..., K / c, p, c)."""
+        found = np.concatenate(parts).transpose(2, 1, 3, 0)
+        return found.reshape(len(found), self.n_components, self.width)
+
+    def _natural(self, part: slice, regression: Regression) -> list[np.ndarray]:
+        """Coefficients of the products, of z and of 1."""
+        white, log_det, means = regression.white, regression.log_det, self.means
+        of_means = np.einsum("ajpc,jkc->akpc", white, means)
+        lin = np.einsum("ijc,jkc->ikc", self.precision, means)[:, :, None]
+        lin = lin - np.einsum("ajpc,akpc->jkpc", white, of_means)
+        n_seen = self.d - len(regression.missing)
+        twice = np.einsum("jkpc,jkc->kpc", lin, means) + n_seen * LOG_2PI + log_det
+        if self.noise.any():
+            own = np.einsum("jjc->jc", self.precision)[:, None]
+            own = own - np.einsum("ajpc,ajpc->jpc", white, white)
+            twice += np.tensordot(self.noise, own, axes=1)
+        const = self.point.log_weights.reshape(self._each[0], 1, -1) + self.half
+        const = const + self.refund[part][:, None] - 0.5 * twice
+        return [self._of_products(white), lin, const[None]]
+
+    def _of_products(self, white: np.ndarray) -> np.ndarray:
+        """(n_products, 1, p, c); none where the components share them."""
+        form, d = self.structure.form, self.d
+        if not self.n_products:
+            return np.empty((0, self._each[0], *white.shape[2:]))
+        found = np.zeros((self.n_products, int(np.prod(white.shape[2:]))))
+        room = np.empty_like(found)
+        for rows in white:
+            form.fill_products(rows.reshape(d, -1), room)
+            found += room
+        found *= -form.coefficients(np.ones((d, d)))[:, None]
+        found = found.reshape(self.n_products, 1, *white.shape[2:])
+        return found + form.coefficients(self.precision.transpose(2, 0, 1)).T[:, None, None]
 
     def features(self, m: int) -> tuple[np.ndarray, np.ndarray]:
         features = np.empty((self.n_features, m))
@@ -104,16 +115,14 @@ class Marginals(OfPatterns):
     def prepare(self, buffers: Buffers) -> None:
         features, z = buffers.features, buffers.z[:-1]
         np.copyto(z, 0.0, where=np.isnan(z))
-        self.structure.form.fill_products(z, features[: self.n_products])
+        if self.n_products:
+            self.structure.form.fill_products(z, features[: self.n_products])
         features[-1] = features[-2]  # the index of patterns, where T has its one
         features[-2] = 1.0
 
     def _runs(self, buffers: Buffers) -> tuple[np.ndarray, list[tuple[int, int, int]]]:
         """T (width, m), and (pattern, first, last) of the runs of one pattern."""
-        index = buffers.features[-1]
-        first = np.flatnonzero(np.append(True, index[1:] != index[:-1]))
-        patterns, edges = index[first].astype(np.intp).tolist(), [*first.tolist(), len(index)]
-        return buffers.features[:-1], list(zip(patterns, edges[:-1], edges[1:], strict=True))
+        return buffers.features[:-1], runs_of(buffers.features[-1])
 
     def log_joint(self, buffers: Buffers) -> np.ndarray:
         features, runs = self._runs(buffers)
@@ -122,6 +131,17 @@ class Marginals(OfPatterns):
             product = times if b - a > TILE else np.matmul
             product(self.eta[pattern], features[:, a:b], out=out[:, a:b])
         return out
+
+    def common(self, buffers: Buffers) -> np.ndarray | float:
+        if self.n_products:
+            return 0.0
+        features, runs = self._runs(buffers)
+        z = features[:-1]
+        found = self.structure.form.squared_distance(self.point.factors, z)
+        for pattern, a, b in runs:
+            white = self._regression_of(pattern).white[:, :, 0, 0] @ z[:, a:b]
+            found[a:b] -= np.einsum("am,am->m", white, white)
+        return -0.5 * found
 
     def accumulate(self, buffers: Buffers, scale: np.ndarray | None, sums: np.ndarray) -> None:
         features, runs = self._runs(buffers)
@@ -132,52 +152,62 @@ class Marginals(OfPatterns):
             total[pattern] += inner(own, rows) if b - a > TILE else own @ rows.T
 
     def stats(self, value: float, sums: np.ndarray) -> Stats:
-        total, structure, d = sums.reshape(self.shape), self.structure, self.d
-        first = np.zeros((self.n_components, d))
-        second = np.zeros((self.n_components, d, d))
+        total, noise = sums.reshape(self.shape), self.noise
+        weight, first, second = self._of_what_is_seen(total.sum(axis=0))
         for part in self._parts():
-            own_first, own_second = self._completed(part, total[part])
-            first += own_first
-            second += own_second
-        second = structure.sharing.weighted(np.ones(self.n_components), second)
-        weight, means = total[:, :, -1].sum(axis=0), self.point.means
-        return self._about_origin(Stats.of(structure, weight, first, second, means, value))
+            regression, own = self._regression(part), self._sums(part, total[part])
+            value += self._common(regression, own.second)
+            if noise.any():
+                own = own.clouded((self.patterns.seen[part] * noise).T)
+            regression.complete(own, self.means, first, second)
+        if noise.any():
+            second -= self._noise_of_holes(total)
+        first = first.reshape(self.d, -1).T
+        second = second.transpose(2, 0, 1).reshape(self.second_shape)
+        return Stats.of(self.structure, weight, first, second, self.point.origin, value)
 
-    def _completed(self, part: slice, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """First and second moments (K, ...) about the means of the rows of some patterns."""
-        filling, root = self._filling(part)
-        seen = self.patterns.seen[part]
-        total = total.swapaxes(0, 1)
-        weight = total[..., -1][..., None]
-        offset = seen * self.point.means[:, None]
-        first = total[..., self.n_products : -1] - weight * offset
-        second = self.structure.form.unpack(total[..., : self.n_products], self.d)
-        # sum z zᵀ = sum (y + a)(y + a)ᵀ
-        cross = _outer(first, offset)
-        second = second - cross - cross.swapaxes(-1, -2) - _outer(weight * offset, offset)
-        diagonal = np.arange(self.d)
-        second[..., diagonal, diagonal] += weight * seen * self.noise
-        second = np.matmul(np.matmul(filling, second), filling.swapaxes(-1, -2))
-        second += weight[..., None] * (np.matmul(root, root.swapaxes(-1, -2)) - np.diag(self.noise))
-        return np.matmul(filling, first[..., None])[..., 0].sum(axis=1), second.sum(axis=1)
+    def _of_what_is_seen(self, whole: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Sums of 1, z (d, K / c, c) and z zᵀ (d, d, c), from those of T over all rows, (K, ...)"""
+        weight, first = whole[:, -1], whole[:, self.n_products : -1]
+        if self.n_products:
+            second = whole.T[self._place_of_products]
+        else:
+            second = self._rows.seconds.sum(axis=2, keepdims=True)
+        return weight, first.T.reshape(self.means.shape).copy(), second.copy()
+
+    def _sums(self, part: slice, total: np.ndarray) -> Sums:
+        """Of the rows of some patterns."""
+        own = total.reshape(len(total), *self._each, self.width)
+        own = np.ascontiguousarray(own.transpose(3, 1, 0, 2))
+        weight, first = own[-1], own[self.n_products : -1]
+        if self.n_products:
+            second = own[self._place_of_products, 0]
+        else:
+            second = self._rows.seconds[:, :, part, None]
+        return Sums(weight, first, second)
+
+    def _common(self, regression: Regression, second: np.ndarray) -> float:
+        """The sum of what log_joint leaves out."""
+        if self.n_products:
+            return 0.0
+        white = np.einsum("alpc,ljpc->ajpc", regression.white, second)
+        explained = np.vdot(white, regression.white)
+        return -0.5 * float(np.vdot(self.precision, second.sum(axis=2)) - explained)
+
+    def _noise_of_holes(self, total: np.ndarray) -> np.ndarray:
+        """(d, d, c): the M-step adds noise to all variances."""
+        weight = self.patterns.holes.T @ total[:, :, -1]
+        weight = weight.reshape(self.d, *self._each).sum(axis=1)
+        return np.eye(self.d)[:, :, None] * (self.noise[:, None] * weight)
 
     def filled(self, buffers: Buffers) -> np.ndarray:
         """E[z | what is seen, k], (K, d, m)."""
         features, runs = self._runs(buffers)
-        z, means = features[self.n_products : -1], self.point.means[:, :, None]
-        out = np.empty((self.n_components, *z.shape))
+        z = features[self.n_products : -1]
+        out = np.repeat(z[None], self.n_components, axis=0)
         for pattern, a, b in runs:
-            root, white, _ = self._roots(slice(pattern, pattern + 1))
-            filling = np.eye(self.d) - np.matmul(root[:, 0].swapaxes(-1, -2), white[:, 0])
-            seen = self.patterns.seen[pattern, :, None]
-            out[:, :, a:b] = np.matmul(filling, z[:, a:b] - seen * means)
-        return out + means
-
-
-def _outer(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return a[..., :, None] * b[..., None, :]
-
-
-def _alike(stack: np.ndarray, means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The stack with one entry per component."""
-    return np.broadcast_to(stack, (len(means), *stack.shape[1:])), means
+            regression = self._regression_of(pattern)
+            base = regression.expected(self.means).reshape(-1, self.n_components)
+            gain = regression.gain[:, :, 0].transpose(2, 0, 1)
+            out[:, regression.missing[:, 0], a:b] = base.T[:, :, None] - gain @ z[:, a:b]
+        return out

@@ -126,6 +126,13 @@ class Group(NamedTuple):
     of_column: np.ndarray
 
 
+def runs_of(index: np.ndarray) -> list[tuple[int, int, int]]:
+    """(pattern, first, last) of the runs of equal entries."""
+    first = np.flatnonzero(np.append(True, index[1:] != index[:-1]))
+    patterns, edges = index[first].astype(np.intp).tolist(), [*first.tolist(), len(index)]
+    return list(zip(patterns, edges[:-1], edges[1:], strict=True))
+
+
 def groups(index: np.ndarray, n_holes: np.ndarray) -> Iterator[Group]:
     """By the number of holes, for an index of patterns (m,) that is sorted, or some parts of it."""
     first = np.flatnonzero(np.append(True, index[1:] != index[:-1]))
@@ -178,6 +185,16 @@ class GappedRows(Rows):
         return None if self.weight is None else self._weight[start:stop]
 
     @cached_property
+    def seconds(self) -> np.ndarray:
+        """Mean over all rows of z zᵀ, holes at zero, by pattern: (d, d, P) add up to it."""
+        found = self.mean(_Seconds(len(self.patterns.holes), self.d))
+        return np.ascontiguousarray(found.reshape(-1, self.d, self.d).transpose(1, 2, 0))
+
+    def runs(self, start: int, stop: int) -> list[tuple[int, int, int]]:
+        """(pattern, first, last) of the runs of one pattern in a block, counted from its start."""
+        return runs_of(self._index[start:stop])
+
+    @cached_property
     def log_unit_of_holes(self) -> np.ndarray:
         """log of the product of the units of what each pattern lacks, (P,): what log-densities of
         the rest lack to those of all features, when all are converted alike."""
@@ -186,6 +203,20 @@ class GappedRows(Rows):
     def read(self, start: int, stop: int, out: np.ndarray) -> None:
         """z into the first d rows of out (d or d + 1, stop - start), and the index of each row's
         pattern into a further one."""
+        if 8 * self.n * (self.d + 1) <= self.kept_bytes:
+            out[...] = self._sorted[: len(out), start:stop]
+        else:
+            self._read_by_pattern(start, stop, out)
+
+    @cached_property
+    def _sorted(self) -> np.ndarray:
+        """z and the index of all rows, (d + 1, n): it takes far longer to gather than to copy."""
+        found = np.empty((self.d + 1, self.n))
+        for start, stop in _sweep(self.X):
+            self._read_by_pattern(start, stop, found[:, start:stop])
+        return found
+
+    def _read_by_pattern(self, start: int, stop: int, out: np.ndarray) -> None:
         order, z = self._order[start:stop], out[: self.d]
         with np.errstate(over="ignore"):  # of rows that have no weight
             np.subtract(np.take(self.X, order, axis=0).T, self._shift, out=z)
@@ -234,6 +265,23 @@ class GappedRows(Rows):
         seen, mean, square = self.total(_Seen(self.d)).reshape(3, -1)
         seen = np.where(seen > 0.0, seen, 1.0)
         return mean / seen, square / seen
+
+
+class _Seconds:
+    """Sums of z zᵀ over the rows of every pattern, (P d d,)."""
+
+    worker = None
+
+    def __init__(self, n_patterns: int, d: int):
+        self.size, self.block_rows = n_patterns * d * d, block_rows(24 * d)
+        self._shape = (n_patterns, d, d)
+
+    def add(self, block: Block, sums: np.ndarray) -> None:
+        z, weight, total = block.read(), block.weight, sums.reshape(self._shape)
+        z[np.isnan(z)] = 0.0
+        weighted = z if weight is None else z * weight
+        for pattern, a, b in block.rows.runs(block.start, block.stop):
+            total[pattern] += weighted[:, a:b] @ z[:, a:b].T
 
 
 class _Seen:
