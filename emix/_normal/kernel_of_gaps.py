@@ -15,9 +15,10 @@ from .masked import Masked, MaskedResiduals
 # a float64 resolves: errors of log_joint stay below 1e-9.
 _HOLE_LIMIT = 1e7
 # Rows per pattern and feature from which the natural parameters of each pattern are worth finding,
-# rather than corrections row by row: in passes over 1e5 rows of 10 and 20 features, 5 components, a
-# pattern took as long as 75 and 120 rows. And the most numbers in them.
-_ROWS_PER_FEATURE, _MOST_NUMBERS = 6, 4_000_000
+# rather than corrections row by row, where every component has a covariance of its own: in passes
+# over 1e5 rows of 20 features, 5 components, a pattern took as long as 70 rows. And the most numbers
+# in them.
+_ROWS_PER_FEATURE, _MOST_NUMBERS = 4, 4_000_000
 
 GapKernel = Conditioned | Holes | Marginals | Masked | MaskedResiduals
 
@@ -33,13 +34,20 @@ def _kind(structure, point, noise, rows) -> type:
         return MaskedResiduals if distant else Masked
     if _is_close(point):
         return Conditioned
-    n_components, d = point.means.shape
-    n_patterns = len(rows.patterns.holes)
-    size = n_patterns * n_components * (structure.form.n_products(d) + d + 1)
-    is_few = rows.n >= _ROWS_PER_FEATURE * d * n_patterns and size <= _MOST_NUMBERS
+    is_few = _is_few(structure, *point.means.shape, rows)
     if is_few and not distant:
         return Marginals
     return Conditioned if noise.any() else Holes
+
+
+def _is_few(structure, n_components, d, rows) -> bool:
+    """Whether patterns are few enough to look at each of them. They take one factorisation for the
+    components that share a covariance."""
+    form, sharing, n_patterns = structure.form, structure.sharing, len(rows.patterns.holes)
+    width = sharing.n_own(form.n_products(d)) + d + 1
+    size = n_patterns * max(n_components * width, d * d)
+    work = n_patterns * d * _ROWS_PER_FEATURE / sharing.n_sharing(n_components)
+    return rows.n >= work and size <= _MOST_NUMBERS
 
 
 def _is_close(point: Point) -> bool:

@@ -37,7 +37,7 @@ class Marginals(OfPatterns):
         form, factors = structure.form, self.stacked(point.factors)
         # components per covariance, and covariances
         self._each = self.n_components // len(factors), len(factors)
-        self.n_products = 0 if structure.pooled else form.n_products(self.d)
+        self.n_products = structure.sharing.n_own(form.n_products(self.d))
         self.width = self.n_products + self.d + 1
         self.n_features, self.n_scratch = self.width + 1, 0
         self.precision = np.ascontiguousarray(form.precision(factors).transpose(1, 2, 0))

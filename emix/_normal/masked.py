@@ -16,95 +16,140 @@ from .gaussian import LOG_2PI, BlockKernel
 from .stats import Stats
 
 
-class Masked(BlockKernel):
-    """With features (z², z, s, 1), s one for what is seen, log_joint and statistics are one matrix
-    product each. About the origin of the units.
+class _OfWhatIsSeen(BlockKernel):
+    """With features (products, z, s, 1) of rows about some origin, s one for what is seen, log_joint
+    and statistics are one matrix product each.
 
     A missing value counts as the mean and its variance (less the noise, which the M-step adds).
     """
 
-    def __init__(self, structure: Structure, point: Point, noise: np.ndarray, rows: GappedRows):
+    def __init__(
+        self,
+        structure: Structure,
+        point: Point,
+        noise: np.ndarray,
+        rows: GappedRows,
+        offset: np.ndarray,
+        n_products: int,
+    ):
+        """offset (K, d) is where the means are, seen from the origin."""
         self.structure, self.point, self.noise = structure, point, noise
-        self.log_scale = np.log(rows.scale)
         self.n_components, self.d = point.means.shape
-        factors = structure.sharing.per_component(point.factors, self.n_components)
-        precision = structure.form.precision(factors)
-        self.precision = structure.form.variances(precision, self.d)
-        self.n_features = 3 * self.d + 1
-        self.size = self.n_components * (3 * self.d + 1)
-        self.n_scratch = 0
-        self.coefficients = self._about(point.means)
-
-    def _about(self, offset: np.ndarray) -> np.ndarray:
-        """Coefficients of the features of y, whose mean is at the offset; (K, 3 d + 1)."""
-        precision = self.precision
-        each = offset * offset * precision + LOG_2PI - np.log(precision) + self.noise * precision
+        self.n_products, self.offset = n_products, offset
+        self.width = n_products + 2 * self.d + 1
+        self.size = self.n_components * self.width
+        form = structure.form
+        matrices = form.precision(structure.sharing.per_component(point.factors, self.n_components))
+        self.precision = form.variances(matrices, self.d)
+        log_scale = np.log(rows.scale)
+        each = offset * offset * self.precision + LOG_2PI - np.log(self.precision)
         # the units of what is missing are none of the density's
-        of_seen = -0.5 * each - self.log_scale
-        common = self.point.log_weights + self.log_scale.sum()
-        return np.concatenate(
-            [-0.5 * precision, precision * offset, of_seen, common[:, None]], axis=1
+        of_seen = -0.5 * (each + noise * self.precision) - log_scale
+        common = point.log_weights + log_scale.sum()
+        products = form.coefficients(matrices)[:, :n_products]
+        parts = products, self.precision * offset, of_seen, common[:, None]
+        self.coefficients = np.concatenate(parts, axis=1)
+
+    def _parts(self, features: np.ndarray) -> list[np.ndarray]:
+        """Products, z, s and 1."""
+        return np.split(features, [self.n_products, self.n_products + self.d, self.width - 1])
+
+    def _stats(self, value: float, sums: np.ndarray, origin: np.ndarray, known=0.0) -> Stats:
+        """known are second moments of what is seen that are not among the sums."""
+        structure, form = self.structure, self.structure.form
+        products, first, seen, weight = (
+            part.T for part in self._parts(sums.reshape(self.n_components, -1).T)
         )
+        lacking = weight - seen
+        first = first + lacking * self.offset
+        squares = lacking * (self.offset * self.offset + 1.0 / self.precision - self.noise)
+        second = form.outer(squares, np.ones_like(squares))
+        if self.n_products:
+            second = second + form.unpack(products, self.d)
+        second = structure.sharing.weighted(np.ones(self.n_components), second) + known
+        return Stats.of(structure, weight[:, 0], first, second, origin, value)
+
+
+class Masked(_OfWhatIsSeen):
+    """About the origin of the units. Where all components share a covariance, squares are common to
+    them: they do not move responsibilities, and their sum over rows is known beforehand."""
+
+    def __init__(self, structure: Structure, point: Point, noise: np.ndarray, rows: GappedRows):
+        d = point.means.shape[1]
+        n_products = structure.sharing.n_own(structure.form.n_products(d))
+        super().__init__(structure, point, noise, rows, point.means, n_products)
+        self._rows = rows
+        self.n_features, self.n_scratch = self.width, 0
 
     def features(self, m: int) -> tuple[np.ndarray, np.ndarray]:
-        features, d = np.empty((self.n_features, m)), self.d
+        features = np.empty((self.n_features, m))
         features[-1] = 1.0
-        return features, features[d : 2 * d]
+        return features, self._parts(features)[1]
 
     def prepare(self, buffers: Buffers) -> None:
-        squares, z, seen = (buffers.features[i * self.d : (i + 1) * self.d] for i in range(3))
+        products, z, seen, _ = self._parts(buffers.features)
         missing = np.isnan(z)
         np.copyto(z, 0.0, where=missing)
-        np.multiply(z, z, out=squares)
+        if self.n_products:
+            self.structure.form.fill_products(z, products)
         np.logical_not(missing, out=missing)
         seen[...] = missing
 
     def log_joint(self, buffers: Buffers) -> np.ndarray:
         return times(self.coefficients, buffers.features, out=buffers.log_joint)
 
+    def common(self, buffers: Buffers) -> np.ndarray | float:
+        if self.n_products:
+            return 0.0
+        z = self._parts(buffers.features)[1]
+        return -0.5 * self.structure.form.squared_distance(self.point.factors, z)
+
     def accumulate(self, buffers: Buffers, scale: np.ndarray | None, sums: np.ndarray) -> None:
         resp = buffers.resp if scale is None else np.multiply(buffers.resp, scale, buffers.resp)
         sums += inner(resp, buffers.features).ravel()
 
     def stats(self, value: float, sums: np.ndarray) -> Stats:
-        return self._completed(value, sums, self.point.means, self.point.origin)
-
-    def _completed(self, value, sums, offset, origin):
-        """Statistics about the origin, where the means are at the offset."""
-        structure, d = self.structure, self.d
-        square, first, seen, weight = np.split(
-            sums.reshape(self.n_components, -1), [d, 2 * d, 3 * d], axis=1
-        )
-        lacking = weight - seen
-        first = first + lacking * offset
-        square = square + lacking * (offset * offset + 1.0 / self.precision - self.noise)
-        second = structure.form.outer(square, np.ones_like(square))
-        second = structure.sharing.weighted(np.ones(self.n_components), second)
-        return Stats.of(structure, weight[:, 0], first, second, origin, value)
+        if self.n_products:
+            return self._stats(value, sums, self.point.origin)
+        squares = self._rows.squares
+        value -= 0.5 * float(self.precision[0] @ squares)
+        known = self.structure.form.outer(squares, np.ones(self.d))
+        return self._stats(value, sums, self.point.origin, known)
 
     def filled(self, buffers: Buffers) -> np.ndarray:
         """E[z | what is seen, k] after ``log_joint``, (K, d, m)."""
-        z, seen = np.split(buffers.features[self.d : 3 * self.d], 2)
+        _, z, seen, _ = self._parts(buffers.features)
         return np.where(seen > 0.0, z, self.point.means[:, :, None])
 
 
-class MaskedResiduals(Masked):
-    """The same about every component's own mean, where moments about one origin would cancel."""
+class MaskedResiduals(_OfWhatIsSeen):
+    """About every component's own mean, where moments about one origin would cancel; z and s are
+    kept of the rows."""
 
     def __init__(self, structure: Structure, point: Point, noise: np.ndarray, rows: GappedRows):
-        super().__init__(structure, point, noise, rows)
-        self.coefficients = self._about(np.zeros_like(point.means))
-        self.n_scratch = 3 * self.d + 1
+        n_products = structure.form.n_products(point.means.shape[1])
+        super().__init__(structure, point, noise, rows, np.zeros_like(point.means), n_products)
+        self.n_features, self.n_scratch = 2 * self.d, self.width
+
+    def features(self, m: int) -> tuple[np.ndarray, np.ndarray]:
+        features = np.empty((self.n_features, m))
+        return features, features[: self.d]
+
+    def prepare(self, buffers: Buffers) -> None:
+        z, seen = np.split(buffers.features, 2)
+        missing = np.isnan(z)
+        np.copyto(z, 0.0, where=missing)
+        seen[...] = ~missing
 
     def _residuals(self, buffers: Buffers, k: int) -> np.ndarray:
-        """The features of y = z - mu_k."""
-        d, found = self.d, buffers.scratch
-        z, seen = np.split(buffers.features[d : 3 * d], 2)
-        y = np.subtract(z, self.point.means[k, :, None], out=found[d : 2 * d])
+        """The features of z - mu_k."""
+        products, y, own, one = self._parts(buffers.scratch)
+        z, seen = np.split(buffers.features, 2)
+        np.subtract(z, self.point.means[k, :, None], out=y)
         y *= seen
-        np.multiply(y, y, out=found[:d])
-        found[2 * d :] = buffers.features[2 * d :]
-        return found
+        self.structure.form.fill_products(y, products)
+        own[...], one[...] = seen, 1.0
+        return buffers.scratch
 
     def log_joint(self, buffers: Buffers) -> np.ndarray:
         out = buffers.log_joint
@@ -118,5 +163,9 @@ class MaskedResiduals(Masked):
             own += self._residuals(buffers, k) @ resp[k]
 
     def stats(self, value: float, sums: np.ndarray) -> Stats:
-        means = self.point.means
-        return self._completed(value, sums, np.zeros_like(means), means)
+        return self._stats(value, sums, self.point.means)
+
+    def filled(self, buffers: Buffers) -> np.ndarray:
+        """E[z | what is seen, k] after ``log_joint``, (K, d, m)."""
+        z, seen = np.split(buffers.features, 2)
+        return np.where(seen > 0.0, z, self.point.means[:, :, None])

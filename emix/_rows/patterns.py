@@ -185,6 +185,15 @@ class GappedRows(Rows):
         return None if self.weight is None else self._weight[start:stop]
 
     @cached_property
+    def _sums_of_seen(self) -> np.ndarray:
+        return self.total(_Seen(self.d)).reshape(3, -1)
+
+    @property
+    def squares(self) -> np.ndarray:
+        """Mean over all rows of z², holes at zero, (d,)."""
+        return self._sums_of_seen[2] / self.total_weight
+
+    @cached_property
     def seconds(self) -> np.ndarray:
         """Mean over all rows of z zᵀ, holes at zero, by pattern: (d, d, P) add up to it."""
         found = self.mean(_Seconds(len(self.patterns.holes), self.d))
@@ -262,7 +271,7 @@ class GappedRows(Rows):
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Of what is seen; zero where nothing is."""
-        seen, mean, square = self.total(_Seen(self.d)).reshape(3, -1)
+        seen, mean, square = self._sums_of_seen
         seen = np.where(seen > 0.0, seen, 1.0)
         return mean / seen, square / seen
 
