@@ -42,7 +42,7 @@ add_module_names = False
 autodoc_typehints = "none"  # the docstrings say more
 toc_object_entries_show_parents = "hide"
 
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 myst_heading_anchors = 4
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

@@ -1,7 +1,8 @@
 """EM for a model of your own: an E-step and an M-step are enough.
 
 :func:`climb` makes passes of a :class:`Model`, accelerates them without knowing the family, and
-stops when little is left to gain. :func:`check_model` looks for faults in a model.
+stops when little is left to gain. :func:`check_model` looks for faults in a model, and
+:func:`free_energy` is the bound at responsibilities of your choice.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ._em.ascent import Ascent
 from ._em.protocols import Acceleration
 from ._em.results import Pass, Reason
 from ._own.accelerations import ACCELERATIONS
+from ._own.bound import free_energy
 from ._own.check import Finding, Report, check
 from ._own.faults import ModelError, check_methods
 from ._own.watched import Watched
@@ -36,6 +38,7 @@ __all__ = [
     "State",
     "check_model",
     "climb",
+    "free_energy",
 ]
 
 P = TypeVar("P")
