@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import sys
 from pathlib import Path
 
 import emix
@@ -11,6 +12,7 @@ import emix.em
 import emix.priors
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_site"))
 
 project = "emix"
 author = "The emix developers"
@@ -51,6 +53,7 @@ copybutton_prompt_is_regexp = True
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_gallery",
+    "image_scrapers": ("alt_texts.described",),
     "abort_on_example_error": True,
     "copyfile_regex": r"^$",
     "download_all_examples": False,
@@ -107,6 +110,10 @@ def _write_reference() -> None:
 _ON_THE_SITE = {
     r"\]\(((?:\.\./)?)gallery/(plot_\w+)\.py\)": r"](\1auto_gallery/\2.rst)",
     r"\]\(((?:\.\./)?)\.\./benchmarks/README\.md\)": r"](\1benchmarking.rst)",
+    # <!-- picture: plot_bounds 1: what is seen -->
+    r"<!-- picture: (plot_\w+) (\d): ([^>]*) -->": (
+        r"![\3](/auto_gallery/images/sphx_glr_\1_00\2.png)"
+    ),
 }
 
 
