@@ -2,6 +2,8 @@
 
 from . import datasets
 from ._bayesian_gaussian_mixture import BayesianGaussianMixture
+from ._bernoulli_mixture import BernoulliMixture
+from ._categorical_mixture import CategoricalMixture
 from ._classifier import GaussianMixtureClassifier
 from ._conditional_mixtures import ConditionalMixtures
 from ._gaussian_mixture import GaussianMixture
@@ -9,6 +11,7 @@ from ._hard_gaussian_mixture import HardGaussianMixture
 from ._imputer import GaussianMixtureImputer
 from ._kmeans_limit import KMeansLimit, kmeans_limit
 from ._outliers import GaussianMixtureOutlierDetector
+from ._poisson_mixture import PoissonMixture
 from ._regressor import GaussianMixtureRegressor
 from ._two_normal_mixture import TwoNormalMixture
 
@@ -16,6 +19,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BayesianGaussianMixture",
+    "BernoulliMixture",
+    "CategoricalMixture",
     "ConditionalMixtures",
     "GaussianMixture",
     "GaussianMixtureClassifier",
@@ -24,6 +29,7 @@ __all__ = [
     "GaussianMixtureRegressor",
     "HardGaussianMixture",
     "KMeansLimit",
+    "PoissonMixture",
     "TwoNormalMixture",
     "__version__",
     "datasets",

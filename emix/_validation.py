@@ -44,6 +44,15 @@ def check_real(name: str, value: Any) -> float:
     return number
 
 
+def check_finite(name: str, value: Any) -> float:
+    """A finite number."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {brief(value)}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}")
+    return float(value)
+
+
 def check_probability(name: str, value: Any) -> float:
     """A number strictly between 0 and 1."""
     value = check_real(name, value)

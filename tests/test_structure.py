@@ -19,6 +19,7 @@ LAYERS = {
     "_mixture": {"_em", "_rows", "_normal"},
     "_bayes": {"_em", "_rows", "_normal", "_mixture"},
     "_density": {"_em", "_rows", "_normal"},
+    "_families": {"_em", "_rows", "_normal", "_mixture"},
 }
 ENGINE = sorted(path for layer in LAYERS for path in (PACKAGE / layer).glob("*.py"))
 

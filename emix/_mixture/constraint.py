@@ -147,11 +147,15 @@ class Constraint:
     def aligned(self, model: Any, params: Params) -> Params:
         """The components in the order that agrees best with what is allowed: a start knows
         nothing of their numbers."""
+        order = self.order(model, params)
+        return params if order is None else permuted(model.structure, params, order)
+
+    def order(self, model: Any, params: Any) -> np.ndarray | None:
+        """That order, None where every component is allowed for every row."""
         if self.allowed is None:
-            return params
+            return None
         agreement = model.rows.mean(_Agreement(model.kernel(params), model.rule, self.allowed))
-        _, order = linear_sum_assignment(-agreement.reshape(len(params.weights), -1))
-        return permuted(model.structure, params, order)
+        return linear_sum_assignment(-agreement.reshape(len(params.weights), -1))[1]
 
 
 class _LogSums(KernelJob):

@@ -125,6 +125,13 @@ def _lloyd(y: np.ndarray, weight: np.ndarray, centres: np.ndarray) -> np.ndarray
     return _nearest(features, centres)
 
 
+def partition(
+    y: np.ndarray, weight: np.ndarray, n_components: int, rng: np.random.RandomState
+) -> np.ndarray:
+    """Labels (n,) of the columns of y: k-means from k-means++ seeds."""
+    return _lloyd(y, weight, y[:, seeds(y, weight, n_components, rng)].T)
+
+
 def kmeans(model: Mixture, n_components: int, rng: np.random.RandomState) -> Params:
     """k-means from k-means++ seeds, on rows in standard units and on whitened rows.
 

@@ -1,0 +1,113 @@
+"""From a model to its highest maximum: starts, short climbs, and the best of the long ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from .._em.ascent import Ascent
+from .._em.results import Result
+from .._mixture.start import SAMPLE_ROWS
+from .._rows.sample import DistinctRows
+from .mixture import Mixture
+from .protocols import P
+
+# A start has this part of the statistics of all rows for every component: nothing that the data
+# have is impossible then, also where a partition of a sample has not seen it. Not tuned.
+_SHARED = 0.1
+# Starts are told apart after so many passes, or when this little is left to gain (nats per row).
+_SHORT_PASSES, _SHORT_TOL = 20, 1e-4
+# Objectives (nats per row) that differ by less are tied, and the first start wins: rounding errors,
+# which depend on the order of the rows, must not choose.
+_TIED = 1e-10
+
+Watch = Callable[[Ascent], bool]
+
+
+class Settings(NamedTuple):
+    """What a fit is told."""
+
+    n_components: int
+    n_init: int
+    tol: float
+    max_iter: int
+    accelerate: bool
+
+
+class Climbed(NamedTuple):
+    """The best climb, and how many ended with variances at the floor."""
+
+    result: Result
+    n_collapsed: int
+
+
+def from_responsibilities(model: Mixture, n_components: int, resp: Callable) -> P:
+    """The M-step at given responsibilities, resp(at) (m, K)."""
+    alike = model.family.equal(n_components, model.rows)
+    return model.m_step(model.statistics_at(alike, resp), alike)
+
+
+def best_climb(
+    model: Mixture,
+    starts: list[P],
+    settings: Settings,
+    watch: Watch | None = None,
+) -> Climbed:
+    """From the starts that can still win after short climbs; a maximum without variances at the
+    floor is better than one with."""
+    climbs = [_begin(model, params, settings) for params in starts]
+    if len(climbs) > 1:
+        climbs = _promising(climbs, settings)
+    results = [
+        climb.run(tol=settings.tol, max_iter=settings.max_iter, watch=watch) for climb in climbs
+    ]
+    held = [model.family.n_held(result.params) for result in results]
+    fewest = [i for i, count in enumerate(held) if count == min(held)]
+    top = max(results[i].objective for i in fewest)
+    best = next(i for i in fewest if results[i].objective >= top - _TIED)
+    return Climbed(results[best], int(np.count_nonzero(held)))
+
+
+def drawn_starts(model: Mixture, settings: Settings, rng: np.random.RandomState) -> list[P]:
+    """Parameters to climb from, by partitions of distinct rows: they depend neither on the order
+    of the rows nor on whether these are repeated or weighted."""
+    rows, _ = DistinctRows(model.rows).sample(SAMPLE_ROWS)
+    ground, n_components = model.over(rows), settings.n_components
+    count = 1 if n_components == 1 else settings.n_init
+    alike = model.family.equal(n_components, model.rows)
+    of_all = model.over(model.rows).statistics_at(alike, lambda at: _equal(model, at, n_components))
+    starts = []
+    for _ in range(count):
+        labels = model.family.labels(rows, n_components, rng)
+        one_hot = np.eye(n_components)[labels]
+        stats = ground.statistics_at(alike, lambda at, one_hot=one_hot: one_hot[at])
+        mixed = (1.0 - _SHARED) * stats.vector + _SHARED * of_all.vector
+        starts.append(_aligned(model, ground.m_step(stats.at(mixed), alike)))
+    return starts
+
+
+def _equal(model: Mixture, at: slice | np.ndarray, n_components: int) -> np.ndarray:
+    return np.full((len(model.rows.X[at]), n_components), 1.0 / n_components)
+
+
+def _aligned(model: Mixture, params: P) -> P:
+    """In the order that agrees best with what constraints allow."""
+    if model.constraint is None:
+        return params
+    order = model.constraint.order(model, params)
+    return params if order is None else model.family.taken(params, order)
+
+
+def _begin(model: Mixture, params: P, settings: Settings) -> Ascent:
+    return Ascent(model, params, model.acceleration() if settings.accelerate else None)
+
+
+def _promising(climbs: list[Ascent], settings: Settings) -> list[Ascent]:
+    """Those whose objective and likely gain reach the best objective, after some passes."""
+    tol, passes = max(settings.tol, _SHORT_TOL), min(settings.max_iter, _SHORT_PASSES)
+    for climb in climbs:
+        climb.run(tol=tol, max_iter=passes)
+    top = max(climb.objective for climb in climbs)
+    return [climb for climb in climbs if climb.within_reach >= top - _TIED]

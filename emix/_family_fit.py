@@ -1,0 +1,181 @@
+"""Fits of mixtures of any family: what their estimators have in common below the surface."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.exceptions import ConvergenceWarning
+
+from ._em.results import Reason
+from ._families.climbs import Settings, best_climb, drawn_starts, from_responsibilities
+from ._families.mixture import Mixture
+from ._families.protocols import Family, Parameters
+from ._fit.history import as_history, lower_bounds
+from ._mixture.posterior import Rule, at_temperature
+from ._refusals import brief, some
+from ._rows.blocks import Rows
+from ._rows.grid import BLOCK_BYTES
+from ._validation import (
+    check_assignment,
+    check_flag,
+    check_integer,
+    check_labels,
+    check_option,
+    check_real,
+    check_seed,
+    check_weights_init,
+)
+from .constraints import check_constraints
+
+# A component with no more than this share of the rows, what rounding makes of 1, adds nothing.
+_EMPTY = float(np.finfo(float).eps)
+# Colder or hotter than this the objective loses digits, but for 0, which is hard assignment.
+_TEMPERATURES = (1e-9, 1e6)
+
+
+class Problem(NamedTuple):
+    """What is fitted: rows in units of the family's choosing, the family for a climb over them,
+    log|dz/dx| of these units, and attributes that the data alone decide."""
+
+    rows: Rows
+    family: Family
+    log_unit: float
+    attributes: dict[str, Any]
+
+
+class Outcome(NamedTuple):
+    """Parameters in the units of the rows, and the attributes that every family has."""
+
+    params: Parameters
+    attributes: dict[str, Any]
+
+
+def plain_rows(X: np.ndarray, weight: np.ndarray | None, mapper: Any = map) -> Rows:
+    """Rows in the units of the data."""
+    return Rows(X, weight, np.zeros(X.shape[1]), np.ones(X.shape[1]), mapper)
+
+
+def is_large(X: np.ndarray, n_components: int, width: int) -> bool:
+    """Whether threads are worth while: ``width`` numbers a row beside those of the components."""
+    return 8 * len(X) * (width + 2 * n_components) > BLOCK_BYTES // 16
+
+
+def check_components(estimator: Any, n_samples: int) -> int:
+    n_components = check_integer("n_components", estimator.n_components, 1)
+    if n_samples < n_components:
+        raise ValueError(
+            f"Expected n_samples >= n_components but got n_components = {n_components}, "
+            f"n_samples = {n_samples}; decrease n_components"
+        )
+    return n_components
+
+
+def _settings(estimator: Any, n_components: int) -> Settings:
+    return Settings(
+        n_components=n_components,
+        n_init=check_integer("n_init", estimator.n_init, 1),
+        tol=check_real("tol", estimator.tol),
+        max_iter=check_integer("max_iter", estimator.max_iter, 0),
+        accelerate=check_flag("acceleration", estimator.acceleration),
+    )
+
+
+def _rule(temperature: Any) -> Rule:
+    found = check_real("temperature", temperature)
+    coldest, hottest = _TEMPERATURES
+    if found and not coldest <= found <= hottest:
+        raise ValueError(
+            f"temperature must be 0, or between {coldest:g} and {hottest:g}, got {found:g}"
+        )
+    return at_temperature(found)
+
+
+def _given_weights(estimator: Any, n_components: int) -> tuple[np.ndarray | None, bool]:
+    """Weights to start with, and whether they stay."""
+    frozen = estimator.frozen
+    if not isinstance(frozen, tuple | list | set | frozenset) or set(frozen) - {"weights"}:
+        raise ValueError(f"frozen must be () or ('weights',), got {brief(frozen)}")
+    weights = estimator.weights_init
+    if weights is not None:
+        return check_weights_init(weights, n_components), bool(frozen)
+    return (np.full(n_components, 1.0 / n_components) if frozen else None), bool(frozen)
+
+
+def fit_family(
+    estimator: Any,
+    problem: Problem,
+    X: np.ndarray,
+    labels: ArrayLike | None = None,
+) -> Outcome:
+    """The best fit, by the constructor's parameters that all families have."""
+    n_samples = len(X)
+    n_components = check_components(estimator, n_samples)
+    settings, rule = _settings(estimator, n_components), _rule(estimator.temperature)
+    rng = check_seed(estimator.random_state)
+    if labels is not None:
+        labels = check_labels(labels, n_samples, n_components)
+    constraint = check_constraints(estimator.constraints, labels, X, n_components)
+    weights, fixed = _given_weights(estimator, n_components)
+    model = Mixture(problem.rows, problem.family, rule, constraint, fixed)
+    starts = _starts(estimator.init_params, model, settings, X, rng)
+    if weights is not None:
+        starts = [params._replace(weights=weights) for params in starts]
+    found = best_climb(model, starts, settings)
+    _warn(found.result, settings)
+    history = as_history(found.result.passes, problem.log_unit, float(estimator.temperature))
+    attributes = {
+        **problem.attributes,
+        "weights_": found.result.params.weights,
+        "converged_": found.result.converged,
+        "n_iter_": found.result.n_iter,
+        "stop_reason_": found.result.status,
+        "lower_bound_": found.result.objective + problem.log_unit,
+        "lower_bounds_": lower_bounds(history)[1:].tolist(),
+        "remaining_gain_": found.result.remaining,
+        "history_": history,
+        "n_collapsed_": found.n_collapsed,
+    }
+    return Outcome(found.result.params, attributes)
+
+
+def _starts(init: Any, model: Mixture, settings: Settings, X: np.ndarray, rng) -> list:
+    if isinstance(init, str):
+        check_option("init_params", init, ("auto",))
+        return drawn_starts(model, settings, rng)
+    n_components = settings.n_components
+    given = init(X, n_components, rng) if callable(init) else init
+    if given is None:
+        raise ValueError("init_params must be 'auto', an array or a callable, got None")
+    assigned = check_assignment(given, len(X), n_components)
+    resp = assigned if assigned.ndim == 2 else np.eye(n_components)[assigned]
+    return [from_responsibilities(model, n_components, lambda at: resp[at])]
+
+
+def _warn(result: Any, settings: Settings) -> None:
+    empty = np.flatnonzero(result.stats.weight <= _EMPTY).tolist()
+    if empty:
+        warnings.warn(
+            f"Components without rows: {some(empty)}. Decrease n_components, or choose another "
+            "start (init_params, n_init, random_state).",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    if result.reason is Reason.MAX_ITER and settings.max_iter > 0:
+        warnings.warn(
+            f"The fit did not converge in {result.n_iter} iterations: an estimated "
+            f"{result.remaining:.2g} of mean log-likelihood is left to gain, and "
+            f"tol={settings.tol:g}. Increase max_iter or tol.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+
+
+def published(estimator: Any, checked: Any, attributes: dict[str, Any]) -> None:
+    """Set attributes in one step: a fit that fails leaves the estimator as it was."""
+    names = ("n_features_in_", "feature_names_in_")
+    seen = {name: value for name, value in vars(checked).items() if name in names}
+    before = {name: value for name, value in vars(estimator).items() if name not in names}
+    estimator.__dict__ = {**before, **seen, **attributes}
