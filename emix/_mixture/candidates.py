@@ -20,10 +20,10 @@ def metrics(model: Mixture, z: np.ndarray, count: int, rng: np.random.RandomStat
     whitening = model.structure.form.whitening(model.total, _WHITEN)
     white = z if whitening is None else whitening @ z
     kinds = (z, white, z, white)
+    stretches = np.exp(rng.standard_normal((count, len(z), 1)))
     found = np.empty((count, *z.shape))
-    for i in range(count):
-        stretch = rng.standard_normal((len(z), 1)) if i % len(kinds) > 1 else 0.0
-        np.multiply(kinds[i % len(kinds)], np.exp(stretch), out=found[i])
+    for i, stretch in enumerate(stretches):
+        np.multiply(kinds[i % len(kinds)], stretch if i % len(kinds) > 1 else 1.0, out=found[i])
     # so that rounding does not choose among rows that are as near to one seed as to another
     return np.round(found, _DIGITS, out=found)
 
@@ -33,38 +33,52 @@ def partitions(y: np.ndarray, share: np.ndarray, n_components: int, rng) -> np.n
     2007), which are drawn with probability proportional to the squared distance from the seeds
     before."""
     n, _, m = y.shape
-    squares = np.vecdot(y, y, axis=1)
-    labels = np.zeros((n, m), dtype=np.intp)
-    each = np.arange(n)
-    drawn = _draw(np.broadcast_to(share, (n, m)), rng.uniform(size=(n, 1)))
-    distance = _distances(y, squares, drawn)[:, 0]
-    for k in range(1, n_components):
-        drawn = _draw(distance * share, rng.uniform(size=(n, _TRIALS)))
-        trials = np.minimum(_distances(y, squares, drawn), distance[:, None])
-        chosen = (trials @ share).argmin(axis=1)
-        new = trials[each, chosen]
-        labels[new < distance] = k
-        distance = new
-    return labels
+    squares, each = np.einsum("sqm,sqm->sm", y, y), np.arange(n)
+    uniform = rng.uniform(size=(n_components, n, _TRIALS))
+    drawn = _draw(np.broadcast_to(share, (n, m)), uniform[0, :, :1])
+    seeds, nearest = [], None
+    for k in range(n_components):
+        trials = y[each[:, None], :, drawn]
+        # squared distances less those from the origin, which all seeds have in common
+        distances = _from_origin(trials, squares[each[:, None], drawn], y)
+        if nearest is not None:
+            np.minimum(distances, nearest[:, None], out=distances)
+        chosen = (distances @ share).argmin(axis=1)
+        seeds.append(trials[each, chosen])
+        nearest = distances[each, chosen]
+        if k + 1 < n_components:
+            drawn = _draw(np.maximum(nearest + squares, 0.0) * share, uniform[k + 1])
+    return _nearest(np.stack(seeds, axis=1), y)
 
 
 def _draw(mass: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     """Indices (S, t) with probability proportional to mass (S, m)."""
-    cumulative = np.cumsum(mass, axis=1)
-    # one sorted array for all: each mixture's masses take up an interval of length one
-    total = np.maximum(cumulative[:, -1:], 1e-300)
     n, m = mass.shape
-    flat = (cumulative / total + np.arange(n)[:, None]).ravel()
-    found = np.searchsorted(flat, (uniform + np.arange(n)[:, None]).ravel(), side="right")
-    return np.minimum(found.reshape(n, -1) - m * np.arange(n)[:, None], m - 1)
+    # one sorted array for all: each mixture's masses take up an interval of it
+    cumulative = mass.ravel().cumsum()
+    ends = cumulative[m - 1 :: m]
+    starts = np.concatenate([[0.0], ends[:-1]])
+    found = cumulative.searchsorted(
+        starts[:, None] + uniform * (ends - starts)[:, None], side="right"
+    )
+    return np.minimum(np.maximum(found - (m * np.arange(n))[:, None], 0), m - 1)
 
 
-def _distances(y, squares, drawn):
-    """Squared distances (S, t, m) from the rows drawn (S, t)."""
-    seeds = np.take_along_axis(y, drawn[:, None, :], axis=2)
-    found = squares[:, None] - 2.0 * np.matmul(seeds.swapaxes(1, 2), y)
-    found += np.take_along_axis(squares, drawn, axis=1)[..., None]
-    return np.maximum(found, 0.0, out=found)
+def _from_origin(seeds: np.ndarray, squares: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """|y - c|² - |y|² (S, t, m) of rows y (S, q, m) and seeds c (S, t, q) with these |c|²."""
+    found = np.matmul(-2.0 * seeds, y)
+    found += squares[..., None]
+    return found
+
+
+def _nearest(seeds: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The first of the seeds (S, K, q) at the least distance from each row, (S, m). Least numbers
+    go along the rows, which argmin over another axis does not: it takes three times as long."""
+    n_components = seeds.shape[1]
+    distances = _from_origin(seeds, np.vecdot(seeds, seeds), y)
+    places = np.arange(n_components, 0, -1, dtype=np.min_scalar_type(n_components))[:, None]
+    is_least = distances <= np.minimum.reduce(distances, axis=1, keepdims=True)
+    return n_components - np.maximum.reduce(is_least * places, axis=1).astype(np.intp)
 
 
 def one_hot(labels: np.ndarray, n_components: int) -> np.ndarray:
