@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
+from sklearn.utils.validation import validate_data
 
 from ._base import STRUCTURES
 from ._gaussian_mixture import GaussianMixture
@@ -253,14 +253,7 @@ default='kmeans'
         return self
 
     def _labelled(self, X, y, sample_weight) -> _Labelled:
-        X, y = check_X_y(
-            X,
-            y,
-            dtype=np.float64,
-            ensure_all_finite=self._finite(),
-            ensure_min_samples=2,
-            estimator=self,
-        )
+        X, y = self._training(X, y)
         known = np.ones(len(y), dtype=bool)
         if self.unlabelled is not None:
             known = np.broadcast_to(y != self.unlabelled, y.shape)
@@ -404,8 +397,7 @@ default='kmeans'
         -------
         log_joint : ndarray of shape (n_samples, n_classes)
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite=self._finite())
+        X = self._rows_to_predict(X, self._finite())
         columns = [mixture.score_samples(X) for mixture in self.mixtures_]
         with np.errstate(divide="ignore"):
             return np.column_stack(columns) + np.log(self.priors_)

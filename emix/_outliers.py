@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import OutlierMixin
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
+from ._gaps import unmasked
 from ._gaussian_mixture import GaussianMixture
 from ._supervised import MixtureFitting
-from ._validation import check_real, check_sample_weight
+from ._validation import check_real, check_sample_weight, read_rows
 from .priors import ConjugatePrior
 
 # A share of the weight this little above the wanted one, relatively, is that: 0.29 of 100 rows are
@@ -159,15 +161,9 @@ callable, default='kmeans'
         share = check_real("contamination", self.contamination)
         if not 0.0 < share <= 0.5:
             raise ValueError(f"contamination must be above 0 and at most 0.5, got {share}")
-        finite = self._finite()
-        rows = check_array(
-            X,
-            dtype=np.float64,
-            ensure_all_finite=finite,
-            ensure_min_samples=2,
-            estimator=self,
-            input_name="X",
-        )
+        checked = {"dtype": np.float64, "ensure_all_finite": self._finite(), "estimator": self}
+        read = partial(check_array, ensure_min_samples=2, input_name="X", **checked)
+        rows = read_rows(unmasked(X), read)
         weight = check_sample_weight(sample_weight, len(rows))
         mixture = self._mixture(self.n_components).fit(rows, sample_weight=weight)
         scores = mixture.score_samples(rows)
@@ -189,9 +185,8 @@ callable, default='kmeans'
         -------
         log_prob : ndarray of shape (n_samples,)
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite=self._finite())
-        return self.mixture_.score_samples(X)
+        rows = self._rows_to_predict(X, self._finite())
+        return self.mixture_.score_samples(rows)
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """``score_samples(X) - offset_``: negative for outliers.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import reprlib
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -9,6 +10,7 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 # Entries of a list, and characters of a text, that a message shows.
 _SHOWN, _LETTERS = 5, 60
@@ -53,6 +55,25 @@ def refuse_text(name: str, value: Any) -> None:
         )
 
 
+def refuse_sparse(name: str, value: Any) -> None:
+    """Zeros count as any other value: a mixture gains nothing where they are not stored."""
+    if issparse(value):
+        size = 8 * math.prod(value.shape)
+        raise TypeError(
+            f"Sparse data was passed for {name} (shape {value.shape}), but dense data is required: "
+            f"pass {name}.toarray(), which takes {_bytes(size)}, or a few columns made of all, for "
+            "instance by sklearn.decomposition.TruncatedSVD"
+        )
+
+
+def _bytes(size: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"
+
+
 def refuse_no_array(name: str, value: Any) -> None:
     """What has no order, or has yet to be read."""
     if isinstance(value, Iterator):
@@ -60,8 +81,7 @@ def refuse_no_array(name: str, value: Any) -> None:
             f"{name} must be an array, got a {type(value).__name__}, which can be read only once: "
             f"make an array of it, for instance numpy.array(list({name}))"
         )
-    # SciPy's sparse matrices of one format are mappings; scikit-learn has words for them
-    if isinstance(value, (Mapping, Set)) and not hasattr(value, "shape"):
+    if isinstance(value, (Mapping, Set)):
         raise TypeError(
             f"{name} must be an array, got a {type(value).__name__}: make a table of it, for "
             f"instance pandas.DataFrame({name}), or pass the entry that holds the rows"

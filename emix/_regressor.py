@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
+from sklearn.utils.validation import validate_data
 
 from ._conditional_mixtures import ConditionalMixtures
 from ._density.conditional import conditional
@@ -166,16 +166,7 @@ callable, default='kmeans'
         ConvergenceWarning
             If ``max_iter`` was too small for ``tol``, or a covariance is singular.
         """
-        rows, y = check_X_y(
-            X,
-            y,
-            dtype=np.float64,
-            multi_output=True,
-            y_numeric=True,
-            ensure_all_finite=self._finite(),
-            ensure_min_samples=2,
-            estimator=self,
-        )
+        rows, y = self._training(X, y, multi_output=True, y_numeric=True)
         y = np.asarray(y, dtype=np.float64)
         weight = check_sample_weight(sample_weight, len(rows))
         joint = np.column_stack([rows, y])
@@ -200,8 +191,7 @@ callable, default='kmeans'
         distributions : ConditionalMixtures
             One mixture of normals of n_outputs features for each row.
         """
-        check_is_fitted(self)
-        rows = validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan")
+        rows = self._rows_to_predict(X, "allow-nan")
         given, wanted = np.split(np.arange(self.mixture_.n_features_in_), [rows.shape[1]])
         return ConditionalMixtures._of(conditional(self.mixture_._normals(), given, wanted, rows))
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted, check_X_y
 
+from ._gaps import unmasked
 from ._gaussian_mixture import GaussianMixture
+from ._validation import check_rows, read_rows
 
 # Parameters of GaussianMixture that are handed on as they are.
 _HANDED_ON = (
@@ -35,6 +39,17 @@ class MixtureFitting(BaseEstimator):
         """What validation asks of training rows: NaN passes where mixtures are fitted to it."""
         allows = get_tags(self._mixture(1)).input_tags.allow_nan
         return "allow-nan" if allows else True
+
+    def _training(self, X: Any, y: Any, **options: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and what is known of them, of a fit that changes nothing if it fails."""
+        checked = {"dtype": np.float64, "ensure_all_finite": self._finite(), "estimator": self}
+        read = partial(check_X_y, y=y, ensure_min_samples=2, **checked, **options)
+        return read_rows(unmasked(X), read)
+
+    def _rows_to_predict(self, X: Any, finite: bool | str) -> np.ndarray:
+        check_is_fitted(self)
+        options = {"dtype": np.float64, "ensure_all_finite": finite}
+        return check_rows(self, unmasked(X), reset=False, **options)
 
 
 def relative(weight: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
+from functools import partial
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, TypeGuard
@@ -19,6 +20,7 @@ from ._refusals import (
     explained,
     refuse_masked,
     refuse_no_array,
+    refuse_sparse,
     refuse_text,
     refuse_times,
 )
@@ -87,9 +89,14 @@ def check_option(name: str, value: Any, options: Iterable[str]) -> str:
 
 def check_rows(estimator: Any, X: Any, **options: Any) -> np.ndarray:
     """``validate_data``, in plain words where NumPy would misread X or say little."""
+    return read_rows(X, partial(validate_data, estimator, **options))
+
+
+def read_rows(X: Any, read: Callable[[Any], Any]) -> Any:
+    """What ``read`` makes of X, in plain words where NumPy would misread X or say little."""
     refuse_unreadable(X)
     try:
-        return validate_data(estimator, X, **options)
+        return read(X)
     except (TypeError, ValueError) as error:
         said = explained(X, error)
         if said is error:
@@ -100,6 +107,7 @@ def check_rows(estimator: Any, X: Any, **options: Any) -> np.ndarray:
 def refuse_unreadable(X: Any) -> None:
     """What is no table of numbers."""
     refuse_text("X", X)
+    refuse_sparse("X", X)
     refuse_no_array("X", X)
     refuse_masked("X", X)
     refuse_times(X)
