@@ -15,6 +15,7 @@ from ._bayes.weighting import Dirichlet, StickBreaking, Weighting
 from ._em_estimator import EMEstimator
 from ._fit.fitting import Fit, Given, Settings
 from ._mixture.mixture import Mixture
+from ._responsibilities import ResponsibilityTransformer
 from ._scoring import PredictiveScorer, Scorer
 from ._validation import check_covariance_prior, check_mean_prior, check_option, check_positive
 
@@ -31,7 +32,7 @@ _LARGEST_PRECISION = 1e12
 _LARGEST_DEGREES = 1e9
 
 
-class BayesianGaussianMixture(EMEstimator):
+class BayesianGaussianMixture(ResponsibilityTransformer, EMEstimator):
     """Mixture of multivariate normal distributions with a posterior of its parameters.
 
     Takes the place of :class:`sklearn.mixture.BayesianGaussianMixture`: the same parameters,
@@ -432,13 +433,17 @@ default='dirichlet_process'
         kind = StickBreaking if isinstance(self.weight_concentration_, tuple) else Dirichlet
         return kind(self.weight_concentration_prior_), np.arange(len(self.means_))
 
+    def _estimate_log_weights(self) -> np.ndarray:
+        """E log weight, (K,); scikit-learn's private name, which other packages call."""
+        weighting, order = self._fitted_weighting()
+        return weighting.expected_log(self._concentration(), order)
+
     def _allocation(self) -> Scorer:
         """q(z): the normal mixture at expected natural parameters."""
         self._check_fitted()
-        weighting, order = self._fitted_weighting()
         log_weights = pseudo_log_weights(
             self._fitted_structure(),
-            weighting.expected_log(self._concentration(), order),
+            self._estimate_log_weights(),
             self._degrees(),
             self._mean_precision(),
             self.means_.shape[1],

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._base import STRUCTURES, BaseNormalMixture
 from ._density.normals import Normals, inverse
 from ._normal.covariances import Structure
+from ._normal.gaussian import log_of_weights
 from ._validation import check_array_of, check_covariances, check_option
 
 # Variances below the smallest normal number have no reciprocal.
@@ -133,6 +134,12 @@ default=None
     def _normals(self) -> Normals:
         check_is_fitted(self)
         return Normals.of(self._fitted_structure(), *self._parameters())
+
+    def _estimate_log_weights(self) -> np.ndarray:
+        """Logarithms of the weights, (K,); scikit-learn's private name, which other packages
+        call."""
+        check_is_fitted(self)
+        return log_of_weights(np.asarray(self.weights_, dtype=float))
 
     def _fitted_type(self) -> str:
         """``covariance_type`` as it was in fit."""

@@ -28,6 +28,7 @@ from ._gaps import GapsMixin
 from ._mixture.incremental import Incremental
 from ._mixture.partial import Conditional, Gradient
 from ._mixture.posterior import at_temperature
+from ._responsibilities import ResponsibilityTransformer
 from ._threads import thread_budget
 from ._validation import (
     check_flag,
@@ -50,7 +51,7 @@ M_STEPS = {"exact": None, "conditional": Conditional, "gradient": Gradient}
 _BLOCKS, _LEAST_ROWS = 8, 512
 
 
-class GaussianMixture(DensityCalculus, GapsMixin, EMEstimator):
+class GaussianMixture(ResponsibilityTransformer, DensityCalculus, GapsMixin, EMEstimator):
     """Mixture of multivariate normal distributions, fitted by maximum likelihood with EM.
 
     Takes the place of :class:`sklearn.mixture.GaussianMixture`: the same parameters, methods

@@ -249,6 +249,16 @@ class MixtureDisplay:
         return np.exp(self._scorer().log_prob(points))
 
     def uncertainty(self, points: np.ndarray) -> np.ndarray:
-        """One minus the largest probability of a component, given the features shown, at points
-        (m, 1) or (m, 2)."""
+        """How hard components are to tell apart: one minus the largest probability of one.
+
+        Parameters
+        ----------
+        points : ndarray of shape (n_points, 1) or (n_points, 2)
+            Where to evaluate it, in the units of the data.
+
+        Returns
+        -------
+        uncertainty : ndarray of shape (n_points,)
+            From 0 to 1 - 1/K, given the features that are shown.
+        """
         return 1.0 - self._scorer().responsibilities(points).max(axis=1)
