@@ -42,10 +42,9 @@ for ax, iterations in zip(axes.flat, (0, 2, 10, 60), strict=True):
     )
 
 # %%
-# The log-likelihood never falls. Between two E-steps the free energy F, with the
-# responsibilities of the last one, is a lower bound; the next E-step closes the gap, which is the
-# Kullback-Leibler divergence between old and new responsibilities. Acceleration needs fewer
-# sweeps over the data for the same maximum.
+# The log-likelihood never falls. After an M-step the bound, with the old responsibilities, lies below it.
+# The next E-step closes the gap, which is the Kullback-Leibler divergence between old and new
+# responsibilities. Acceleration needs fewer passes over the data for the same maximum.
 plain = GaussianMixture(2, acceleration=False, **start).fit(X)
 accelerated = GaussianMixture(2, **start).fit(X)
 
@@ -55,7 +54,7 @@ for mixture, name in ((plain, "plain EM"), (accelerated, "accelerated")):
     ConvergenceDisplay.from_estimator(mixture, ax=right, name=name, distance=True)
 left.set_title("The ascent")
 right.set_title("What is left")
-print(f"sweeps: {plain.n_iter_} of plain EM, {accelerated.n_iter_} with acceleration")
+print(f"passes: {plain.n_iter_} of plain EM, {accelerated.n_iter_} with acceleration")
 print(f"difference in log-likelihood: {abs(plain.lower_bound_ - accelerated.lower_bound_):.1e}")
 
 plt.show()

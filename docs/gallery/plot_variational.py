@@ -62,7 +62,7 @@ for fit, name in ((plain, "plain"), (accelerated, "accelerated")):
     ConvergenceDisplay.from_estimator(fit, ax=right, name=name, distance=True)
 left.set_title("The evidence lower bound")
 right.set_title("What is left")
-print(f"sweeps: {plain.n_iter_} plain, {accelerated.n_iter_} with acceleration")
+print(f"passes: {plain.n_iter_} plain, {accelerated.n_iter_} with acceleration")
 
 # %%
 # A small concentration of the prior leaves few components, a large one spreads the rows over more
