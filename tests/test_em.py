@@ -291,8 +291,9 @@ def test_natural_parameters_are_the_slopes_of_q():
 
 
 @pytest.mark.parametrize("wrong", ["negative counts", "failure"])
-def test_statistics_that_no_data_have_lead_nowhere(wrong):
-    class Refusing(PoissonMixtureWithGap):
+@pytest.mark.parametrize("kind", [PoissonMixtureWithGap, FreePoissonMixture])
+def test_statistics_that_no_data_have_lead_nowhere(wrong, kind):
+    class Refusing(kind):
         def m_step(self, statistics):
             if statistics[0].max() > 1e6:
                 raise ValueError("too many")

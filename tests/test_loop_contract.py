@@ -201,6 +201,12 @@ def test_only_hard_clusters_are_repaired(made):
     assert repair.is_sound(repair.params, repair.params)
 
 
+def test_frozen_means_are_not_moved_to_rows():
+    _, params = of_hard_clusters()
+    model = model_of(X, TIED, rule=hard, frozen=frozenset({"means"}))
+    assert model.repair(model.e_step(params), params) is None
+
+
 def test_a_repair_is_unsound_where_more_variances_are_held():
     model, params = of_hard_clusters()
     repair = model.repair(model.e_step(params), params)

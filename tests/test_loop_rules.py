@@ -147,12 +147,13 @@ def test_a_repair_is_kept_where_f_rises_and_it_is_sound(to, is_sound, is_kept):
 
 
 def test_a_climb_does_not_end_where_something_is_to_be_repaired():
-    values = [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]
+    """Nor with the estimate of before the repair."""
+    values = [0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 2.0, 2.0]
     whole = Ascent(Scripted(values), 0).run(tol=1e-9, max_iter=6)
     broken = Scripted(values, repairs={1: Repair(4, lambda params, other: True)})
     mended = Ascent(broken, 0).run(tol=1e-9, max_iter=6)
     assert (whole.converged, whole.objective) == (True, 0.0)
-    assert (mended.converged, mended.objective) == (True, 1.0)
+    assert (mended.converged, mended.objective) == (True, 2.0)
 
 
 # --- gauges ---------------------------------------------------------------------------------
@@ -170,6 +171,11 @@ def test_reach_is_a_bound_and_no_forecast():
     gauge = RemainingGain()
     assert gauge.update(1e-3, 1e-3, 5e-4, reach=100.0) == pytest.approx(0.1)
     assert gauge.likely == pytest.approx(1e-3)
+
+
+def test_the_larger_of_a_step_s_gain_and_its_m_step_s_goes_on():
+    """Where a step lost by its E-step what the M-step had gained, it tells nothing."""
+    assert_allclose(RemainingGain().update(0.1, 1.0, 0.5, 0.0), 1.0)
 
 
 def test_gains_that_do_not_shrink_have_no_end():
