@@ -26,7 +26,8 @@ from own_models import (
 )
 from scipy.special import gammaln, logsumexp
 
-from emix._em.extrapolation import Anderson, Squarem, _damped
+from emix._em.extrapolation import OnParameters, Slowest
+from emix._em.schemes import Anderson, Squared, damped
 from emix._own.domain import adding_up, with_signs
 from emix._own.exponential import ExponentialFamily
 from emix._own.tree import copied, entry, numbers, vector_of, with_numbers
@@ -594,28 +595,28 @@ class Point:
         self.params, u = params, params.vector
         self.following = self.Vector(J @ u)
         self.stats = type("Stats", (), {"value": -0.5 * u @ (u - J @ u)})
-        self.gain = float("nan")
+        self.gain = 1.0
 
 
 def linear_climb(scheme, J, u, n):
-    scheme = scheme(lambda vector, following: Point.Vector(vector), 0.0)
+    acceleration = OnParameters(scheme(), lambda vector, following: Point.Vector(vector), 0.0)
     point, lengths = Point(J, Point.Vector(u)), []
     for _ in range(n):
-        scheme.push(point)
-        trial = scheme.propose(None)
+        acceleration.push(point)
+        trial = acceleration.propose(point)
         lengths.append(np.linalg.norm(point.params.vector))
         if trial is not None:
             tried = Point(J, trial)
             if tried.stats.value >= point.stats.value:
-                scheme.accepted(tried.stats.value - point.stats.value)
+                acceleration.accepted(tried.stats.value - point.stats.value)
                 point = tried
                 continue
-            scheme.rejected()
+            acceleration.rejected()
         point = Point(J, point.following)
-    return np.array(lengths), scheme
+    return np.array(lengths), acceleration
 
 
-@pytest.mark.parametrize("scheme", [Anderson, Squarem])
+@pytest.mark.parametrize("scheme", [Anderson, Squared])
 def test_a_linear_map_is_solved(scheme):
     turn = np.linalg.qr(np.random.RandomState(0).normal(size=(4, 4)))[0]
     J = turn @ np.diag([0.99, 0.9, 0.5, 0.1]) @ turn.T
@@ -623,7 +624,7 @@ def test_a_linear_map_is_solved(scheme):
     lengths, known = linear_climb(scheme, J, u, 60)
     assert np.linalg.norm(np.linalg.matrix_power(J, 60) @ u) > 0.1
     assert lengths[-1] < 0.05
-    assert 50.0 < known._longest < 5000.0  # 1 / (1 - 0.99) is 100
+    assert 50.0 < known.remaining(None).likely < 5000.0  # 1 / (1 - 0.99) is 100, and the gain 1
 
 
 def test_anderson_goes_uphill_where_the_map_drives_away():
@@ -636,19 +637,19 @@ def test_anderson_goes_uphill_where_the_map_drives_away():
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.99])
 def test_damping_shortens_the_coefficients(share):
     along, values = np.array([1.0, -2.0, 0.5]), np.array([3.0, 0.1, 1e-3])
-    found, whole = _damped(along, values, share), along / values
+    found, whole = damped(along, values, share), along / values
     assert_allclose(found @ found, share * (whole @ whole), rtol=1e-9)
     shift = (along / found - values) * values
     assert_allclose(shift, shift[0], rtol=1e-6)
 
 
 def test_the_slowest_rate_is_not_forgotten_near_a_saddle():
-    scheme = Anderson(lambda vector, following: None, 0.0)
+    known = Slowest()
     for slowest in (100.0, np.inf, 2.0):
-        scheme._see(slowest)
-        scheme._gain = 1e-3
-        assert np.isinf(scheme.remaining(None).likely) == np.isinf(slowest)
-    assert scheme.remaining(None) == pytest.approx((0.1, 0.5))
+        known.see(slowest)
+        assert np.isinf(known.left(1e-3).likely) == np.isinf(slowest)
+    assert known.left(1e-3) == pytest.approx((0.1, 0.5))
+    assert known.left(0.0) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

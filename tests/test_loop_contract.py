@@ -6,20 +6,25 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from common import STRUCTURES, clusters, model_of, random_params, two_close_normals
+from common import STRUCTURES, clusters, model_of, random_params, rows_of, two_close_normals
+from families import counts
 from gaps import gapped_clusters
 from numpy.testing import assert_allclose
 from own_models import DAYS, DEATHS, PoissonMixtureWithGap
 
 from emix._bayes.variational import VariationalMixture
 from emix._em.ascent import Ascent, Point
-from emix._em.extrapolation import Aitken, Anderson, Squarem
+from emix._em.extrapolation import Aitken, OnParameters
 from emix._em.gauges import NextGain, RemainingGain
 from emix._em.newton import Newton
 from emix._em.plain import Plain
 from emix._em.protocols import Acceleration, Estimate, Model, Repair
 from emix._em.quasi_newton import QuasiNewton
 from emix._em.results import Reason
+from emix._em.schemes import Anderson, Squared
+from emix._families.linear import LinearFamily
+from emix._families.mixture import Mixture as FamilyMixture
+from emix._families.poisson import Poisson, Rates
 from emix._mixture.curvature import CurvedMixture
 from emix._mixture.incremental import Incremental
 from emix._mixture.missing import mixture_over
@@ -70,6 +75,12 @@ def of_two_normals():
     return model, model.params([0.4, 0.6], [-0.5, 1.5], [1.0, 0.7])
 
 
+def of_counts():
+    rows = rows_of(counts())
+    model = FamilyMixture(rows, LinearFamily(Poisson(2)).over(rows))
+    return model, Rates(np.array([0.4, 0.6]), np.array([[3.0, 7.0], [5.0, 4.0]]))
+
+
 def of_a_user():
     start = {"weights": np.array([0.3, 0.7]), "rates": np.array([1.0, 2.5])}
     model = Watched(PoissonMixtureWithGap(DEATHS, DAYS), start)
@@ -87,6 +98,7 @@ MODELS = {
     "block after block": of_mixture(lambda model: Incremental(model, 5)),
     "variational": of_variational,
     "two normals": of_two_normals,
+    "counts": of_counts,
     "a user's": of_a_user,
 }
 
@@ -96,13 +108,14 @@ ACCELERATIONS = {
     "quasi-Newton": (QuasiNewton, "mixture"),
     "quasi-Newton, rows with gaps": (QuasiNewton, "rows with gaps"),
     "quasi-Newton, variational": (QuasiNewton, "variational"),
+    "quasi-Newton, counts": (QuasiNewton, "counts"),
     "quasi-Newton, hard clusters": (QuasiNewton, "hard clusters"),
     "Newton": (Newton, "with curvature"),
     "Newton, two normals": (PairNewton, "two normals"),
     "Aitken": (lambda model: Aitken(), "a user's"),
-    "Anderson": (lambda model: Anderson(model.placed, 1e-8), "a user's"),
+    "Anderson": (lambda model: OnParameters(Anderson(), model.placed, 1e-8), "a user's"),
     "quasi-Newton, a user's": (lambda model: QuasiNewton(ExponentialFamily(model)), "a user's"),
-    "squares": (lambda model: Squarem(model.placed, 1e-8), "a user's"),
+    "squares": (lambda model: OnParameters(Squared(), model.placed, 1e-8), "a user's"),
 }
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .._em.extrapolation import Aitken, Anderson, Squarem
+from .._em.extrapolation import Aitken, OnParameters
 from .._em.protocols import Acceleration
 from .._em.quasi_newton import QuasiNewton
+from .._em.schemes import Anderson, Squared
 from .exponential import ExponentialFamily
 from .watched import Watched
 
@@ -16,11 +17,11 @@ def plain(watched: Watched, proof: float) -> Acceleration:
 
 
 def anderson(watched: Watched, proof: float) -> Acceleration:
-    return Anderson(watched.placed, proof)
+    return OnParameters(Anderson(), watched.placed, proof)
 
 
 def squarem(watched: Watched, proof: float) -> Acceleration:
-    return Squarem(watched.placed, proof)
+    return OnParameters(Squared(), watched.placed, proof)
 
 
 def quasi_newton(watched: Watched, proof: float) -> Acceleration:
