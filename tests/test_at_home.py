@@ -25,6 +25,11 @@ from emix.priors import ConjugatePrior
 X = clusters(0, 120, 3, 2)
 Y = (X[:, 0] > X[:, 0].mean()).astype(int)
 GAPPY = np.where(np.random.RandomState(0).uniform(size=X.shape) < 0.1, np.nan, X)
+COUNTED = {
+    emix.BernoulliMixture: (X > X.mean(axis=0)).astype(int),
+    emix.CategoricalMixture: np.digitize(X, [-1.0, 1.0]),
+    emix.PoissonMixture: np.abs(X).astype(int),
+}
 ESTIMATORS = {
     "mixture": emix.GaussianMixture(2),
     "tied diagonals": emix.GaussianMixture(2, covariance_type="tied_diag"),
@@ -46,6 +51,9 @@ ESTIMATORS = {
     ),
     "hard": emix.HardGaussianMixture(2),
     "two normals": emix.TwoNormalMixture(),
+    "bits": emix.BernoulliMixture(2),
+    "categories": emix.CategoricalMixture(2),
+    "counts": emix.PoissonMixture(2),
     "regressor": emix.GaussianMixtureRegressor(2),
     "classifier": emix.GaussianMixtureClassifier(2),
     "classifier by BIC": emix.GaussianMixtureClassifier("bic", max_components=2),
@@ -69,7 +77,9 @@ PUBLIC = {type(estimator) for estimator in ESTIMATORS.values()} | {ConjugatePrio
 def rows_for(estimator):
     if isinstance(estimator, emix.TwoNormalMixture):
         return X[:, :1]
-    return GAPPY if isinstance(estimator, emix.GaussianMixtureImputer) else X
+    if isinstance(estimator, emix.GaussianMixtureImputer):
+        return GAPPY
+    return COUNTED.get(type(estimator), X)
 
 
 @cache
