@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 OLDEST_PYTHON ?= $(PYTHON)
 
-.PHONY: demo test fresh oldest coverage lint types format docs dist bench defaults counts guard clean
+.PHONY: demo test fresh oldest coverage lint types format docs dist bench defaults clients counts guard clean
 
 demo: $(VENV)/.demo  ## fit Old Faithful with emix and scikit-learn, and draw it
 	$(BIN)/python -m emix
@@ -48,6 +48,9 @@ defaults: $(VENV)/.test  ## compare default fits with scikit-learn's, an hour an
 	$(BIN)/python benchmarks/quality.py --jobs 2 --json benchmarks/results/defaults-quality.json
 	$(BIN)/python benchmarks/small.py --json benchmarks/results/defaults-small.json
 	$(BIN)/python benchmarks/publish.py benchmarks/results/*.json
+
+clients:  ## the tests of packages that use scikit-learn's mixtures, with emix's; an hour, write the table
+	$(PYTHON) benchmarks/clients/run.py --write
 
 counts: $(VENV)/.test  ## store the counts that the tests compare with
 	PYTHONPATH=benchmarks $(BIN)/python tests/test_counts.py

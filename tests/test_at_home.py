@@ -26,7 +26,7 @@ X = clusters(0, 120, 3, 2)
 Y = (X[:, 0] > X[:, 0].mean()).astype(int)
 GAPPY = np.where(np.random.RandomState(0).uniform(size=X.shape) < 0.1, np.nan, X)
 COUNTED = {
-    emix.BernoulliMixture: (X > X.mean(axis=0)).astype(int),
+    emix.BernoulliMixture: np.greater(X, X.mean(axis=0)).astype(int),
     emix.CategoricalMixture: np.digitize(X, [-1.0, 1.0]),
     emix.PoissonMixture: np.abs(X).astype(int),
 }

@@ -126,6 +126,7 @@ class MixtureDisplay:
         *,
         features: int | str | Sequence[int] | Sequence[str] | None = None,
         given: Mapping[int | str, float] | None = None,
+        feature_names: Sequence[str] | None = None,
         ax: Axes | None = None,
         **options: Any,
     ) -> Self:
@@ -149,6 +150,9 @@ class MixtureDisplay:
             distribution of the others given these, is shown. Of the rows those within half a
             standard deviation of every value are shown.
 
+        feature_names : sequence of str of length n_features, default=None
+            Names of all features; None takes those that the estimator has, or numbers.
+
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
 
@@ -166,7 +170,7 @@ class MixtureDisplay:
             If there is no such feature, more than two are asked for, one is both shown and
             given, or the estimator is no mixture.
         """
-        shown = chosen(read(estimator, X), features, given, 2)
+        shown = chosen(read(estimator, X, feature_names), features, given, 2)
         if len(shown.names) > 2:
             raise ValueError(
                 f"features must be one or two, got {features!r}; MixturePairsDisplay shows more"

@@ -75,6 +75,7 @@ class MixturePairsDisplay:
         *,
         features: int | str | Sequence[int] | Sequence[str] | None = None,
         given: Mapping[int | str, float] | None = None,
+        feature_names: Sequence[str] | None = None,
         axes: ArrayLike | None = None,
         **options: Any,
     ) -> Self:
@@ -94,6 +95,9 @@ class MixturePairsDisplay:
         given : mapping of int or str to float, default=None
             Features and their values, as of :meth:`MixtureDisplay.from_estimator`.
 
+        feature_names : sequence of str of length n_features, default=None
+            Names of all features; None takes those that the estimator has, or numbers.
+
         axes : array-like of matplotlib Axes of shape (n_shown, n_shown), default=None
             Where to draw; None makes a new figure.
 
@@ -111,7 +115,7 @@ class MixturePairsDisplay:
             If there is no such feature, one is both shown and given, or the estimator is no
             mixture.
         """
-        shown = read(estimator, X)
+        shown = read(estimator, X, feature_names)
         shown = chosen(shown, features, given, len(shown.names))
         d = range(len(shown.names))
         return cls(panels=[[_panel(shown, i, j) for j in d] for i in d]).plot(axes, **options)

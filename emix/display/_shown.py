@@ -57,8 +57,9 @@ def last_step(estimator: Any) -> Any:
     return estimator[-1] if isinstance(estimator, Pipeline) else estimator
 
 
-def read(estimator: Any, X: ArrayLike) -> Shown:
-    """A fitted mixture, or a pipeline that ends in one, and rows, in the mixture's features."""
+def read(estimator: Any, X: ArrayLike, feature_names: Sequence[str] | None) -> Shown:
+    """A fitted mixture, or a pipeline that ends in one, and rows, in the mixture's features; their
+    names where others are wanted than the estimator has."""
     mixture = last_step(estimator)
     check_drawable(mixture, "weights_", "means_", "covariances_", "covariance_type")
     if mixture is not estimator and len(estimator) > 1:
@@ -70,7 +71,7 @@ def read(estimator: Any, X: ArrayLike) -> Shown:
         check_array(X, dtype=np.float64, ensure_all_finite="allow-nan"),
         mixture.predict(X),
         np.asarray(1.0 - resp.max(axis=1), dtype=float),
-        _names(estimator, mixture, normals.means.shape[1]),
+        _wanted_names(feature_names, _names(estimator, mixture, normals.means.shape[1])),
     )
 
 
@@ -91,6 +92,15 @@ def _names(estimator: Any, mixture: Any, d: int) -> list[str]:
         except (AttributeError, ValueError):  # a step that does not say
             names = None
     return [f"feature {j}" for j in range(d)] if names is None else [str(name) for name in names]
+
+
+def _wanted_names(given: Sequence[str] | None, known: list[str]) -> list[str]:
+    if given is None:
+        return known
+    names = list(given)
+    if len(names) != len(known) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"feature_names must be {len(known)} strings, got {given!r}")
+    return names
 
 
 def chosen(
