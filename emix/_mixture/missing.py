@@ -83,7 +83,7 @@ class GappedMixture(Mixture):
         structure."""
         return self.one.second(self.structure)
 
-    def kernel(self, params: Params) -> GapKernel:
+    def kernel(self, params: Params, is_partition: bool = True) -> GapKernel:
         origin = self.natural(params).origin
         matrices = params.covariances, params.factors
         point = Point(params.log_weights, params.means, *matrices, origin)

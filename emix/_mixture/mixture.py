@@ -163,10 +163,11 @@ class Mixture:
         """Whether a climb ends after finitely many steps: there are so many assignments."""
         return self.rule.is_one_hot
 
-    def kernel(self, params: Params) -> Kernel:
+    def kernel(self, params: Params, is_partition: bool = True) -> Kernel:
+        """is_partition: whether the responsibilities of every row add up to one."""
         structure, d = self.structure, self.rows.d
-        is_common = not structure.sharing.separable
-        total = self.moments[: structure.form.n_products(d)] if is_common else None
+        is_known = is_partition and not structure.sharing.separable
+        total = self.moments[: structure.form.n_products(d)] if is_known else None
         return choose(structure, params, self.natural(params), self.noise, total)
 
     def e_step(self, params: Params) -> Stats:
@@ -217,8 +218,9 @@ class Mixture:
 
     def statistics_at(self, params: Params, resp: Callable) -> Stats:
         """Statistics at given q: resp(at) is (m, K) for rows at a slice or an index; params choose
-        the origin, and tell what to expect of missing values."""
-        kernel = self.kernel(params)
+        the origin, and tell what to expect of missing values. Those of a row need not add up to
+        one."""
+        kernel = self.kernel(params, is_partition=False)
         return kernel.stats(0.0, self.rows.mean(GivenSums(kernel, resp)))
 
     def is_distant(self, params: Params) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .covariances import Structure
+from .gathered import Gathered
 from .gaussian import (
     Components,
     Natural,
@@ -38,7 +39,8 @@ def choose(
     structure: Structure, params: Params, eta: Natural, noise: np.ndarray, total: np.ndarray | None
 ) -> Kernel:
     """For an E-step with its statistics; eta are the natural parameters about the origin of the
-    units."""
+    units. total is None where no moments of all rows are of use: components have matrices of their
+    own, or the responsibilities of a row need not add up to one."""
 
     are_apart = structure.is_general and _are_apart(structure, params, eta)
 
@@ -47,6 +49,8 @@ def choose(
         is_wide = d > _LEAST + _FEATURES * n_components
         if structure.is_general and (is_wide or are_apart):
             return Panels(structure, part, eta)
+        if total is None and not structure.sharing.separable:
+            return Gathered(structure, part, eta)
         return Products(structure, part, eta, total)
 
     return _mixed(structure, params, eta, noise, accurate)
