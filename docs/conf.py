@@ -94,7 +94,9 @@ def _reference() -> str:
         title = f"``{module.__name__}``"
         names = "\n".join(f"   {module.__name__}.{name}" for name in _public(module))
         summary = inspect.getdoc(module).partition("\n")[0]
-        parts.append(f"{title}\n{'-' * len(title)}\n\n.. module:: {module.__name__}\n\n{summary}\n")
+        parts.append(f"{title}\n{'-' * len(title)}\n\n{summary}\n")
+        # a target for references to the module; the names below are complete
+        parts.append(f".. module:: {module.__name__}\n\n.. currentmodule:: None\n")
         parts.append(f".. autosummary::\n   :toctree:\n   :nosignatures:\n\n{names}\n")
     return "\n".join(parts)
 
