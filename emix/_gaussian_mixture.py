@@ -446,7 +446,7 @@ callable, default='kmeans'
             labels = check_labels(labels, n_samples, n_components)
         prior = check_prior(self.prior)
         if prior is not None:
-            prior = prior._checked(settings.structure, X.shape[1])
+            prior = prior._checked(settings.structure, X.shape[1])._of_model
         constraint = check_constraints(self.constraints, labels, X, n_components)
         if constraint is not None and self.algorithm == "incremental":
             raise ValueError("constraints and labels need algorithm='batch', got 'incremental'")

@@ -57,7 +57,9 @@ for start, name in (((2.5, 2.5), "from equal means"), ((2.5, 2.45), "from nearly
     ax.plot(*places.T, "o-", markersize=5, label=f"EM {name}")
     ended = GaussianMixture.from_parameters([0.5, 0.5], places[-1][:, None], 1.0)
     print(f"EM {name}: ends at {(places[-1] + 0.0).round(3)}, {ended.score(X):.4f} nats per row")
-ax.set(xlabel="first mean", ylabel="second mean", title="Log-likelihood of two means", aspect="equal")
+ax.set(
+    xlabel="first mean", ylabel="second mean", title="Log-likelihood of two means", aspect="equal"
+)
 ax.legend(loc="lower left")
 
 # %%
@@ -78,10 +80,7 @@ def score(means):
 
 E = step * np.eye(2)
 hessian = [
-    [
-        (score(a + b) - score(a - b) - score(b - a) + score(-a - b)) / (4.0 * step**2)
-        for a in E
-    ]
+    [(score(a + b) - score(a - b) - score(b - a) + score(-a - b)) / (4.0 * step**2) for a in E]
     for b in E
 ]
 print("eigenvalues of the second derivatives:", np.linalg.eigvalsh(hessian).round(3))

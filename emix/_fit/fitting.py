@@ -20,10 +20,10 @@ from .._mixture.posterior import at_temperature
 from .._mixture.search import can_race, leading
 from .._normal.covariances import Structure
 from .._normal.gaussian import Params
+from .._normal.prior import Prior
 from .._rows.blocks import standard_units
 from .._rows.grid import BLOCK_BYTES, Mapper
 from .._rows.patterns import rows_over
-from ..priors import ConjugatePrior
 
 STARTS: dict[str, Callable] = {
     "kmeans": start.kmeans,
@@ -92,7 +92,7 @@ class Settings:
     max_iter: int
     n_init: int
     accelerate: bool
-    prior: ConjugatePrior | None = None
+    prior: Callable[[Mixture, int], Prior] | None = None  # for a model of so many components
     constraint: Constraint | None = None
     phases: tuple[Phase, ...] = (Phase(),)
     searches: bool = False  # whether starts are searched for by races
@@ -178,7 +178,7 @@ def make_model(
     model = settings.model(settings.structure, rows, noise)
     model = model.ruled(at_temperature(settings.phases[0].temperature))
     if settings.prior is not None:
-        model.prior = settings.prior._of_model(model, settings.n_components)
+        model.prior = settings.prior(model, settings.n_components)
     model.constraint = settings.constraint
     return model
 
