@@ -271,6 +271,19 @@ def test_members_of_a_stack_are_held_one_by_one():
     assert_allclose(found.factor @ found.factor.swapaxes(1, 2), np.linalg.inv(found.covariance))
 
 
+def test_only_members_near_f_are_decomposed(monkeypatch):
+    bound, seen = DenseBound(Dense(), np.eye(3)), []
+    raised = bound._raised
+    monkeypatch.setattr(bound, "_raised", lambda stack: seen.append(len(stack)) or raised(stack))
+    stack = np.array(
+        [4.0 * np.eye(3), np.diag([-1.0, 4.0, 4.0]), np.zeros((3, 3)), spd(RNG(0), 3) + np.eye(3)]
+    )
+    found = bound.factorise(stack)
+    assert seen == [2]
+    assert_array_equal(found.n_floored, [0, 1, 3, 0])
+    assert_allclose(found.covariance[1], np.diag([1.0, 4.0, 4.0]), atol=1e-12)
+
+
 def test_the_given_covariances_are_not_changed():
     bound, stack = DenseBound(Dense(), np.eye(2)), np.zeros((3, 2, 2))
     bound.factorise(stack)

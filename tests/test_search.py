@@ -15,6 +15,7 @@ from common import (
     textbook_em,
 )
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import logsumexp
 from sklearn.datasets import load_iris
 
 from emix import GaussianMixture
@@ -235,6 +236,16 @@ def test_a_long_step_that_would_empty_a_component_is_not_made():
     race.run(1)
     assert_allclose(race.field.means, alone.field.means, rtol=1e-12)
     assert_array_equal(race._step, alone._step)
+
+
+@pytest.mark.parametrize("offset", [0.0, 800.0, -800.0])
+def test_posteriors_neither_overflow_nor_underflow(offset):
+    log_joint = 3.0 * RNG(0).normal(size=(2, 3, 5)) + offset
+    expected = logsumexp(log_joint, axis=1)
+    resp = np.exp(log_joint - expected[:, None])
+    found, evidence = racing._posteriors(log_joint.copy())
+    assert_allclose(found, resp, rtol=1e-10)
+    assert_allclose(evidence, expected, rtol=1e-12)
 
 
 def test_given_weights_stay():

@@ -16,6 +16,8 @@ from .mixture import Mixture
 
 # Least share of a component, so that nothing overflows.
 _LEAST = 1e-12
+# Beside a density of this size what underflows is nothing.
+_LEAST_EVIDENCE = 1e-290
 # A mixture's step grows by this factor as long as its log-likelihood rises, up to this multiple of
 # EM's own. Three starts of iris need half of the passes to 1e-6 so; longer steps save no more.
 _GROWTH, _LONGEST = 1.3, 4.0
@@ -61,6 +63,7 @@ class Ground:
         self.features[-1] = 1.0
         weight = np.ones(self.m) if rows.weight is None else rows.weight
         self.share = weight / weight.sum()
+        self._is_noisy = bool(np.count_nonzero(model.noise))
         self._weighted = np.ascontiguousarray((self.features * self.share).T)
 
     def factor_work(self, n_components: int) -> int:
@@ -102,22 +105,34 @@ class Ground:
             precision, log_det = precision[:, None], log_det[:, None]
         lin = form.apply(precision, field.means)
         twice = np.vecdot(field.means, lin) + d * LOG_2PI
-        if np.count_nonzero(self.model.noise):
+        if self._is_noisy:
             twice = twice + form.variances(precision, d) @ self.model.noise
         const = np.log(field.weights) + log_det - 0.5 * twice
         parts = [lin, const[..., None]] if pooled else [quadratic, lin, const[..., None]]
         eta = np.concatenate(parts, axis=-1).reshape(n * n_components, -1)
         log_joint = (eta @ self.features).reshape(n, n_components, self.m)
-        top = log_joint.max(axis=1, keepdims=True)
-        log_joint -= top
-        resp = np.exp(log_joint, out=log_joint)
-        evidence = resp.sum(axis=1, keepdims=True)
-        resp /= evidence
-        value = (np.log(evidence[:, 0]) + top[:, 0]) @ self.share
+        resp, evidence = _posteriors(log_joint)
+        value = evidence @ self.share
         if pooled:
             # the quadratic term is common to all components, and known from the moments
             value = value + quadratic @ form.pack(np.asarray(self.model.total))
         return resp, value
+
+
+def _posteriors(log_joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Responsibilities (S, K, m) and log-densities of the rows (S, m). Exponentials are taken of
+    what lies below the rows' maxima only where they would over- or underflow otherwise."""
+    top = None
+    with np.errstate(over="ignore"):
+        resp = np.exp(log_joint)
+        evidence = np.add.reduce(resp, axis=1)
+    if not (evidence.min() >= _LEAST_EVIDENCE and evidence.max() < np.inf):
+        top = np.maximum.reduce(log_joint, axis=1)
+        resp = np.exp(np.subtract(log_joint, top[:, None], out=log_joint), out=log_joint)
+        evidence = np.add.reduce(resp, axis=1)
+    resp /= evidence[:, None]
+    log_evidence = np.log(evidence, out=evidence)
+    return resp, log_evidence if top is None else log_evidence + top
 
 
 class Race:
@@ -147,9 +162,12 @@ class Race:
 
     def _pass(self) -> None:
         ground = self._ground
-        stats = self._stats + self._step[:, None, None] * (self._plain - self._stats)
-        emptied = stats[..., -1].min(axis=1) <= 0.0
-        stats[emptied], self._step[emptied] = self._plain[emptied], 1.0
+        stats = self._plain - self._stats
+        stats *= self._step[:, None, None]
+        stats += self._stats
+        if stats[..., -1].min() <= 0.0:
+            emptied = stats[..., -1].min(axis=1) <= 0.0
+            stats[emptied], self._step[emptied] = self._plain[emptied], 1.0
         field = ground.m_step(stats)
         resp, value = ground.e_step(field)
         plain = ground.statistics(resp)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg.lapack import dtrtri
 
-from .factors import factor_of, factor_of_roots
+from .factors import definite_factors, factor_of, factor_of_roots
 from .protocols import Factored, Form
 from .rounding import DENSE_FLOOR
 
@@ -22,14 +22,11 @@ class DenseBound:
     def factorise(self, covariance: np.ndarray) -> Factored:
         d = covariance.shape[-1]
         stack = covariance.reshape(-1, d, d)
-        factor, n_floored = factor_of(stack), np.zeros(len(stack), dtype=int)
-        if factor is None:
-            held = np.arange(len(stack))
-            factor = np.empty_like(stack)
-        else:
-            # the trace of F C⁻¹ bounds its eigenvalues: where it is small the constraint is idle
-            traces = np.square(self._root.T @ factor).sum(axis=(-2, -1))
-            held = np.flatnonzero(traces > 1.0)
+        factor, definite = definite_factors(stack)
+        n_floored = np.zeros(len(stack), dtype=int)
+        # the trace of F C⁻¹ bounds its eigenvalues: where it is small the constraint is idle
+        traces = np.square(self._root.T @ factor).sum(axis=(-2, -1))
+        held = np.flatnonzero((traces > 1.0) | ~definite)
         if len(held):
             stack = stack.copy()
             stack[held], factor[held], n_floored[held] = self._raised(stack[held])

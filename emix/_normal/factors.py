@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from scipy.linalg import rq
 from scipy.linalg.lapack import dpotrf, dtrtri
@@ -42,7 +44,28 @@ def _factors_at_once(covariance: np.ndarray) -> np.ndarray | None:
         lower = np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:
         return None
-    return np.triu(np.linalg.inv(lower).swapaxes(-1, -2))
+    return np.linalg.inv(lower).swapaxes(-1, -2) * _upper(covariance.shape[-1])
+
+
+@lru_cache(maxsize=_SMALL)
+def _upper(d: int) -> np.ndarray:
+    """One in the upper triangle."""
+    return np.triu(np.ones((d, d)))
+
+
+def definite_factors(stack: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """U of matrices (k, d, d), zero for those that are not positive definite, and which are."""
+    factor, definite = factor_of(stack), np.ones(len(stack), dtype=bool)
+    if factor is not None:
+        return factor, definite
+    factor = np.zeros_like(stack)
+    for k, matrix in enumerate(stack):
+        root, failed = dpotrf(matrix.T)
+        if failed:
+            definite[k] = False
+        else:
+            factor[k] = dtrtri(root)[0]
+    return factor, definite
 
 
 def factor_of_roots(roots: np.ndarray) -> np.ndarray:
