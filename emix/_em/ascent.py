@@ -56,20 +56,20 @@ class Ascent(Generic[P, S]):
         params: P,
         acceleration: Acceleration[P, S] | None = None,
     ):
-        self._model, self.params = model, params
+        self._model = model
         self._acceleration = Plain() if acceleration is None else acceleration
         self._gauge: Gauge = NextGain() if model.is_combinatorial else RemainingGain()
-        self._stats = model.e_step(params)
+        self._point = Point(model, params, model.e_step(params))
+        self._is_new = True  # whether it is yet to be assessed
         self.passes: list[Pass] = []
         self._remaining = math.inf
         self._gain = 0.0
         self._before: float | None = None  # the last M-step's gain, if the step from it was plain
-        self._point: Point[P, S] | None = None  # once it is assessed
         self._repair: Repair | None = None  # to be tried before the next pass
         self._stuck = ""
         self._announced = 0
         # what the next entry of passes says: energy, extrapolated
-        self._arrival = (self._stats.value, False)
+        self._arrival = (self.objective, False)
 
     def run(
         self, *, tol: float, max_iter: int, watch: Callable[[Ascent], bool] | None = None
@@ -78,8 +78,8 @@ class Ascent(Generic[P, S]):
         max_iter M-steps are made in all. ``watch`` is called after each; True stops. Where a
         model's climbs are finite, tol may be zero: they end where no M-step gains anything."""
         while True:
-            if self._point is None:
-                self._assess()
+            if self._is_new:
+                self._assess(self._point)
             n_iter = len(self.passes) - 1
             fresh, self._announced = n_iter > self._announced, n_iter
             stopped = fresh and watch is not None and watch(self)
@@ -104,22 +104,25 @@ class Ascent(Generic[P, S]):
         return self.objective + self._gauge.likely
 
     @property
+    def params(self) -> P:
+        return self._point.params
+
+    @property
     def objective(self) -> float:
-        return self._stats.value
+        return self._point.stats.value
 
     def _result(self, reason: Reason, status: str) -> Result:
-        ending = self._remaining, status, self._stats, reason
+        ending = self._remaining, status, self._point.stats, reason
         return Result(self.params, self.objective, tuple(self.passes), *ending)
 
-    def _assess(self) -> None:
+    def _assess(self, point: Point[P, S]) -> None:
         """What the next step is, and what is left to gain."""
-        model, stats = self._model, self._stats
-        self._point = point = Point(model, self.params, stats)
-        self._repair = model.repair(stats, self.params)
+        self._is_new = False
+        self._repair = self._model.repair(point.stats, point.params)
         self._acceleration.push(point)
         self._estimate_remaining(point)
         energy, extrapolated = self._arrival
-        self._record(stats, self.params, energy, extrapolated, True, point.entropy)
+        self._record(point.stats, point.params, energy, extrapolated, True, point.entropy)
 
     def _estimate_remaining(self, point: Point[P, S]) -> None:
         """By the acceleration if it can tell, or the gains of the last two plain steps."""
@@ -203,10 +206,10 @@ class Ascent(Generic[P, S]):
 
     def _at(self, trial: P) -> tuple[float, S]:
         """F at trial parameters with the present q, and the statistics there."""
-        energy = self._model.expected(self._stats, trial) + self._point.entropy
+        energy = self._model.expected(self._point.stats, trial) + self._point.entropy
         return energy, self._model.e_step(trial)
 
     def _arrive(self, params: P, stats: S, energy: float, extrapolated: bool) -> None:
         self._gain = stats.value - self.objective
-        self.params, self._stats, self._point = params, stats, None
+        self._point, self._is_new = Point(self._model, params, stats), True
         self._arrival = (energy, extrapolated)

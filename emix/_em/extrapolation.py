@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
 from .plain import Plain
-from .protocols import Estimate, Point, S
+from .protocols import Estimate, P, Point, S
 from .schemes import Move, Scheme, Units
 
 # The bound on what is left is this multiple of the estimate by the slowest rate seen, since a
@@ -38,20 +38,20 @@ class Aitken(Plain):
         self._objective, self._gain = -math.inf, math.inf
         self._rates: deque[float] = deque(maxlen=4)
 
-    def push(self, point: Point[V, S]) -> None:
+    def push(self, point: Point[P, S]) -> None:
         before, self._gain = self._gain, point.stats.value - self._objective
         self._objective = point.stats.value
         if 0.0 < before < math.inf:
             self._rates.append(max(self._gain, 0.0) / before)
 
-    def remaining(self, point: Point[V, S]) -> Estimate:
+    def remaining(self, point: Point[P, S]) -> Estimate:
         rate = max(self._rates, default=1.0)
         if self._gain <= 0.0:
             return Estimate(0.0, 0.0)
         left = self._gain * rate / (1.0 - rate) if rate < 1.0 else math.inf
         return Estimate(left, left)
 
-    def next_gain(self, point: Point[V, S]) -> float:
+    def next_gain(self, point: Point[P, S]) -> float:
         """All that is left: a gain that is rounding may have many like it to come."""
         return self.remaining(point).likely
 
@@ -78,7 +78,7 @@ class Slowest:
         return Estimate(self.longest * gain, _REACHES * self.longest * gain)
 
 
-class OnParameters:
+class OnParameters(Generic[V, S]):
     """An ``Acceleration`` by a scheme that extrapolates vectors of parameters.
 
     place(vector, following) gives parameters to try, or None. What EM's next step gains is known
@@ -92,7 +92,7 @@ class OnParameters:
         self, scheme: Scheme, place: Callable[[np.ndarray, V], V | None], proof: float
     ) -> None:
         self._scheme, self._place, self._proof = scheme, place, proof
-        self._last: Point | None = None
+        self._last: Point[V, S] | None = None
         self._units, self._slowest = Units(), Slowest()
         self._gain = math.nan  # of EM's step, where it is known
         self._gains: list[float] = []  # of the steps since the last plain one
@@ -112,7 +112,7 @@ class OnParameters:
         with np.errstate(invalid="ignore", over="ignore"):
             self._learn(before, point, is_plain)
 
-    def _learn(self, before: Point, point: Point, is_plain: bool) -> None:
+    def _learn(self, before: Point[V, S], point: Point[V, S], is_plain: bool) -> None:
         step = point.params.vector - before.params.vector
         step_of_f = point.following.vector - before.following.vector - step
         units = self._units.after(step, point.params.vector)

@@ -45,7 +45,7 @@ class RemainingGain:
     _MEMORY = 4
     ends_exactly = False
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._rates: list[float] = []
         self.likely = math.inf
 
@@ -73,7 +73,7 @@ class NextGain:
 
     ends_exactly = True
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.likely = math.inf
 
     def update(self, gain: float, before: float, after: float, reach: float) -> float:

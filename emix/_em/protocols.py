@@ -7,7 +7,7 @@ model and acceleration agree on. ``tests/test_loop_contract.py`` holds every imp
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -129,15 +129,29 @@ class Vector(Protocol):
     def vector(self) -> np.ndarray: ...
 
 
-class Exponential(Protocol[P, S]):
-    """What quasi-Newton steps on statistics ask of a family: expected = <statistics, natural
-    parameters> + a function of the parameters. Origins are compared by identity; None will do."""
+class Sums(Statistics, Protocol):
+    """Statistics that add up, about an origin: None where it never moves. Others are compared by
+    identity."""
 
-    def natural(self, params: P, origin: object) -> Vector:
+    @property
+    def origin(self) -> Any: ...
+
+    def at(self, vector: np.ndarray) -> Self:
+        """Other statistics about the same origin."""
+
+
+V = TypeVar("V", bound=Sums)
+
+
+class Exponential(Protocol[P, V]):
+    """What quasi-Newton steps on statistics ask of a family: expected = <statistics, natural
+    parameters> + a function of the parameters."""
+
+    def natural(self, params: P, origin: Any) -> Vector:
         """Natural parameters."""
 
-    def about(self, stats: S, origin: object) -> Vector:
+    def about(self, stats: V, origin: Any) -> Vector:
         """Statistics, moved to the origin."""
 
-    def settle(self, stats: S, point: Point[P, S]) -> P | None:
+    def settle(self, stats: V, point: Point[P, V]) -> P | None:
         """The M-step of extrapolated statistics, None where no data have such."""

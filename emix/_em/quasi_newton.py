@@ -11,13 +11,12 @@ parameters (eta, and e = I⁻¹ r, EM's step in them), whose scalar products hav
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Generic
 
 import numpy as np
 from scipy.linalg.lapack import dtrtrs
 
-from .plain import Plain
-from .protocols import Estimate, Exponential, P, Point, S
+from .protocols import Estimate, Exponential, P, Point, V
 
 # Steps that are remembered: so many, and no more bytes.
 _STEPS, _BYTES = 20, 32 * 1024 * 1024
@@ -32,7 +31,7 @@ _HALVINGS = 6
 _REACHES = 5.0
 
 
-class QuasiNewton(Plain):
+class QuasiNewton(Generic[P, V]):
     """BFGS of limited memory, in compact form (Byrd, Nocedal & Schnabel 1994, theorem 2.2).
 
     decrement is what the maximum of the quadratic approximation has more than the last point, or
@@ -40,23 +39,26 @@ class QuasiNewton(Plain):
     climb may be that seems to be at its end.
     """
 
-    def __init__(self, family: Exponential[P, S]):
+    def __init__(self, family: Exponential[P, V]):
         self._family = family
-        self._origin = self._here = None
-        self._source = None  # statistics that the next point is the M-step of
-        self._last: tuple[Any, Any] | None = None
+        self._origin: object = None
+        self._here = np.empty((4, 0))
+        self._source: V | None = None  # statistics that the next point is the M-step of
+        self._last: tuple[V, Point[P, V]] | None = None
         self._longest = 1.0
         self._limit, self._at_limit = _LIMIT, False
-        self._proposal, self._times = None, 0.0
+        self._proposal: V | None = None
+        self._times = 0.0
         self._forget()
 
     def _forget(self) -> None:
         """All steps, but not the last point."""
         self._ends: list[tuple | None] = []  # of the steps, where origins change
         self._steps: np.ndarray | None = None  # ds, deta, -dr, -de: (4, steps, size)
-        self._move = self.decrement = None  # a move in s, _times as long as EM's
+        self._move: np.ndarray | None = None  # in s, _times as long as EM's
+        self.decrement: float | None = None
 
-    def push(self, point: Point[P, S]) -> None:
+    def push(self, point: Point[P, V]) -> None:
         """The next point of the climb: the proposal if it was accepted, else the plain map's. Of
         the first one nobody knows what it is the M-step of."""
         source, self._source = self._source, point.stats
@@ -73,19 +75,20 @@ class QuasiNewton(Plain):
             with np.errstate(over="ignore", invalid="ignore"):
                 self._learn(here - last, (before, self._last) if moves else None)
 
-    def _align(self, last: tuple | None, origin: np.ndarray) -> None:
+    def _align(self, last: tuple[V, Point[P, V]] | None, origin: object) -> None:
         """What is remembered, about another origin; after steps about one and the same, nothing."""
         self._origin = origin
         if last is not None:
             self._here = self._vectors(*last)
         if None in self._ends:
             self._forget()
-        steps = [self._vectors(*b) - self._vectors(*a) for a, b in self._ends]
+        ends = [end for end in self._ends if end is not None]
+        steps = [self._vectors(*b) - self._vectors(*a) for a, b in ends]
         if steps:
             self._steps = np.stack(steps, axis=1)
             self._steps[2:] *= -1.0
 
-    def _vectors(self, source: Any, point: Any) -> np.ndarray:
+    def _vectors(self, source: V, point: Point[P, V]) -> np.ndarray:
         """s, eta, r and e, (4, size)."""
         about, natural, origin = self._family.about, self._family.natural, self._origin
         vectors = np.array(
@@ -107,28 +110,28 @@ class QuasiNewton(Plain):
         length, curvature = float(deta.dot(ds)), float(deta.dot(y))
         if 0.0 < length < _FAR and curvature > _FLAT * length:
             self._longest = max(self._longest, length / curvature)
-            self._remember(step, ends)
-            self._solve()
+            self._solve(self._remember(step, ends))
             return
         self._forget()
         if length > 0.0:
             self._move, self._times = self._limit * self._here[2], self._limit
             self.decrement = math.inf
 
-    def _remember(self, step: np.ndarray, ends: tuple | None) -> None:
+    def _remember(self, step: np.ndarray, ends: tuple | None) -> np.ndarray:
         step, kept = step[:, None], max(1, min(_STEPS, _BYTES // step.nbytes))
         self._ends = [*self._ends, ends][-kept:]
         if self._steps is not None:
             step = np.concatenate([self._steps, step], axis=1)[:, -kept:]
         self._steps = step
+        return step
 
-    def _solve(self) -> None:
+    def _solve(self, steps: np.ndarray) -> None:
         """The move in s, H r, and how much longer than EM's it is; with R the upper triangle of
         E Yᵀ and D its diagonal,
 
         u = R⁻¹ E r,  v = R⁻ᵀ ((D + Y Wᵀ) u - Y e),  H r = r + Sᵀ v - Yᵀ u.
         """
-        S, E, Y, W = self._steps
+        S, E, Y, W = steps
         r, e = self._here[2:]
         products, along, across = E.dot(Y.T), E.dot(r), Y.dot(e)
         u = dtrtrs(products, along)[0]
@@ -144,21 +147,27 @@ class QuasiNewton(Plain):
     def reach(self) -> float:
         return _REACHES * self._longest
 
-    def remaining(self, point: Point[P, S]) -> Estimate | None:
+    def remaining(self, point: Point[P, V]) -> Estimate | None:
         if self.decrement is None:
             return None
         decrement, slow = self.decrement, self._longest * point.gain
         return Estimate(max(decrement, slow), max(decrement, _REACHES * slow))
 
-    def propose(self, point: Point[P, S]) -> P | None:
+    def next_gain(self, point: Point[P, V]) -> float:
+        return point.gain
+
+    def propose(self, point: Point[P, V]) -> P | None:
         """The M-step of statistics on the way to the maximum of the approximation: the step is
         halved until there is one, a few times."""
-        if self._move is None or not (self.decrement > 0.0 and self._times > 0.0):
+        source, move = self._source, self._move
+        if source is None or move is None or self.decrement is None:
+            return None
+        if not (self.decrement > 0.0 and self._times > 0.0):
             return None
         self._at_limit = self._times >= self._limit
         share = self._limit / self._times if self._at_limit else 1.0
         for _ in range(_HALVINGS):
-            proposal = self._source.at(self._here[0] + share * self._move)
+            proposal = source.at(self._here[0] + share * move)
             params = self._family.settle(proposal, point)
             if params is not None:
                 self._proposal = proposal
