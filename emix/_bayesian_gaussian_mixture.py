@@ -12,8 +12,11 @@ from numpy.typing import ArrayLike
 from ._base import quiet
 from ._bayes.variational import Posterior, Prior, VariationalMixture, pseudo_log_weights
 from ._bayes.weighting import Dirichlet, StickBreaking, Weighting
+from ._bayes.wishart import factorised
 from ._em_estimator import EMEstimator
 from ._fit.fitting import Fit, Given, Settings
+from ._gaps import GapsMixin
+from ._mixture.missing import mixture_over
 from ._mixture.mixture import Mixture
 from ._responsibilities import ResponsibilityTransformer
 from ._scoring import PredictiveScorer, Scorer
@@ -32,7 +35,7 @@ _LARGEST_PRECISION = 1e12
 _LARGEST_DEGREES = 1e9
 
 
-class BayesianGaussianMixture(ResponsibilityTransformer, EMEstimator):
+class BayesianGaussianMixture(ResponsibilityTransformer, GapsMixin, EMEstimator):
     """Mixture of multivariate normal distributions with a posterior of its parameters.
 
     Takes the place of :class:`sklearn.mixture.BayesianGaussianMixture`: the same parameters,
@@ -41,7 +44,7 @@ class BayesianGaussianMixture(ResponsibilityTransformer, EMEstimator):
     lower bound of the evidence log p(X). Components that the data do not need empty themselves,
     so that ``n_components`` is an upper limit. What differs from scikit-learn on purpose is
     listed in the documentation under "Differences from scikit-learn", the derivation under
-    "Variational Bayes".
+    "Variational Bayes". NaN in X is a missing value: see "Missing values".
 
     Parameters
     ----------
@@ -297,7 +300,8 @@ default='dirichlet_process'
     def _variational(self, structure, rows, noise) -> VariationalMixture:
         """The model, with the priors in the units of the rows."""
         # the prior keeps the bound finite, and the bound would not be exact at a floor
-        likelihood = Mixture(structure, rows, noise, least_share=0.0)
+        rows = rows.with_values()
+        likelihood = mixture_over(structure, rows, noise, least_share=0.0)
         degrees = self._degrees_prior(structure, rows.d)
         covariance, factor = self._covariance_prior(likelihood)
         prior = Prior(
@@ -352,7 +356,7 @@ default='dirichlet_process'
             self.covariance_prior, self.covariance_type, structure, rows.d
         )
         with np.errstate(over="ignore", under="ignore"):
-            prior = _factorised(structure.form, covariance, rows.d, 1.0 / rows.scale)
+            prior = factorised(structure.form, covariance, rows.d, 1.0 / rows.scale)
         variances = structure.form.variances(prior[0], rows.d)
         if not (variances.min() >= 1e-100 and variances.max() <= 1e100):
             raise ValueError(
@@ -470,7 +474,7 @@ default='dirichlet_process'
         if not structure.sharing.separable:
             return factors, np.full(n_components + 1, n_components * self._degrees())
         prior = np.asarray(self.covariance_prior_, dtype=np.float64)
-        _, factor = _factorised(structure.form, prior, d, np.ones(d))
+        _, factor = factorised(structure.form, prior, d)
         factor = factor * np.sqrt(self.degrees_of_freedom_prior_)
         return (
             np.concatenate([factors, factor[None]]),
@@ -536,15 +540,6 @@ default='dirichlet_process'
 
 def _positive(name, value, default, *largest) -> float:
     return default if value is None else check_positive(name, value, *largest)
-
-
-def _factorised(form, covariance, d, scale):
-    """scale C scale and its factor; of equal diagonal entries meanwhile, so that neither units
-    nor rounding make it singular."""
-    root = np.sqrt(np.maximum(form.variances(covariance, d), np.finfo(float).tiny))
-    unit, _ = form.rescale(covariance, np.zeros_like(covariance), 1.0 / root)
-    fitted = form.factorise(unit, form.floor(unit))
-    return form.rescale(fitted.covariance, fitted.factor, root * scale)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ class GapsMixin:
     """Takes NaN, and masked entries, as values that are missing at random."""
 
     random_state: Any
-    _scorer: Callable[[], Scorer]
+    _allocation: Callable[[], Scorer]
 
     def _validated(self, X: Any, *, reset: bool = False, **requirements) -> np.ndarray:
         requirements["ensure_all_finite"] = "allow-nan"
@@ -38,7 +38,9 @@ class GapsMixin:
     def _warn(self, settings, fit, X, names):
         super()._warn(settings, fit, X, names)
         rows = fit.model.rows
-        if rows.patterns is not None and settings.structure.form.correlates:
+        if rows.patterns is None or fit.model.prior is not None:
+            return  # a prior says what the data do not
+        if settings.structure.form.correlates:
             _warn_of_pairs(rows)
 
     @quiet
@@ -94,9 +96,9 @@ class GapsMixin:
             n_draws = check_integer("n_draws", n_draws, 1)
         X = self._validated(X)
         if n_draws is None:
-            return self._scorer().imputed(X)
+            return self._allocation().imputed(X)
         rng = check_seed(self.random_state if random_state is None else random_state)
-        scorer = self._scorer()
+        scorer = self._allocation()
         return np.stack([scorer.drawn(X, rng) for _ in range(n_draws)])
 
     def __sklearn_tags__(self):

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from ._bayes.student import Students
+from ._bayes.wishart import factorised, marginal_degrees, scale_of_marginal
 from ._mixture.posterior import labels_of, log_evidence
 from ._normal.choice import choose_for_scores
 from ._normal.covariances import Structure
@@ -127,11 +128,14 @@ class Scorer:
         if direct and n <= rows and self._is_written(X, 0, n, write):
             return
         if has_gaps(X):
-            _ByGapKernel(self, X, lambda *block: write(*block[:-1])).blocks()
+            self._each_with_gaps(X, write)
         elif direct and n > rows:
             self._write_shares(X, shares(n, rows), write)
         else:
             _ByKernel(self, X, write).blocks()
+
+    def _each_with_gaps(self, X: np.ndarray, write: Callable) -> None:
+        _ByGapKernel(self, X, lambda *block: write(*block[:-1])).blocks()
 
     def _write_shares(self, X: np.ndarray, runs: list, write: Callable) -> None:
         def work(share):
@@ -333,3 +337,32 @@ class PredictiveScorer(Scorer):
 
     def _kernel_of(self, components: Components) -> Students:
         return Students(self._structure, components, self._mean_precision, self._degrees)
+
+    def _each_with_gaps(self, X: np.ndarray, write: Callable) -> None:
+        """Pattern by pattern: the distributions of some features are Student's, too."""
+        patterns = patterns_of(X)
+        for pattern, hole in enumerate(patterns.holes):
+            at, seen = np.flatnonzero(patterns.index == pattern), np.flatnonzero(~hole)
+            if not len(seen):
+                write(at, np.repeat(self._log_weights[:, None], len(at), axis=1), 0.0, None)
+                continue
+
+            def tell(part, log_joint, common, room, at=at):
+                write(at[part], log_joint, common, room)
+
+            self._marginal(seen).each(X[np.ix_(at, seen)], tell)
+
+    def _marginal(self, seen: np.ndarray) -> PredictiveScorer:
+        """That of some features: of the scale of their covariances only the degrees change."""
+        structure, form, d = self._structure, self._structure.form, self._means.shape[1]
+        degrees = marginal_degrees(form, self._degrees, d, len(seen))
+        lost = structure.sharing.of_equal(scale_of_marginal(form, self._degrees, d, len(seen)))
+        axes = len(form.shape(d))
+        part = form.invert(self._factors)[(..., *np.ix_(*[seen] * axes))]
+        part = part * np.reshape(lost, (*np.shape(lost), *[1] * axes))
+        stack = [factorised(form, each, len(seen))[1] for each in structure.sharing.matrices(part)]
+        factors = structure.sharing.of_equal(np.stack(stack))
+        means = self._means[:, seen]
+        return PredictiveScorer(
+            structure, self._weights, means, factors, self._mean_precision, degrees
+        )

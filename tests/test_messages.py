@@ -90,10 +90,9 @@ UNREADABLE = {
 
 # What is missing is left out of the likelihood, where an estimator has a rule for it.
 MISSING = ("a gap", "masked")
-REFUSED = [(BayesianGaussianMixture, problem) for problem in UNREADABLE]
-REFUSED += [
+REFUSED = [
     (make, problem)
-    for make in (GaussianMixture, HardGaussianMixture)
+    for make in (GaussianMixture, HardGaussianMixture, BayesianGaussianMixture)
     for problem in UNREADABLE
     if problem not in MISSING
 ]
@@ -106,6 +105,14 @@ def test_fit_refuses_what_is_no_table_of_numbers(problem, make):
         make().fit(given)
     assert len(str(caught.value)) < 400
     assert "OneHotEncoder" not in str(caught.value)
+
+
+@pytest.mark.parametrize("problem", MISSING)
+def test_an_estimator_without_a_rule_says_where_values_are_missing(problem):
+    given, error, message = UNREADABLE[problem]
+    given = given[["b"]] if problem == "a gap" else given[:, [0]]
+    with pytest.raises(error, match=message):
+        TwoNormalMixture().fit(given)
 
 
 @pytest.mark.parametrize("method", ["predict", "score", "partial_fit", "bic"])

@@ -35,6 +35,8 @@ from emix import (
     HardGaussianMixture,
     TwoNormalMixture,
 )
+from emix._bayes.variational import Prior, VariationalMixture
+from emix._bayes.weighting import Dirichlet
 from emix._mixture.missing import GappedMixture
 from emix._mixture.mixture import Mixture
 from emix._normal import kernel_of_gaps
@@ -168,6 +170,30 @@ def assert_statistics(kind, name, noise, weighted, monkeypatch):
             own[k] = diagonal if "diag" in name else diagonal.sum()
     own = own if structure.sharing.separable else own.sum(axis=0)
     np.testing.assert_allclose(stats.second, own, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("kind", "name"), KERNELS)
+def test_responsibilities_need_not_add_up_to_one(kind, name, monkeypatch):
+    """Where rows have part in something else, moments of all rows are of no use."""
+    held_to(kind, monkeypatch)
+    structure, X = STRUCTURES[name], gapped_clusters(1, 90, 3, 2)
+    model = gapped_model(X, structure)
+    params = random_params(structure, 3, 2, 3)
+    resp = np.random.RandomState(0).uniform(size=(len(X), 2)) * 0.4
+    stats = model.statistics_at(params, lambda at: resp[at])
+    dense = dense_stack(structure, params.covariances, 2, 3)
+    z = (X - model.rows.shift) / model.rows.scale
+    _, mean, spread = row_loop(z, params.weights, params.means, dense)
+    y, share = mean - stats.origin, resp / len(X)
+    np.testing.assert_allclose(stats.weight, share.sum(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(stats.first, np.einsum("nk,nki->ki", share, y), atol=1e-12)
+    second = np.einsum("nk,nki,nki->ki", share, y, y) + np.einsum("nk,nkii->ki", share, spread)
+    found = structure.sharing.matrices(stats.second)
+    trace = (
+        np.trace(found, axis1=1, axis2=2) if name in DENSE else found.reshape(len(found), -1).sum(1)
+    )
+    whole = second.sum(axis=1) if structure.sharing.separable else second.sum()[None]
+    np.testing.assert_allclose(trace, whole, rtol=1e-10)
 
 
 def test_nearly_singular_covariances_are_left_to_the_accurate_kernel():
@@ -619,11 +645,10 @@ def test_infinity_is_still_refused():
         GaussianMixture().fit(X)
 
 
-@pytest.mark.parametrize("estimator", [BayesianGaussianMixture(), TwoNormalMixture()])
-def test_estimators_without_a_rule_refuse_gaps(estimator):
+def test_an_estimator_without_a_rule_refuses_gaps():
     X = with_gaps(clusters(0, 50, 1, 2), 0.3)
     with pytest.raises(ValueError, match="NaN"):
-        estimator.fit(X)
+        TwoNormalMixture().fit(X)
 
 
 def test_bad_values_beside_gaps_are_refused():
@@ -632,6 +657,120 @@ def test_bad_values_beside_gaps_are_refused():
         GaussianMixture().fit(X, sample_weight=np.full(50, np.nan))
     with pytest.raises(ValueError, match="means_init contains NaN"):
         GaussianMixture(means_init=[[np.nan, 0.0, 0.0]]).fit(X)
+
+
+# --- variational Bayes ---------------------------------------------------------------------------
+
+
+def bayesian(X, n_components, covariance_type, **options):
+    options = {"random_state": 0, "max_iter": 2000, "tol": 1e-10, **options}
+    return BayesianGaussianMixture(n_components, covariance_type=covariance_type, **options).fit(X)
+
+
+def test_the_bound_never_falls(covariance_type):
+    X = gapped_clusters(3, 300, 3, 2, share=0.4)
+    mixture = bayesian(X, 3, covariance_type)
+    taken = mixture.history_[mixture.history_["accepted"]]
+    assert (np.diff(taken["objective"]) >= -1e-13).all()
+    plain = taken[~taken["extrapolated"]][1:]
+    assert (plain["free_energy"] <= plain["objective"] + 1e-13).all()
+
+
+def test_the_bound_is_that_of_a_loop_over_rows(covariance_type):
+    """Its best q(z, x_m) has the normalising constants sum_k w~_k N(x_o | m_k, (E P_k)⁻¹)."""
+    X = gapped_clusters(1, 90, 3, 2, empty_rows=0)
+    structure = STRUCTURES[covariance_type]
+    mixture = gapped_model(X, structure)
+    prior = Prior(Dirichlet(0.5), 1.3, np.zeros(3), 4.0, *factors_of_one(structure, 3))
+    model = VariationalMixture(mixture, prior, float(len(X)))
+    start = random_params(structure, 0, 2, 3)
+    posterior = model.m_step(model.mixture.e_step(start))
+    stats = model.e_step(posterior)
+    dense = dense_stack(structure, posterior.covariances, 2, 3)
+    z = (X - mixture.rows.shift) / mixture.rows.scale
+    log_joint = row_loop(z, np.exp(posterior.log_weights), posterior.means, dense)[0]
+    value = logsumexp(log_joint, axis=1) + np.isnan(X) @ np.log(mixture.rows.scale)
+    np.testing.assert_allclose(stats.value, value.mean() - posterior.divergence, rtol=1e-11)
+    # the M-step is at a maximum of the bound over the other factors
+    best = model.m_step(stats)
+    height = model.expected(stats, best)
+    for name, step in (("means", 1e-3), ("mean_precision", 0.1), ("degrees", 0.1)):
+        for sign in (-1.0, 1.0):
+            moved = {each: getattr(best, each) for each in POSTERIOR}
+            moved[name] = moved[name] + sign * step
+            assert model.expected(stats, model.posterior(**moved)) < height
+
+
+POSTERIOR = (
+    "concentration",
+    "mean_precision",
+    "means",
+    "degrees",
+    "covariances",
+    "factors",
+    "n_floored",
+    "order",
+)
+
+
+def factors_of_one(structure, d):
+    covariance = structure.form.from_variances(np.ones(d))
+    return structure.form.factorise(covariance, 0.0)[:2]
+
+
+def test_the_bound_of_independent_features_is_below_their_evidence():
+    """One component, diagonal: the evidence of every feature is that of its own rows."""
+    X = with_gaps(np.random.RandomState(0).normal(size=(200, 3)), 0.3)
+    X = X[~np.isnan(X).all(axis=1)]
+    options = {"mean_precision_prior": 0.7, "degrees_of_freedom_prior": 3.0}
+    options["weight_concentration_prior_type"] = "dirichlet_distribution"  # the one weight is one
+    given = {"mean_prior": np.full(3, 0.5), "covariance_prior": np.full(3, 2.0)}
+    bound = len(X) * bayesian(X, 1, "diag", **options, **given).lower_bound_
+    evidence = 0.0
+    for column in X.T:
+        rows = column[~np.isnan(column), None]
+        own = {name: value[:1] for name, value in given.items()}
+        evidence += len(rows) * bayesian(rows, 1, "diag", **options, **own).lower_bound_
+    assert evidence - 3.0 < bound < evidence
+
+
+def test_predictive_densities_integrate_over_what_is_missing(covariance_type):
+    X = gapped_clusters(0, 200, 2, 2)
+    mixture = bayesian(X, 2, covariance_type)
+    grid = np.linspace(-2000.0, 2000.0, 400001)
+    for x in (-1.0, 0.5):
+        density = np.exp(mixture.score_samples(np.column_stack([np.full(grid.size, x), grid])))
+        found = mixture.score_samples([[x, np.nan]])
+        np.testing.assert_allclose(found, np.log(np.trapezoid(density, grid)), atol=1e-4)
+    np.testing.assert_allclose(mixture.score_samples([[np.nan, np.nan]]), 0.0, atol=1e-12)
+
+
+def test_rows_without_values_are_nothing_to_a_posterior(covariance_type):
+    X = gapped_clusters(0, 150, 3, empty_rows=0)
+    more = np.vstack([X, np.full((20, 3), np.nan)])
+    one, other = bayesian(X, 2, covariance_type), bayesian(more, 2, covariance_type)
+    np.testing.assert_allclose(other.means_, one.means_, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(other.degrees_of_freedom_, one.degrees_of_freedom_, rtol=1e-6)
+    np.testing.assert_allclose(other.lower_bound_, one.lower_bound_, rtol=1e-9)
+
+
+def test_priors_say_what_no_row_does():
+    """Features that no row has together: nothing depends on the start, and nothing is warned of."""
+    X = clusters(0, 200, 2, 1)
+    X[::2, 0], X[1::2, 1] = np.nan, np.nan
+    mixture = bayesian(X, 1, "full")
+    assert np.isfinite(mixture.covariances_).all()
+    GaussianMixture(prior=ConjugatePrior(), random_state=0).fit(X)
+    with pytest.warns(ConvergenceWarning, match="columns 0 and 1"):
+        GaussianMixture().fit(X)
+
+
+def test_a_posterior_fills_in_by_its_responsibilities():
+    X = gapped_clusters(0, 150, 3, 2)
+    mixture = bayesian(X, 2, "full")
+    resp = mixture.predict_proba(X)
+    mean = row_loop(X, mixture.weights_, mixture.means_, mixture.covariances_)[1]
+    np.testing.assert_allclose(mixture.impute(X), np.einsum("nk,nkj->nj", resp, mean), rtol=1e-8)
 
 
 # --- imputation ---------------------------------------------------------------------------------

@@ -9,7 +9,9 @@ Its E-step is the ordinary one at
 
     log w~_k = E log weight_k + (E log|P_k| - log|E P_k|) / 2 - d / (2 b_k),  m_k,  E P_k
 
-in place of log weight_k, mu_k, P_k, and its M-step adds the statistics to the prior's.
+in place of log weight_k, mu_k, P_k, and its M-step adds the statistics to the prior's. Where rows
+have gaps, q(x_m | z) of what they lack is a further factor: the best is normal with the precision
+E P_mm, as the E-step of such rows at these parameters has it.
 """
 
 from __future__ import annotations
@@ -83,31 +85,34 @@ class VariationalMixture:
 
     is_combinatorial, has_curvature, constraint = False, False, None
 
-    def __init__(self, likelihood: Mixture, prior: Prior, total_weight: float):
-        self.likelihood, self.prior, self.total_weight = likelihood, prior, total_weight
-        self.structure, self.rows = likelihood.structure, likelihood.rows
-        self.about, self.natural = likelihood.about, likelihood.natural
-        self._noise = self.structure.form.from_variances(likelihood.noise)
-        self._has_noise = bool(likelihood.noise.any())
+    def __init__(self, mixture: Mixture, prior: Prior, total_weight: float):
+        self.mixture, self.prior, self.total_weight = mixture, prior, total_weight
+        self.structure, self.rows = mixture.structure, mixture.rows
+        self.about, self.natural = mixture.about, mixture.natural
+        self._noise = self.structure.form.from_variances(mixture.noise)
+        self._has_noise = bool(mixture.noise.any())
         self._log_det_prior = self.structure.form.log_det(prior.factor, self.rows.d)
+
+    @property
+    def likelihood(self) -> Mixture:
+        """The model that starting values are found with."""
+        return self.mixture.likelihood
 
     def over(self, rows: Rows, same_moments: bool) -> VariationalMixture:
         """This model over other rows, whose moments may be known to be the same."""
         return VariationalMixture(
-            self.likelihood.over(rows, same_moments), self.prior, self.total_weight
+            self.mixture.over(rows, same_moments), self.prior, self.total_weight
         )
 
     def begin(self, params: Params, resp: Callable | None = None) -> Posterior:
         """M-step at responsibilities, those under the parameters unless others are given."""
-        likelihood = self.likelihood
-        stats = (
-            likelihood.e_step(params) if resp is None else likelihood.statistics_at(params, resp)
-        )
-        return self.m_step(stats)
+        if resp is None:
+            return self.m_step(self.mixture.e_step(params))
+        return self.m_step(self.mixture.statistics_at(params, resp))
 
     def e_step(self, posterior: Posterior) -> Stats:
         """Expected statistics at the best q(z); their value is the bound after the E-step."""
-        stats = self.likelihood.e_step(posterior)
+        stats = self.mixture.e_step(posterior)
         stats.value -= posterior.divergence
         return stats
 
@@ -120,10 +125,10 @@ class VariationalMixture:
 
     def expected(self, stats: Stats, posterior: Posterior) -> float:
         """E_q[log p(x, z | parameters)] - KL(q, prior); the bound is this plus H(q(z))."""
-        return self.likelihood.expected(stats, posterior) - posterior.divergence
+        return self.mixture.expected(stats, posterior) - posterior.divergence
 
     def rounding(self, stats: Stats, posterior: Posterior) -> float:
-        return self.likelihood.rounding(stats, posterior) + posterior.rounding
+        return self.mixture.rounding(stats, posterior) + posterior.rounding
 
     def m_step(self, stats: Stats, posterior: Posterior | None = None) -> Posterior:
         """argmax of ``expected``: with counts N_k = n weight_k, centres x_k and a_k = x_k - m0,
@@ -164,7 +169,7 @@ class VariationalMixture:
         degrees = prior.degrees + structure.sharing.counts(counts) / shared
         total = shared * prior.degrees * prior.covariance + added
         divisor = np.reshape(shared * degrees, (*np.shape(degrees), *[1] * self._noise.ndim))
-        fitted = self.likelihood.factorise(total / divisor)
+        fitted = self.mixture.factorise(total / divisor)
         order = np.argsort(-counts, kind="stable")
         concentration = prior.weighting.concentration(counts, order)
         return self.posterior(concentration, mean_precision, means, degrees, *fitted, order)
@@ -212,25 +217,25 @@ class VariationalMixture:
         return np.concatenate([np.ravel(term) for term in terms])
 
     def ruled(self, rule: Callable) -> VariationalMixture:
-        """This model with another rule, which its likelihood has."""
-        return VariationalMixture(self.likelihood.ruled(rule), self.prior, self.total_weight)
+        """This model with another rule, which its mixture has."""
+        return VariationalMixture(self.mixture.ruled(rule), self.prior, self.total_weight)
 
     @property
     def distinct(self):
-        return self.likelihood.distinct
+        return self.mixture.distinct
 
     @property
     def covariance_floor(self):
-        return self.likelihood.covariance_floor
+        return self.mixture.covariance_floor
 
     @property
     def n_null(self) -> int:
-        return self.likelihood.n_null
+        return self.mixture.n_null
 
     def is_degenerate(self, posterior: Posterior) -> bool:
         """Whether a covariance is singular to rounding where the data vary; components that empty
         themselves are sound."""
-        return bool((posterior.n_floored > self.likelihood.n_null).any())
+        return bool((posterior.n_floored > self.mixture.n_null).any())
 
     def spurious_heights(self, posterior: Posterior) -> np.ndarray:
         """None: the prior keeps covariances away from the floor."""

@@ -36,6 +36,29 @@ def log_det_gap(form: Form, degrees: np.ndarray, d: int) -> np.ndarray:
     return shared * (psi(0.5 * _chi_squares(form, degrees, d)) - np.log(whole)).sum(-1)
 
 
+def marginal_degrees(form: Form, degrees: np.ndarray, d: int, n_seen: int) -> np.ndarray:
+    """Of the precision of n_seen of d features. A covariance's inverse Wishart distribution leaves
+    that of some features with the same scale n C, and as many degrees less as features are left
+    out."""
+    lost = form.bartlett(d).max() - form.bartlett(n_seen).max()
+    return (_shared_features(form, d) * np.asarray(degrees) - lost) / _shared_features(form, n_seen)
+
+
+def scale_of_marginal(form: Form, degrees: np.ndarray, d: int, n_seen: int) -> np.ndarray:
+    """By what the part of C that belongs to these features is multiplied."""
+    own = _shared_features(form, n_seen) * marginal_degrees(form, degrees, d, n_seen)
+    return _shared_features(form, d) * np.asarray(degrees) / own
+
+
+def factorised(form: Form, covariance: np.ndarray, d: int, scale: np.ndarray | float = 1.0):
+    """scale C scale and its factor; of equal diagonal entries meanwhile, so that neither units
+    nor rounding make it singular."""
+    root = np.sqrt(np.maximum(form.variances(covariance, d), np.finfo(float).tiny))
+    unit, _ = form.rescale(covariance, np.zeros_like(covariance), 1.0 / root)
+    fitted = form.factorise(unit, form.floor(unit))
+    return form.rescale(fitted.covariance, fitted.factor, root * scale)
+
+
 def divergence(form, prior, degrees, log_det_ratio, trace, d):
     """Terms of the Kullback-Leibler divergence from a prior of ``prior`` degrees and mean C0⁻¹:
     log_det_ratio = log|C| - log|C0|, trace = tr(C⁻¹ C0)."""

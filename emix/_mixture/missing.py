@@ -66,11 +66,9 @@ class GappedMixture(Mixture):
         conditional variances are taken as noise: filled rows of one pattern lie in a plane, where
         searches would find components without any variance. Rows without any value have no
         weight."""
-        rows = self.rows
-        weight = np.ones(rows.n) if rows.weight is None else rows.weight
-        empty = rows.patterns.holes.all(axis=1)[rows.patterns.index]
+        rows = self.rows.with_values()
         X = rows.filled(self.one.expected(rows))
-        filled = Rows(X, np.where(empty, 0.0, weight), rows.shift, rows.scale, rows.map)
+        filled = Rows(X, rows.weight, rows.shift, rows.scale, rows.map)
         noise = self.noise + self.one.lacking(filled)
         other = Mixture(self.structure, filled, noise, rule=self.rule, frozen=self.frozen)
         other.prior = self.prior
@@ -87,7 +85,7 @@ class GappedMixture(Mixture):
         origin = self.natural(params).origin
         matrices = params.covariances, params.factors
         point = Point(params.log_weights, params.means, *matrices, origin)
-        return choose(self.structure, point, self.noise, self.rows)
+        return choose(self.structure, point, self.noise, self.rows, is_partition)
 
     def odds(self, kernel: GapKernel, params: Params) -> None:
         """None: the moments of all rows are not known."""

@@ -42,7 +42,14 @@ class OfPatterns(BlockKernel):
     """What kernels of dense covariances have in common. Features hold z, with zeros for what is
     missing, and the index of each row's pattern; rows come sorted by it."""
 
-    def __init__(self, structure: Structure, point: Point, noise: np.ndarray, rows: GappedRows):
+    def __init__(
+        self,
+        structure: Structure,
+        point: Point,
+        noise: np.ndarray,
+        rows: GappedRows,
+        is_partition: bool = True,
+    ):
         self.structure, self.point, self.noise = structure, point, noise
         self.patterns, self.refund = rows.patterns, rows.log_unit_of_holes
         self.n_components, self.d = point.means.shape
@@ -74,8 +81,15 @@ class _RowByRow(OfPatterns):
     """Scratch holds (K, d, m) numbers that ``log_joint`` leaves to ``accumulate`` and ``filled``,
     with what else it found for the block kept by thread."""
 
-    def __init__(self, structure: Structure, point: Point, noise: np.ndarray, rows: GappedRows):
-        super().__init__(structure, point, noise, rows)
+    def __init__(
+        self,
+        structure: Structure,
+        point: Point,
+        noise: np.ndarray,
+        rows: GappedRows,
+        is_partition: bool = True,
+    ):
+        super().__init__(structure, point, noise, rows, is_partition)
         self.n_scratch = self.n_components * self.d
         self.second_shape = structure.shape(self.n_components, self.d)
         self.size = self.n_components * (1 + self.d) + int(np.prod(self.second_shape))
@@ -201,8 +215,8 @@ class Holes(_RowByRow):
     """By the hole form, without noise; the room holds what was seen and what is expected, less
     the means."""
 
-    def __init__(self, structure, point, noise, rows):
-        super().__init__(structure, point, noise, rows)
+    def __init__(self, structure, point, noise, rows, is_partition=True):
+        super().__init__(structure, point, noise, rows, is_partition)
         form, factors = structure.form, self.stacked(point.factors)
         self.precision, self.half = form.precision(factors), form.log_det(factors, self.d)
 

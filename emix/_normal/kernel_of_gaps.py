@@ -16,16 +16,24 @@ from .masked import Masked, MaskedResiduals
 _HOLE_LIMIT = 1e7
 # Rows per pattern and feature from which the natural parameters of each pattern are worth finding,
 # rather than corrections row by row, where every component has a covariance of its own: in passes
-# over 1e5 rows of 20 features, 5 components, a pattern took as long as 70 rows. And the most numbers
-# in them.
+# over 1e5 rows of 20 features, 5 components, a pattern took as long as 70 rows. And the most
+# numbers in them.
 _ROWS_PER_FEATURE, _MOST_NUMBERS = 4, 4_000_000
 
 GapKernel = Conditioned | Holes | Marginals | Masked | MaskedResiduals
 
 
-def choose(structure: Structure, point: Point, noise: np.ndarray, rows: GappedRows) -> GapKernel:
-    """The fastest kernel that is accurate enough for these parameters."""
-    return _kind(structure, point, noise, rows)(structure, point, noise, rows)
+def choose(
+    structure: Structure,
+    point: Point,
+    noise: np.ndarray,
+    rows: GappedRows,
+    is_partition: bool = True,
+) -> GapKernel:
+    """The fastest kernel that is accurate enough for these parameters. is_partition: whether the
+    responsibilities of every row add up to one."""
+    kind = _kind(structure, point, noise, rows)
+    return kind(structure, point, noise, rows, is_partition)
 
 
 def _kind(structure, point, noise, rows) -> type:

@@ -31,13 +31,22 @@ _CHUNK, _KEPT = 4 * 1024 * 1024, 32 * 1024 * 1024
 class Marginals(OfPatterns):
     """Features are T, and the index of each row's pattern."""
 
-    def __init__(self, structure: Structure, point: Point, noise: np.ndarray, rows: GappedRows):
-        super().__init__(structure, point, noise, rows)
+    def __init__(
+        self,
+        structure: Structure,
+        point: Point,
+        noise: np.ndarray,
+        rows: GappedRows,
+        is_partition: bool = True,
+    ):
+        super().__init__(structure, point, noise, rows, is_partition)
         self._rows = rows
         form, factors = structure.form, self.stacked(point.factors)
         # components per covariance, and covariances
         self._each = self.n_components // len(factors), len(factors)
-        self.n_products = structure.sharing.n_own(form.n_products(self.d))
+        own = form.n_products(self.d)
+        # those that are known of all rows are left out
+        self.n_products = structure.sharing.n_own(own) if is_partition else own
         self.width = self.n_products + self.d + 1
         self.n_features, self.n_scratch = self.width + 1, 0
         self.precision = np.ascontiguousarray(form.precision(factors).transpose(1, 2, 0))
@@ -106,7 +115,8 @@ class Marginals(OfPatterns):
             found += room
         found *= -form.coefficients(np.ones((d, d)))[:, None]
         found = found.reshape(self.n_products, 1, *white.shape[2:])
-        return found + form.coefficients(self.precision.transpose(2, 0, 1)).T[:, None, None]
+        found = found + form.coefficients(self.precision.transpose(2, 0, 1)).T[:, None, None]
+        return np.repeat(found, self._each[0], axis=1)
 
     def features(self, m: int) -> tuple[np.ndarray, np.ndarray]:
         features = np.empty((self.n_features, m))
@@ -170,7 +180,8 @@ class Marginals(OfPatterns):
         """Sums of 1, z (d, K / c, c) and z zᵀ (d, d, c), from those of T over all rows, (K, ...)"""
         weight, first = whole[:, -1], whole[:, self.n_products : -1]
         if self.n_products:
-            second = whole.T[self._place_of_products]
+            products = whole.T[: self.n_products].reshape(-1, *self._each).sum(axis=1)
+            second = products[self._place_of_products]
         else:
             second = self._rows.seconds.sum(axis=2, keepdims=True)
         return weight, first.T.reshape(self.means.shape).copy(), second.copy()
@@ -181,7 +192,7 @@ class Marginals(OfPatterns):
         own = np.ascontiguousarray(own.transpose(3, 1, 0, 2))
         weight, first = own[-1], own[self.n_products : -1]
         if self.n_products:
-            second = own[self._place_of_products, 0]
+            second = own[: self.n_products].sum(axis=1)[self._place_of_products]
         else:
             second = self._rows.seconds[:, :, part, None]
         return Sums(weight, first, second)

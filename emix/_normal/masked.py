@@ -17,8 +17,8 @@ from .stats import Stats
 
 
 class _OfWhatIsSeen(BlockKernel):
-    """With features (products, z, s, 1) of rows about some origin, s one for what is seen, log_joint
-    and statistics are one matrix product each.
+    """With features (products, z, s, 1) of rows about some origin, s one for what is seen,
+    log_joint and statistics are one matrix product each.
 
     A missing value counts as the mean and its variance (less the noise, which the M-step adds).
     """
@@ -74,9 +74,17 @@ class Masked(_OfWhatIsSeen):
     """About the origin of the units. Where all components share a covariance, squares are common to
     them: they do not move responsibilities, and their sum over rows is known beforehand."""
 
-    def __init__(self, structure: Structure, point: Point, noise: np.ndarray, rows: GappedRows):
-        d = point.means.shape[1]
-        n_products = structure.sharing.n_own(structure.form.n_products(d))
+    def __init__(
+        self,
+        structure: Structure,
+        point: Point,
+        noise: np.ndarray,
+        rows: GappedRows,
+        is_partition: bool = True,
+    ):
+        n_products = structure.form.n_products(point.means.shape[1])
+        if is_partition:
+            n_products = structure.sharing.n_own(n_products)
         super().__init__(structure, point, noise, rows, point.means, n_products)
         self._rows = rows
         self.n_features, self.n_scratch = self.width, 0
@@ -126,7 +134,14 @@ class MaskedResiduals(_OfWhatIsSeen):
     """About every component's own mean, where moments about one origin would cancel; z and s are
     kept of the rows."""
 
-    def __init__(self, structure: Structure, point: Point, noise: np.ndarray, rows: GappedRows):
+    def __init__(
+        self,
+        structure: Structure,
+        point: Point,
+        noise: np.ndarray,
+        rows: GappedRows,
+        is_partition: bool = True,
+    ):
         n_products = structure.form.n_products(point.means.shape[1])
         super().__init__(structure, point, noise, rows, np.zeros_like(point.means), n_products)
         self.n_features, self.n_scratch = 2 * self.d, self.width

@@ -176,6 +176,10 @@ class Rows:
         mean, square = self.mean(_Moments(self.d)).reshape(2, -1)
         return mean, square
 
+    def with_values(self) -> Rows:
+        """Rows without any value have no weight."""
+        return self
+
     def chosen(self, index: np.ndarray, weight: np.ndarray | None) -> Rows:
         """Some of the rows, with weights of their own."""
         return Rows(np.asarray(self.X[index]), weight, self.shift, self.scale, room=self.room)

@@ -238,6 +238,18 @@ class GappedRows(Rows):
     def in_units(self, shift: np.ndarray, scale: np.ndarray) -> GappedRows:
         return GappedRows(self.X, self.weight, shift, scale, self.map, self.patterns, self.room)
 
+    @property
+    def empty(self) -> np.ndarray:
+        """Which rows of X have no value, (n,)."""
+        return self.patterns.holes.all(axis=1)[self.patterns.index]
+
+    def with_values(self) -> GappedRows:
+        if not self.empty.any():
+            return self
+        weight = np.where(self.empty, 0.0, 1.0 if self.weight is None else self.weight)
+        units = self.shift, self.scale
+        return GappedRows(self.X, weight, *units, self.map, self.patterns, self.room)
+
     def chosen(self, index: np.ndarray, weight: np.ndarray | None) -> GappedRows:
         X, patterns = np.asarray(self.X[index]), self.patterns.of(index)
         return GappedRows(X, weight, self.shift, self.scale, map, patterns, self.room)
