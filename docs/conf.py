@@ -92,11 +92,10 @@ def _reference() -> str:
     parts = ["API reference\n=============\n"]
     for module in (emix, emix.em, emix.priors, emix.constraints, emix.display, emix.datasets):
         title = f"``{module.__name__}``"
-        names = "\n".join(f"   {module.__name__}.{name}" for name in _public(module))
+        names = "\n".join(f"   {name}" for name in _public(module))
         summary = inspect.getdoc(module).partition("\n")[0]
         parts.append(f"{title}\n{'-' * len(title)}\n\n{summary}\n")
-        # a target for references to the module; the names below are complete
-        parts.append(f".. module:: {module.__name__}\n\n.. currentmodule:: None\n")
+        parts.append(f".. module:: {module.__name__}\n")  # a target for references to it
         parts.append(f".. autosummary::\n   :toctree:\n   :nosignatures:\n\n{names}\n")
     return "\n".join(parts)
 
