@@ -77,7 +77,16 @@ html_theme_options = {
     "footer_end": [],
 }
 # pages that have no others below them
-_SINGLE = ("api", "benchmarks", "benchmarking", "changes", "contributing", "differences", "testing")
+_SINGLE = (
+    "api",
+    "architecture",
+    "benchmarks",
+    "benchmarking",
+    "changes",
+    "contributing",
+    "differences",
+    "testing",
+)
 html_sidebars = {page: [] for page in ("index", *_SINGLE)}
 
 

@@ -21,6 +21,8 @@ LAYERS = {
     "_density": {"_em", "_rows", "_normal"},
     "_families": {"_em", "_rows", "_normal", "_mixture"},
 }
+# What builds on the engine, below the estimators.
+UPPER = {"_fit": {*LAYERS}, "_pair": {*LAYERS, "_fit"}}
 ENGINE = sorted(path for layer in LAYERS for path in (PACKAGE / layer).glob("*.py"))
 
 
@@ -75,6 +77,15 @@ def test_covariances_are_asked_not_told_apart(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"isinstance", "type"}:
             assert not kinds & {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+
+
+@pytest.mark.parametrize("layer", UPPER)
+def test_fits_know_nothing_of_estimators(layer):
+    paths = sorted((PACKAGE / layer).glob("*.py"))
+    assert len(paths) > 3
+    for path in paths:
+        for name in own(path):
+            assert name.split(".")[1] in UPPER[layer] | {layer}, (path.name, name)
 
 
 def test_engine_modules_form_no_cycle():
