@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from emix import GaussianMixture
-from emix._fit.fitting import make_model
+from emix._fit.problem import make_model
 from emix._mixture.mixture import Mixture
 from emix._normal.gaussian import Kernel
 from emix._rows.grid import block_rows, spans

@@ -14,7 +14,8 @@ from ._bayes.variational import Posterior, Prior, VariationalMixture, pseudo_log
 from ._bayes.weighting import Dirichlet, StickBreaking, Weighting
 from ._bayes.wishart import factorised
 from ._em_estimator import EMEstimator
-from ._fit.fitting import Fit, Given, Settings
+from ._fit.fit import Fit
+from ._fit.problem import Given, Problem
 from ._gaps import GapsMixin
 from ._mixture.missing import mixture_over
 from ._mixture.mixture import Mixture
@@ -386,11 +387,11 @@ default='dirichlet_process'
     def _n_parameters(self) -> int:
         return sum(self._parameter_counts().values())
 
-    def _described(self, settings: Settings, fit: Fit, dtype) -> dict:
+    def _described(self, problem: Problem, fit: Fit, dtype) -> dict:
         """The fitted attributes, with components in falling order."""
         model: Any = fit.model
         posterior, prior, rows = fit.run.result.params, model.prior, model.rows
-        order, structure = posterior.order, settings.structure
+        order, structure = posterior.order, problem.structure
 
         def ordered(stack):
             return structure.sharing.taken(stack, order)
@@ -411,7 +412,7 @@ default='dirichlet_process'
         }
         concentration = posterior.concentration[..., order].astype(dtype)
         return {
-            **super()._described(settings, fit, dtype),
+            **super()._described(problem, fit, dtype),
             **{name: np.array(value, dtype=dtype)[()] for name, value in arrays.items()},
             "weight_concentration_": concentration
             if concentration.ndim == 1

@@ -175,7 +175,7 @@ class BernoulliMixture(FamilyMixture):
         missing = np.isnan(X)
         if self.binarize is not None:
             threshold = check_finite("binarize", self.binarize)
-            X = (X > threshold).astype(X.dtype)
+            X = (threshold < X).astype(X.dtype)
         wrong = np.argwhere(~(missing | (X == 0.0) | (X == 1.0)))
         if wrong.size:
             row, column = wrong[0]

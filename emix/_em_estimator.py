@@ -17,20 +17,12 @@ from sklearn.exceptions import ConvergenceWarning
 from ._base import STRUCTURES, BaseNormalMixture, quiet
 from ._callbacks import CallbackSupportMixin, FitTasks, with_callbacks
 from ._em.results import Reason
-from ._fit.fitting import (
-    STARTS,
-    Fit,
-    Given,
-    Observer,
-    Phase,
-    Settings,
-    fit_mixture,
-    is_parallel,
-    log_unit,
-    so_far,
-)
+from ._fit.fit import Fit, log_unit, so_far
 from ._fit.history import as_history, lower_bounds
+from ._fit.problem import Given, Phase, Problem, is_parallel
+from ._fit.runs import Observer, fit_mixture
 from ._fit.singular import message, singular_components
+from ._fit.starts import STARTS
 from ._mixture.missing import mixture_over
 from ._mixture.mixture import Mixture
 from ._normal.covariances import Structure
@@ -140,17 +132,17 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         X = checked._validated(X, reset=True, ensure_min_samples=2)
         weight = check_sample_weight(sample_weight, X.shape[0])
         rng = check_seed(self.random_state)
-        settings = self._regularised(self._settings(X, weight, rng), X, **metadata)
+        problem = self._regularised(self._settings(X, weight, rng), X, **metadata)
         metadata = {"sample_weight": sample_weight, **metadata}
-        tasks = FitTasks(self, X, metadata, settings.n_init, settings.max_iter)
-        observer = _Watch(self, settings, X.dtype, tasks)
-        with thread_budget(is_parallel(X, settings.structure, settings.n_components)) as mapper:
-            fit = self._solve(X, weight, settings, rng, observer, mapper)
-        attributes = self._attributes(settings, fit, X, weight)
+        tasks = FitTasks(self, X, metadata, problem.n_init, problem.max_iter)
+        observer = _Watch(self, problem, X.dtype, tasks)
+        with thread_budget(is_parallel(X, problem.structure, problem.n_components)) as mapper:
+            fit = self._solve(X, weight, problem, rng, observer, mapper)
+        attributes = self._attributes(problem, fit, X, weight)
         for name in ("n_features_in_", "feature_names_in_"):
             attributes[name] = getattr(checked, name, None)
         counted = X if weight is None else X[weight > 0.0]
-        self._warn(settings, fit, counted, attributes["feature_names_in_"])
+        self._warn(problem, fit, counted, attributes["feature_names_in_"])
         before = vars(self)
         try:
             self._publish(attributes)
@@ -160,9 +152,9 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
             raise
         return X
 
-    def _attributes(self, settings: Settings, fit: Fit, X, weight) -> dict:
+    def _attributes(self, problem: Problem, fit: Fit, X, weight) -> dict:
         """What a fit publishes."""
-        return self._described(settings, fit, X.dtype)
+        return self._described(problem, fit, X.dtype)
 
     def _publish(self, attributes: dict) -> None:
         """Set attributes; None removes one of an earlier fit.
@@ -176,10 +168,10 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
                 del after[name]
         self.__dict__ = after
 
-    def _solve(self, X, weight, settings, rng, observer, mapper) -> Fit:
-        return fit_mixture(X, weight, settings, rng, observer, mapper)
+    def _solve(self, X, weight, problem, rng, observer, mapper) -> Fit:
+        return fit_mixture(X, weight, problem, rng, observer, mapper)
 
-    def _settings(self, X, weight, rng) -> Settings:
+    def _settings(self, X, weight, rng) -> Problem:
         """The constructor's parameters, checked against the data."""
         n_samples, d = X.shape
         n_components = check_integer("n_components", self.n_components, 1)
@@ -198,12 +190,13 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         if not warm:
             self._check_start(n_init, given)
         assign = self._assignment(X, weight, rng, given)
-        return Settings(
+        return Problem(
             n_components=n_components,
             structure=structure,
             model=self._model(),
             given=given,
-            assign=assign,
+            start=assign,
+            solve=fit_mixture,
             reg_covar=check_real("reg_covar", self.reg_covar),
             tol=check_real("tol", self.tol),
             max_iter=check_integer("max_iter", self.max_iter, 0),
@@ -212,9 +205,9 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
             phases=self._phases(n_samples),
         )
 
-    def _regularised(self, settings: Settings, X: np.ndarray) -> Settings:
+    def _regularised(self, problem: Problem, X: np.ndarray) -> Problem:
         """With a prior or constraints, where a subclass has them."""
-        return settings
+        return problem
 
     def _accelerate(self) -> bool:
         return check_flag("acceleration", self.acceleration)
@@ -295,29 +288,29 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         frozen = check_frozen(self._when_fitted("frozen", self.frozen))
         return sum(counts[name] for name in counts.keys() - frozen)
 
-    def _described(self, settings: Settings, fit: Fit, dtype) -> dict:
+    def _described(self, problem: Problem, fit: Fit, dtype) -> dict:
         """The fitted attributes of a fit, or of one that is under way."""
-        return {**_attributes(settings, fit, dtype), "_fit_settings": self._rested_on(settings)}
+        return {**_attributes(problem, fit, dtype), "_fit_settings": self._rested_on(problem)}
 
-    def _rested_on(self, settings: Settings) -> dict[str, Any]:
+    def _rested_on(self, problem: Problem) -> dict[str, Any]:
         """Constructor parameters without which the fitted attributes cannot be read."""
         named = {structure: name for name, structure in STRUCTURES.items()}
         return {
-            "covariance_type": named[settings.structure],
+            "covariance_type": named[problem.structure],
             "frozen": getattr(self, "frozen", ()),
         }
 
-    def _warn_of_singular(self, settings: Settings, fit: Fit, X, names) -> None:
-        if settings.reg_covar > 0.0 or settings.prior is not None:
+    def _warn_of_singular(self, problem: Problem, fit: Fit, X, names) -> None:
+        if problem.reg_covar > 0.0 or problem.prior is not None:
             return  # they say what variances are where the data do not vary
-        held = message(settings.structure, fit, X, names)
+        held = message(problem.structure, fit, X, names)
         if held:
             warnings.warn(held, ConvergenceWarning, stacklevel=5)
 
-    def _warn(self, settings: Settings, fit: Fit, X, names) -> None:
+    def _warn(self, problem: Problem, fit: Fit, X, names) -> None:
         self._warn_of_empty(fit)
         result = fit.run.result
-        self._warn_of_singular(settings, fit, X, names)
+        self._warn_of_singular(problem, fit, X, names)
         if result.reason is Reason.CUT_SHORT:
             warnings.warn(
                 "The fit is no maximum: from every start that was tried EM leads to a component on "
@@ -327,14 +320,14 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        elif not (result.converged or result.stopped) and settings.max_iter > 0:
+        elif not (result.converged or result.stopped) and problem.max_iter > 0:
             left = f"an estimated {result.remaining:.2g}"
             left = left if math.isfinite(result.remaining) else "an amount not known yet"
             warnings.warn(
                 "Best performing initialization did not converge. Try different init "
                 "parameters, or increase max_iter, tol, or check for degenerate data. After "
                 f"{result.n_iter} iterations {left} of mean log-likelihood is left to gain; "
-                f"tol={settings.tol:g}.",
+                f"tol={problem.tol:g}.",
                 ConvergenceWarning,
                 stacklevel=4,
             )
@@ -356,18 +349,18 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         )
 
 
-def _attributes(settings: Settings, fit: Fit, dtype) -> dict:
+def _attributes(problem: Problem, fit: Fit, dtype) -> dict:
     """The fitted attributes, floats in the dtype of the data."""
     result = fit.run.result
     histories = [
         as_history(climb.passes, fit.log_unit, phase.temperature)
-        for climb, phase in zip(fit.run.climbs, settings.phases, strict=False)
+        for climb, phase in zip(fit.run.climbs, problem.phases, strict=False)
     ]
     bounds = np.concatenate([lower_bounds(history)[1:] for history in histories])
     # where a climb had no iteration left, the last one of the climb before has the last word
     bounds[-1:] = fit.lower_bound
     return {
-        **fit_attributes(settings.structure, fit, dtype),
+        **fit_attributes(problem.structure, fit, dtype),
         "converged_": result.converged,
         "n_iter_": fit.run.n_iter,
         "stop_reason_": result.status,
@@ -376,7 +369,7 @@ def _attributes(settings: Settings, fit: Fit, dtype) -> dict:
         "remaining_gain_": result.remaining,
         "history_": np.concatenate(histories),
         "n_collapsed_": fit.n_collapsed,
-        "singular_components_": singular_components(settings.structure, fit),
+        "singular_components_": singular_components(problem.structure, fit),
         "_spurious_heights": fit.model.spurious_heights(result.params),
     }
 
@@ -408,8 +401,8 @@ def _as_dtype(value: np.ndarray, dtype) -> np.ndarray:
 class _Watch(Observer):
     """Prints, and tells callbacks."""
 
-    def __init__(self, estimator, settings, dtype, tasks):
-        self._settings, self._dtype, self._tasks = settings, dtype, tasks
+    def __init__(self, estimator, problem, dtype, tasks):
+        self._settings, self._dtype, self._tasks = problem, dtype, tasks
         self._described = estimator._described
         self._verbose = check_verbose(estimator.verbose)
         self._interval = estimator.verbose_interval

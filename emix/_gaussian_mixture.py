@@ -14,7 +14,8 @@ from sklearn.utils.metaestimators import available_if
 from ._base import quiet
 from ._calculus import DensityCalculus
 from ._em_estimator import EMEstimator, fit_attributes
-from ._fit.fitting import Fit, Phase, Settings, is_parallel
+from ._fit.fit import Fit
+from ._fit.problem import Phase, Problem, is_parallel
 from ._fit.stream import (
     advance,
     begin_stream,
@@ -439,21 +440,21 @@ callable, default='kmeans'
         return self._scorer().labels(X)
 
     def _regularised(
-        self, settings: Settings, X: np.ndarray, labels: ArrayLike | None = None
-    ) -> Settings:
-        n_samples, n_components = len(X), settings.n_components
+        self, problem: Problem, X: np.ndarray, labels: ArrayLike | None = None
+    ) -> Problem:
+        n_samples, n_components = len(X), problem.n_components
         if labels is not None:
             labels = check_labels(labels, n_samples, n_components)
         prior = check_prior(self.prior)
         if prior is not None:
-            prior = prior._checked(settings.structure, X.shape[1])._of_model
+            prior = prior._checked(problem.structure, X.shape[1])._of_model
         constraint = check_constraints(self.constraints, labels, X, n_components)
         if constraint is not None and self.algorithm == "incremental":
             raise ValueError("constraints and labels need algorithm='batch', got 'incremental'")
         # races climb the likelihood, in all its parameters
         free = prior is None and not check_frozen(self.frozen) & {"means", "covariances"}
         searches = free and isinstance(self.init_params, str) and self.init_params == "kmeans"
-        return replace(settings, prior=prior, constraint=constraint, searches=searches)
+        return replace(problem, prior=prior, constraint=constraint, searches=searches)
 
     def _phases(self, n_samples: int) -> tuple[Phase, ...]:
         check_step(self.step_offset, self.step_exponent)
@@ -483,16 +484,16 @@ callable, default='kmeans'
         return -(-n_samples // check_integer("batch_size", self.batch_size, 1))
 
     def _attributes(
-        self, settings: Settings, fit: Fit, X: np.ndarray, weight: np.ndarray | None
+        self, problem: Problem, fit: Fit, X: np.ndarray, weight: np.ndarray | None
     ) -> dict:
-        attributes = super()._attributes(settings, fit, X, weight)
+        attributes = super()._attributes(problem, fit, X, weight)
         total = float(len(X) if weight is None else weight.sum())
-        rule = at_temperature(settings.phases[-1].temperature)
+        rule = at_temperature(problem.phases[-1].temperature)
         return {**attributes, "_stream": begin_stream(fit, total, rule)}
 
-    def _rested_on(self, settings: Settings) -> dict[str, Any]:
+    def _rested_on(self, problem: Problem) -> dict[str, Any]:
         rested_on = {name: getattr(self, name) for name in ("reg_covar", "temperature", "prior")}
-        return {**super()._rested_on(settings), **rested_on}
+        return {**super()._rested_on(problem), **rested_on}
 
     def _is_online(self) -> bool:
         """Whether partial_fit is what the constructor asks for."""

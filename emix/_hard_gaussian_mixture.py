@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._base import quiet
 from ._em_estimator import EMEstimator
-from ._fit.fitting import Phase
+from ._fit.problem import Phase
 from ._gaps import GapsMixin
 from ._rows.patterns import has_gaps
 from ._scoring import Scorer
@@ -309,12 +309,12 @@ callable, default='kmeans'
     def _accelerate(self):
         return False  # F is not smooth, and the climb is finite
 
-    def _attributes(self, settings, fit, X, weight):
-        attributes = super()._attributes(settings, fit, X, weight)
+    def _attributes(self, problem, fit, X, weight):
+        attributes = super()._attributes(problem, fit, X, weight)
         names = ("weights_", "means_", "precisions_cholesky_")
-        labels = Scorer(settings.structure, *(attributes[name] for name in names)).labels(X)
+        labels = Scorer(problem.structure, *(attributes[name] for name in names)).labels(X)
         # the M-step that finds nothing to move is an iteration as well, if there may be one more
-        n_iter = min(fit.run.n_iter + fit.run.result.converged, settings.max_iter)
+        n_iter = min(fit.run.n_iter + fit.run.result.converged, problem.max_iter)
         squares = inertia(X, weight, attributes["means_"], labels)
         return {**attributes, "labels_": labels, "inertia_": squares, "n_iter_": n_iter}
 

@@ -15,7 +15,8 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from ._em_estimator import EMEstimator
-from ._fit.fitting import Fit, Given, Settings
+from ._fit.fit import Fit
+from ._fit.problem import Given, Problem
 from ._normal.covariances import DIAG, TIED_DIAG, Structure
 from ._pair.local_maxima import SPURIOUS, TwoNormalFit, fit_two_normals, ordered
 from ._pair.spurious import Held
@@ -259,15 +260,16 @@ class TwoNormalMixture(EMEstimator):
             )
         return X
 
-    def _settings(self, X, weight, rng) -> Settings:
+    def _settings(self, X, weight, rng) -> Problem:
         check_verbose(self.verbose)
         check_integer("verbose_interval", self.verbose_interval, 1)
-        return Settings(
+        return Problem(
             n_components=2,
             structure=self._structure(),
             model=TwoNormals,
             given=Given(),
-            assign="intervals",
+            start="intervals",
+            solve=fit_two_normals,
             reg_covar=0.0,
             tol=check_real("tol", self.tol),
             max_iter=check_integer("max_iter", self.max_iter, 0),
@@ -275,13 +277,13 @@ class TwoNormalMixture(EMEstimator):
             accelerate=check_flag("acceleration", self.acceleration),
         )
 
-    def _solve(self, X, weight, settings, rng, observer, mapper) -> TwoNormalFit:
-        return fit_two_normals(X, weight, settings, rng, observer, mapper)
+    def _solve(self, X, weight, problem, rng, observer, mapper) -> TwoNormalFit:
+        return fit_two_normals(X, weight, problem, rng, observer, mapper)
 
-    def _described(self, settings: Settings, fit: Fit, dtype) -> dict:
+    def _described(self, problem: Problem, fit: Fit, dtype) -> dict:
         """Textbook names and shapes, components in the order of their means."""
         fit = ordered(fit)
-        attributes = super()._described(settings, fit, dtype)
+        attributes = super()._described(problem, fit, dtype)
         for name in ("covariances_", "precisions_", "precisions_cholesky_"):
             del attributes[name]
         variances = np.broadcast_to(fit.covariances.ravel(), 2).astype(dtype)
@@ -315,7 +317,7 @@ class TwoNormalMixture(EMEstimator):
             ),
         }
 
-    def _warn_of_singular(self, settings: Settings, fit: TwoNormalFit, X, names) -> None:  # type: ignore[override]
+    def _warn_of_singular(self, problem: Problem, fit: TwoNormalFit, X, names) -> None:  # type: ignore[override]
         if fit.is_singular:
             warnings.warn(_singular(fit.held), ConvergenceWarning, stacklevel=5)
         elif fit.is_spurious:

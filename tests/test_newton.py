@@ -227,7 +227,7 @@ def test_the_curvature_is_not_asked_for_where_it_is_not_the_objective_s():
 )
 def test_priors_and_constraints_are_climbed_by_quasi_newton_steps(monkeypatch, options):
     X, made = clusters(0, N, D, K, 1.5), []
-    monkeypatch.setattr("emix._fit.fitting.Newton", made.append)
+    monkeypatch.setattr("emix._fit.starts.Newton", made.append)
     fitted(X, K, random_state=0, **options)
     assert not made
 
@@ -237,7 +237,7 @@ def test_few_sweeps_are_needed_where_components_overlap(covariance_type):
     options = {"covariance_type": covariance_type, "random_state": 0}
     newton = GaussianMixture(3, **options).fit(X)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("emix._fit.fitting.curved", lambda model, params: None)
+        patch.setattr("emix._fit.starts.curved", lambda model, params: None)
         quasi = GaussianMixture(3, **options).fit(X)
     assert newton.n_iter_ <= 30
     assert newton.n_iter_ < 0.8 * quasi.n_iter_

@@ -19,7 +19,7 @@ from scipy.special import logsumexp
 from sklearn.datasets import load_iris
 
 from emix import GaussianMixture
-from emix._fit import fitting
+from emix._fit import starts
 from emix._mixture import race as racing
 from emix._mixture import search, start
 from emix._mixture.candidates import metrics, one_hot, partitions
@@ -413,7 +413,7 @@ def test_clusters_apart_are_not_taken_if_one_is_unsound():
 def test_explicit_starts_prior_and_frozen_means_are_not_raced(monkeypatch):
 
     calls = []
-    monkeypatch.setattr(fitting, "leading", lambda *_: calls.append(1) or leading(*_))
+    monkeypatch.setattr(starts, "leading", lambda *_: calls.append(1) or leading(*_))
     X = clusters(3, 200, 2, 3, 1.2)
     with convergence_warnings_allowed():
         GaussianMixture(3, init_params="random", random_state=0).fit(X)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._normal.covariances import Structure
-from .fitting import Fit
+from .fit import Fit
 
 # A component is flat in a feature if its variance there is at most this multiple of the floor.
 _FLAT = 4.0

@@ -18,7 +18,7 @@ from .._normal.stats import Stats, layout_of
 from .._rows.blocks import Rows
 from .._rows.grid import Mapper, block_rows, spans
 from .._rows.patterns import rows_over
-from .fitting import Fit, Run, in_data_units
+from .fit import Fit, Run, in_data_units
 
 # Standard deviations from the mean beyond which a row's second moments overflow.
 _FARTHEST = 1e150

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .._em.ascent import Ascent
-from .._fit.fitting import Settings
+from .._fit.problem import Problem
+from .._fit.starts import Attempt
 from .._normal.gaussian import Params
 from .._rows.blocks import Rows
 from .bumps import bumps, overlapping
@@ -116,29 +117,29 @@ class Climbs:
 
     n_collapsed = 0  # none is dropped for that
 
-    def __init__(self, model: TwoNormals, sample: Sample, settings: Settings):
-        self._model, self._sample, self._settings = model, sample, settings
-        self.settings, self.may_give_up, self.cuts_short = settings, False, False
+    def __init__(self, model: TwoNormals, sample: Sample, problem: Problem):
+        self._model, self._sample, self._problem = model, sample, problem
 
-    def climbs(self, until: Callable[[], bool]) -> Iterator[Ascent]:
+    def climbs(self, until: Callable[[], bool]) -> Iterator[Attempt]:
         """On the sorted sample first, if that is smaller than the data."""
-        model, sample, settings = self._model, self._sample, self._settings
+        model, sample, problem = self._model, self._sample, self._problem
         if len(sample.z) == 1:
-            yield Ascent(model, self._one_normal())
+            yield Attempt(Ascent(model, self._one_normal()), problem)
             return
         ground = model
-        if not sample.is_complete and settings.max_iter > 0:
+        if not sample.is_complete and problem.max_iter > 0:
             rows = Rows(sample.z[:, None], sample.weight, np.zeros(1), np.ones(1))
             ground = model.over(rows)
         for climb in self._worthwhile(ground):
-            yield climb if ground is model else self._climb(model, climb.params)
+            climb = climb if ground is model else self._climb(model, climb.params)
+            yield Attempt(climb, problem)
 
     def _one_normal(self) -> Params:
         mean, variance = self._model.mean_and_variance
         return self._model.params([0.5, 0.5], [mean] * 2, [variance] * 2)
 
     def _climb(self, model: TwoNormals, params: Params) -> Ascent:
-        return Ascent(model, params, Newton(model) if self._settings.accelerate else None)
+        return Ascent(model, params, Newton(model) if self._problem.accelerate else None)
 
     def _worthwhile(self, ground: TwoNormals) -> list[Ascent]:
         """Climbs that end at different points and near the best."""
@@ -148,7 +149,7 @@ class Climbs:
 
     def _promising(self, ground: TwoNormals) -> list[Params]:
         """Where short runs lead to, without those that have fallen behind, the highest first."""
-        pooled, most = ground.equal_variance, self._settings.max_iter
+        pooled, most = ground.equal_variance, self._problem.max_iter
         total = ground.rows.total_weight
         moments = Moments(self._sample.z, self._sample.weight, ground.floor)
         intervals, pairs, gain = starts(moments, pooled)
@@ -172,7 +173,7 @@ class Climbs:
 
     def _short_climbs(self, ground: TwoNormals, promising: list[Params]) -> list[Ascent]:
         """Short climbs that do not run into one before them."""
-        settings, found = self._settings, []
+        problem, found = self._problem, []
         places: list = []
 
         def is_known(climb):
@@ -182,8 +183,8 @@ class Climbs:
         for params in promising:
             climb = self._climb(ground, params)
             result = climb.run(
-                tol=max(settings.tol, _SHORT_TOL),
-                max_iter=min(settings.max_iter, _SHORT_PASSES),
+                tol=max(problem.tol, _SHORT_TOL),
+                max_iter=min(problem.max_iter, _SHORT_PASSES),
                 watch=is_known,
             )
             if not result.stopped:

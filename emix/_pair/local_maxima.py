@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .._em.results import Result
-from .._fit.fitting import Fit, Observer, Run, Settings, climb_all, in_data_units, log_unit
+from .._fit.fit import Fit, Run, in_data_units, log_unit
+from .._fit.problem import Problem
+from .._fit.runs import Observer, climb_all
 from .._normal.gaussian import Params
 from .._rows.blocks import Rows, standard_units
 from .._rows.grid import Mapper
@@ -74,16 +76,16 @@ class TwoNormalFit(Fit):
 def fit_two_normals(
     X: np.ndarray,
     weight: np.ndarray | None,
-    settings: Settings,
+    problem: Problem,
     rng: np.random.RandomState,
     observer: Observer,
     mapper: Mapper,
 ) -> TwoNormalFit:
     """The best of all maxima."""
     with np.errstate(under="ignore"):  # of densities far from a component
-        model, sample = _posed(X, weight, settings, mapper)
-        climbs = Climbs(model, sample, settings)
-        runs = [_with_order(run) for run in climb_all(model, climbs, settings, rng, observer)]
+        model, sample = _posed(X, weight, problem, mapper)
+        climbs = Climbs(model, sample, problem)
+        runs = [_with_order(run) for run in climb_all(model, climbs, problem, rng, observer)]
         verdicts = judged(model, distinct(runs, lambda run: run.result))
         best = verdicts[0]
         worth = best.run.result.objective - WORTH / model.rows.total_weight
@@ -106,7 +108,7 @@ def _is_worth_reporting(verdict: Verdict, least: float) -> bool:
     return verdict.run.result.objective >= least and not is_accident
 
 
-def _posed(X, weight, settings: Settings, mapper: Mapper) -> tuple[TwoNormals, Sample]:
+def _posed(X, weight, problem: Problem, mapper: Mapper) -> tuple[TwoNormals, Sample]:
     """The model of the rows in local scales about their median, and a sample of them in these
     units, which far rows do not change."""
     rows = standard_units(Rows(X, weight, np.zeros(1), np.ones(1), mapper))
@@ -116,7 +118,7 @@ def _posed(X, weight, settings: Settings, mapper: Mapper) -> tuple[TwoNormals, S
     middle = x[[np.searchsorted(np.cumsum(mass), 0.5 * mass.sum())]]
     # the variance of a constant column does not depend on its value
     unit = local_scale(x[:, None], rows.scale) if len(x) > 1 else np.ones(1)
-    model = TwoNormals(settings.structure, rows.in_units(middle, unit), _FLOOR**2)
+    model = TwoNormals(problem.structure, rows.in_units(middle, unit), _FLOOR**2)
     return model, Sample((x - middle) / unit, mass, is_complete)
 
 

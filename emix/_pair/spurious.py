@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._fit.fitting import Run
+from .._fit.fit import Run
 from .._rows.blocks import Rows
 from .two_normals import TwoNormals, pair
 
