@@ -175,7 +175,7 @@ class BernoulliMixture(FamilyMixture):
         missing = np.isnan(X)
         if self.binarize is not None:
             threshold = check_finite("binarize", self.binarize)
-            X = (threshold < X).astype(X.dtype)
+            X = np.greater(X, threshold).astype(X.dtype)
         wrong = np.argwhere(~(missing | (X == 0.0) | (X == 1.0)))
         if wrong.size:
             row, column = wrong[0]
@@ -186,7 +186,7 @@ class BernoulliMixture(FamilyMixture):
         return np.where(missing, -1.0, X) if missing.any() else X
 
     def _problem(self, X: np.ndarray, weight: np.ndarray | None, mapper: Any) -> Problem:
-        family = LinearFamily(Categorical((2,) * X.shape[1]))
+        family: LinearFamily[Any] = LinearFamily(Categorical((2,) * X.shape[1]))
         return Problem(plain_rows(self._levels(X), weight, mapper), family, 0.0, {})
 
     def _rows(self, X: np.ndarray) -> Rows:
@@ -198,7 +198,7 @@ class BernoulliMixture(FamilyMixture):
     def _fitted(self) -> tuple[LinearFamily, Classes]:
         ones = np.asarray(self.probabilities_, dtype=np.float64)
         both = np.stack([1.0 - ones, ones], axis=2).reshape(len(ones), -1)
-        family = LinearFamily(Categorical((2,) * ones.shape[1]))
+        family: LinearFamily[Any] = LinearFamily(Categorical((2,) * ones.shape[1]))
         return family, Classes(np.asarray(self.weights_), both)
 
     def __sklearn_tags__(self):

@@ -134,9 +134,9 @@ class CategoricalMixture(FamilyMixture):
 
     Notes
     -----
-    X holds numbers, of which each value is a category;
-    :class:`sklearn.preprocessing.OrdinalEncoder` makes them of answers of any type. A value that the fit has not seen has probability zero, and
-    tells nothing about the class: ``predict`` and ``predict_proba`` take it as missing.
+    X holds numbers, of which each value is a category. Answers of any type become numbers by
+    :class:`sklearn.preprocessing.OrdinalEncoder`. A value that the fit has not seen has probability
+    zero, and tells nothing about the class: ``predict`` and ``predict_proba`` take it as missing.
 
     The classes are identified at most where there are fewer free parameters than cells in the table
     of all answers [1]_. At maxima with a probability of 0 or 1 the likelihood is often flat.
@@ -223,7 +223,9 @@ class CategoricalMixture(FamilyMixture):
 
     def _problem(self, X: np.ndarray, weight: np.ndarray | None, mapper: Any) -> Problem:
         categories = self._found(X if weight is None else X[weight > 0.0])
-        family = LinearFamily(Categorical(tuple(len(values) for values in categories)))
+        family: LinearFamily[Any] = LinearFamily(
+            Categorical(tuple(len(values) for values in categories))
+        )
         rows = plain_rows(levels(X, categories), weight, mapper)
         return Problem(rows, family, 0.0, {"categories_": categories})
 
@@ -258,7 +260,9 @@ class CategoricalMixture(FamilyMixture):
 
     def _fitted(self) -> tuple[LinearFamily, Classes]:
         parts = [np.asarray(part, dtype=np.float64) for part in self.probabilities_]
-        family = LinearFamily(Categorical(tuple(part.shape[1] for part in parts)))
+        family: LinearFamily[Any] = LinearFamily(
+            Categorical(tuple(part.shape[1] for part in parts))
+        )
         return family, Classes(np.asarray(self.weights_), np.concatenate(parts, axis=1))
 
     def __sklearn_tags__(self):

@@ -13,7 +13,6 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._families.densities import Densities
-from ._families.protocols import Family
 from ._family_fit import Problem, fit_family, is_large, plain_rows, published
 from ._rows.blocks import Rows
 from ._threads import thread_budget
@@ -62,7 +61,7 @@ class FamilyMixture(DensityMixin, BaseEstimator):
         """The attributes that parameters in the units of the rows are published as."""
 
     @abstractmethod
-    def _fitted(self) -> tuple[Family, Any]:
+    def _fitted(self) -> tuple[Any, Any]:
         """The family and its parameters, from the attributes, in the units of ``_rows``."""
 
     def _checked(self, X: ArrayLike, reset: bool) -> np.ndarray:

@@ -445,9 +445,8 @@ callable, default='kmeans'
         n_samples, n_components = len(X), problem.n_components
         if labels is not None:
             labels = check_labels(labels, n_samples, n_components)
-        prior = check_prior(self.prior)
-        if prior is not None:
-            prior = prior._checked(problem.structure, X.shape[1])._of_model
+        given = check_prior(self.prior)
+        prior = None if given is None else given._checked(problem.structure, X.shape[1])._of_model
         constraint = check_constraints(self.constraints, labels, X, n_components)
         if constraint is not None and self.algorithm == "incremental":
             raise ValueError("constraints and labels need algorithm='batch', got 'incremental'")
