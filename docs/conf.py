@@ -59,6 +59,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "min_reported_time": 3600,
     "plot_gallery": True,
+    "remove_config_comments": True,
     "show_signature": False,
 }
 

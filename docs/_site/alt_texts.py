@@ -7,7 +7,7 @@ from sphinx_gallery.scrapers import matplotlib_scraper
 
 
 def described(block, block_vars, gallery_conf):
-    """Sphinx-gallery's scraper, with the label of a figure as its alternative text, if it has one."""
+    """The matplotlib scraper; a figure's label, if it has one, is its alternative text."""
     labels = [str(plt.figure(number).get_label()) for number in plt.get_fignums()]
     texts = iter([" ".join(label.split()) for label in labels])
 

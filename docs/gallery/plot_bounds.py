@@ -46,8 +46,9 @@ log_likelihood = [mixture.score(X) for mixture in mixtures]
 
 figure, ax = plt.subplots(figsize=(8, 4.8), layout="constrained")
 figure.set_label(
-    "A wavy curve, the log-likelihood, above three parabolas. Each parabola touches the curve at one "
-    "point, and the top of each is the place where the next one touches it, further to the right."
+    "A wavy curve, the log-likelihood, above three parabolas. Each parabola touches the curve "
+    "at one point, and the top of each is the place where the next one touches it, further to "
+    "the right."
 )
 ax.plot(thetas, log_likelihood, "k", linewidth=2, label="log-likelihood")
 theta = -2.0
@@ -108,8 +109,8 @@ assert np.isclose(bound, q @ np.log(row) + entr(q).sum())
 
 figure, ax = plt.subplots(figsize=(8, 4.4), layout="constrained")
 figure.set_label(
-    "The curve of the logarithm with a straight chord between two of its points. Above the mean of "
-    "the two, the curve is at log p of x and the chord lies lower, at the bound."
+    "The curve of the logarithm with a straight chord between two of its points. Above the mean "
+    "of the two, the curve is at log p of x and the chord lies lower, at the bound."
 )
 ax.plot(line, np.log(line), "k", label="logarithm")
 ax.plot(ratio, np.log(ratio), "o-", color="C0", label="chord")

@@ -32,6 +32,11 @@ X = (X - X.mean()) / X.std()
 kmeans, hard = clustered(X, 2, **SPHERES), clustered(X, 2)
 
 figure, axes = plt.subplots(1, 3, figsize=(13, 4.2), sharex=True, sharey=True, layout="constrained")
+figure.set_label(
+    "Tumours in three scatter plots: by diagnosis, a dense narrow group and a wide one; by "
+    "K-means, which cuts the long direction in the middle; by classification EM, which finds a "
+    "narrow and a wide ellipse."
+)
 for group, name in enumerate(tumours.target_names):
     rows = X[tumours.target == group]
     axes[0].plot(*rows.to_numpy().T, "o", color=f"C{3 + group}", markersize=4, alpha=0.6)

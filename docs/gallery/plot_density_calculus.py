@@ -23,6 +23,11 @@ durations = (2.0, 2.9, 4.5)
 minutes = np.linspace(40.0, 100.0, 400)
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
+figure.set_label(
+    "On the left, eruptions and waiting times with the mean and two percentiles of waiting, "
+    "which jump from one cluster to the other. On the right, the density of waiting after "
+    "eruptions of three lengths: one hill, two hills, one hill."
+)
 MixtureDisplay.from_estimator(mixture, X, ax=axes[0])
 every = np.linspace(1.4, 5.3, 200)
 given = mixture.conditional([0], every[:, None])
@@ -44,6 +49,10 @@ axes[1].legend()
 waiting = mixture.marginal([1])
 height = np.exp(waiting.score_samples(minutes[:, None]))
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+figure.set_label(
+    "A density with two hills. Regions of 95, 80 and 50 per cent are shaded; each falls into "
+    "one or two intervals. Two lines mark the modes."
+)
 ax.plot(minutes, height, "k")
 for probability, shade in ((0.95, "0.9"), (0.8, "0.75"), (0.5, "0.55")):
     for low, high in waiting.highest_density_region(probability):
@@ -70,6 +79,10 @@ several = GaussianMixture(4, random_state=0, n_init=5).fit(skewed)
 found, overlap = several.modes(), several.overlap()
 
 figure, ax = plt.subplots(figsize=(7, 4.6), layout="constrained")
+figure.set_label(
+    "Two skewed clusters, each covered by two ellipses. Two stars mark the modes, and the "
+    "overlap is written between ellipses of the same cluster."
+)
 MixtureDisplay.from_estimator(several, skewed, ax=ax, deviations=(1.5,), contours=True)
 ax.plot(*found.locations.T, "k*", markersize=14, label="modes")
 for i in range(4):
@@ -82,3 +95,4 @@ for i in range(4):
 ax.set_title(f"4 components, {len(found.locations)} modes; overlaps above 0.05")
 ax.legend(loc="lower left")
 plt.show()
+# sphinx_gallery_thumbnail_number = 2

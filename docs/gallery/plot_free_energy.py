@@ -2,8 +2,9 @@
 One objective, many climbs
 ==========================
 
-Every variant of EM climbs the same bound, half-step by half-step. The M-step raises the bound with the
-responsibilities as they are. The E-step closes the gap to the log-likelihood, as far as it may.
+Every variant of EM climbs the same bound, half-step by half-step. The M-step raises the bound
+with the responsibilities as they are. The E-step closes the gap to the log-likelihood, as far as
+it may.
 """
 
 # %%
@@ -31,9 +32,13 @@ for mixture in fits.values():
 # %%
 # The bound before and after each E-step, in the first twelve passes. The dotted line is the
 # log-likelihood plus the log-prior. A full E-step meets it. Under a constraint a gap remains: the
-# divergence of the responsibilities from the posterior. At another temperature than one, the objective
-# is not a bound of the log-likelihood, and it rises all the same.
+# divergence of the responsibilities from the posterior. At another temperature than one, the
+# objective is not a bound of the log-likelihood, and it rises all the same.
 figure, axes = plt.subplots(2, 3, figsize=(12, 6.5), layout="constrained")
+figure.set_label(
+    "Six climbs as zigzag lines of the bound, with the log-likelihood as a dotted line. In four "
+    "of them E-steps meet it; with equal shares they stay below."
+)
 for ax, (name, mixture) in zip(axes.flat, fits.items(), strict=True):
     history = mixture.history_[1:13]
     passes = np.arange(1, len(history) + 1)
@@ -49,14 +54,20 @@ for ax, (name, mixture) in zip(axes.flat, fits.items(), strict=True):
 axes.flat[-2].legend()
 
 # %%
-# What the E-step has to close is the divergence between the old responsibilities and the posterior of
-# the new parameters. It says how much the responsibilities change in a pass. It falls while the fit
-# rests near a saddle, and rises while a component moves on to other rows. At the end it falls along a
-# straight line on this logarithmic scale. The slope is the rate at which EM converges.
+# What the E-step has to close is the divergence between the old responsibilities and the
+# posterior of the new parameters. It says how much the responsibilities change in a pass. It
+# falls while the fit rests near a saddle, and rises while a component moves on to other rows. At
+# the end it falls along a straight line on this logarithmic scale. The slope is the rate at which
+# EM converges.
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+figure.set_label(
+    "The gap before each E-step on a logarithmic scale. It falls, rises once or twice, and "
+    "falls along a straight line at the end."
+)
 for name in ("EM", "conditional M-steps", "gradient M-steps", "a prior"):
     gap = fits[name].history_["gap"][1:]
     ax.semilogy(np.arange(1, len(gap) + 1), np.maximum(gap, 1e-14), ".-", label=name)
 ax.set(xlabel="pass", ylabel="gap before the E-step, nats per row")
 ax.legend()
 plt.show()
+# sphinx_gallery_thumbnail_number = 2

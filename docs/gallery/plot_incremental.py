@@ -7,8 +7,9 @@ block of rows. Both climb the same objective.
 """
 
 # %%
-# Three components on Old Faithful, all from the same poor start. Four curves: plain EM, incremental EM
-# with few and with many blocks, and accelerated EM, the default. One pass reads every row once.
+# Three components on Old Faithful, all from the same poor start. Four curves: plain EM,
+# incremental EM with few and with many blocks, and accelerated EM, the default. One pass reads
+# every row once.
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -33,8 +34,8 @@ for mixture in fits.values():
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
 figure.set_label(
     "Two pictures with four curves each. On the left the objective rises over the first thirty "
-    "passes, sooner with more blocks. On the right the distance to the best objective falls; the "
-    "accelerated fit needs the fewest passes by far."
+    "passes, sooner with more blocks. On the right the distance to the best objective falls; "
+    "the accelerated fit needs the fewest passes by far."
 )
 best = max(mixture.lower_bound_ for mixture in fits.values())
 for name, mixture in fits.items():

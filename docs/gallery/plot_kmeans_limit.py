@@ -8,18 +8,18 @@ inertia (Bishop 2006, section 9.3.2).
 """
 
 # %%
-# Take two components on a line with equal weights, means m1 and m2 and one variance s². The
+# Take two components on a line with equal weights, means m1 and m2 and one variance σ². The
 # responsibility g of the second for a row x is its share of the density, so that
 #
 # .. math::
 #
 #     \frac{g}{1 - g}
-#     = \frac{\exp(-(x - m_2)^2 / 2 s^2)}{\exp(-(x - m_1)^2 / 2 s^2)}
-#     = \exp\left(\frac{m_2 - m_1}{s^2} \left(x - \frac{m_1 + m_2}{2}\right)\right).
+#     = \frac{\exp(-(x - m_2)^2 / 2 \sigma^2)}{\exp(-(x - m_1)^2 / 2 \sigma^2)}
+#     = \exp\left(\frac{m_2 - m_1}{\sigma^2} \left(x - \frac{m_1 + m_2}{2}\right)\right).
 #
 # The normal densities' constants cancel, and so do the squares of x: the log-odds are linear in
-# x, zero half-way between the means, and their slope is (m2 - m1) / s². Hence g is the logistic
-# function of them. As s² falls to zero the slope grows without bound: every row that is not just
+# x, zero half-way between the means, and their slope is (m2 - m1) / σ². Hence g is the logistic
+# function of them. As σ² falls to zero the slope grows without bound: every row that is not just
 # half-way goes wholly to the nearer mean. In more dimensions the same holds along the line
 # through the two means, and with more components for each pair of them.
 import matplotlib.pyplot as plt
@@ -35,11 +35,15 @@ means = np.array([[-1.0], [1.0]])
 variances = (4.0, 1.0, 0.25, 0.04)
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+figure.set_label(
+    "On the left, S-shaped curves of a responsibility that become a step as the variance falls. "
+    "On the right, their log-odds, straight lines that become steeper."
+)
 for variance in variances:
     slope = (means[1, 0] - means[0, 0]) / variance
     log_odds = slope * (x - means.mean())
-    right.plot(x, log_odds, label=f"$s^2 = {variance:g}$")
-    left.plot(x, expit(log_odds), label=f"$s^2 = {variance:g}$")
+    right.plot(x, log_odds, label=rf"$\sigma^2 = {variance:g}$")
+    left.plot(x, expit(log_odds), label=rf"$\sigma^2 = {variance:g}$")
 
     # the same from the package: a mixture put together from its parameters
     mixture = GaussianMixture(2, covariance_type="tied_spherical")
@@ -68,6 +72,10 @@ path = kmeans_limit(X, 2, variances=[1.0, 0.3, 0.1, 0.01], random_state=0)
 side = np.linspace(-2.6, 2.6, 200)
 points = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
 figure, axes = plt.subplots(1, 4, figsize=(14, 3.9), sharey=True, layout="constrained")
+figure.set_label(
+    "The plane, coloured by responsibility, at four variances. The border between the two "
+    "clusters becomes sharp."
+)
 centres = path.cluster_centers
 across = np.array([-1.0, 1.0]) * np.diff(centres, axis=0)[0, ::-1]
 for ax, row, centre in zip(axes, path.table, path.means, strict=True):
@@ -82,7 +90,7 @@ for ax, row, centre in zip(axes, path.table, path.means, strict=True):
         xlim=(-2.6, 2.6),
         ylim=(-2.6, 2.6),
         xlabel="eruption",
-        title=f"$s^2 = {row['variance']:g}$, entropy {row['entropy']:.3f}",
+        title=rf"$\sigma^2 = {row['variance']:g}$, entropy {row['entropy']:.3f}",
     )
 axes[0].set_ylabel("waiting")
 figure.colorbar(shade, ax=axes, label="responsibility")
@@ -92,10 +100,11 @@ figure.colorbar(shade, ax=axes, label="responsibility")
 #
 # .. math::
 #
-#     2 s^2 F = 2 s^2 \sum_i \log \sum_k \exp\left(-\frac{|x_i - m_k|^2}{2 s^2}\right)
-#               - 2 s^2 N \log K - s^2 N d \log(2 \pi s^2).
+#     2 \sigma^2 F = 2 \sigma^2 \sum_i \log \sum_k
+#               \exp\left(-\frac{|x_i - m_k|^2}{2 \sigma^2}\right)
+#               - 2 \sigma^2 N \log K - \sigma^2 N d \log(2 \pi \sigma^2).
 #
-# The last two terms vanish with s². In the first, the nearest mean wins: it tends to minus the
+# The last two terms vanish with σ². In the first, the nearest mean wins: it tends to minus the
 # sum of the squared distances to the nearest means, the inertia. ``soft_inertia`` is the first
 # term alone, with its sign changed; it gets there much faster, because only rows in the narrow
 # seam between two clusters are still shared.
@@ -104,3 +113,4 @@ print(result)
 KMeansLimitDisplay.from_result(result)
 
 plt.show()
+# sphinx_gallery_thumbnail_number = 1

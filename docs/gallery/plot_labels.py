@@ -37,6 +37,11 @@ fits = {
 # Scores are of the 135 rows without a label. Rings mark the labelled rows.
 unknown = labels < 0
 figure, axes = plt.subplots(1, 3, figsize=(13, 4.2), sharey=True, layout="constrained")
+figure.set_label(
+    "Petals of iris with the ellipses of three fits. Without labels two ellipses share a "
+    "species pair badly; with equal shares a little better; with fifteen labels, marked by "
+    "rings, they follow the species."
+)
 for ax, (name, mixture) in zip(axes, fits.items(), strict=True):
     score = adjusted_rand_score(species[unknown], mixture.predict(X[unknown]))
     MixtureDisplay.from_estimator(mixture, X, features=(2, 3), ax=ax)
@@ -63,9 +68,14 @@ for count in counts:
         found.append(adjusted_rand_score(species[rest], mixture.predict(X[rest])))
     scores.append(found)
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+figure.set_label(
+    "The adjusted Rand index against the number of labels for each species: it rises from about "
+    "0.65 to 0.9, and its spread shrinks."
+)
 ax.plot(counts, np.mean(scores, axis=1), "o-", label="mean")
 low, high = np.percentile(scores, [10, 90], axis=1)
 ax.fill_between(counts, low, high, alpha=0.2, label="10th to 90th percentile")
 ax.set(xlabel="labels of each species", ylabel="adjusted Rand index, other rows", ylim=(0.4, 1.0))
 ax.legend(loc="lower right")
 plt.show()
+# sphinx_gallery_thumbnail_number = 1

@@ -29,6 +29,10 @@ start = {
 }
 
 figure, axes = plt.subplots(2, 2, figsize=(9, 7), sharex=True, sharey=True, layout="constrained")
+figure.set_label(
+    "The eruptions of Old Faithful four times, with the ellipses of two components: after 0, 2, "
+    "10 and more passes. They begin in the middle, and end on the two clusters."
+)
 for ax, iterations in zip(axes.flat, (0, 2, 10, 60), strict=True):
     mixture = GaussianMixture(2, max_iter=iterations, acceleration=False, **start)
     with warnings.catch_warnings():
@@ -42,13 +46,18 @@ for ax, iterations in zip(axes.flat, (0, 2, 10, 60), strict=True):
     )
 
 # %%
-# The log-likelihood never falls. After an M-step the bound, with the old responsibilities, lies below it.
-# The next E-step closes the gap, which is the Kullback-Leibler divergence between old and new
-# responsibilities. Acceleration needs fewer passes over the data for the same maximum.
+# The log-likelihood never falls. After an M-step the bound, with the old responsibilities, lies
+# below it. The next E-step closes the gap, which is the Kullback-Leibler divergence between old
+# and new responsibilities. Acceleration needs fewer passes over the data for the same maximum.
 plain = GaussianMixture(2, acceleration=False, **start).fit(X)
 accelerated = GaussianMixture(2, **start).fit(X)
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+figure.set_label(
+    "On the left, the objective of plain and of accelerated EM: a long plateau, then a rise, "
+    "which comes sooner with acceleration. On the right, the distance to the best, on a "
+    "logarithmic scale."
+)
 for mixture, name in ((plain, "plain EM"), (accelerated, "accelerated")):
     ConvergenceDisplay.from_estimator(mixture, ax=left, name=name)
     ConvergenceDisplay.from_estimator(mixture, ax=right, name=name, distance=True)

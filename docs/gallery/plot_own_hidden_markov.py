@@ -81,6 +81,10 @@ for name, result in results.items():
 states, _, _ = model.posterior(results["daarem"].params)
 upper = np.argmax(results["daarem"].params["means"])
 figure, axes = plt.subplots(2, 1, figsize=(9, 5), sharex=True, layout="constrained")
+figure.set_label(
+    "Above, observations over time, with the hidden level, which jumps between two values. "
+    "Below, the probability of the second state, which follows the shaded times of that state."
+)
 axes[0].plot(x, ".", color="0.6", markersize=4)
 axes[0].step(np.arange(n), np.sort(results["daarem"].params["means"])[truth], "k", where="mid")
 axes[0].set(ylabel="x, and the mean of its state")
@@ -92,6 +96,10 @@ axes[1].legend(loc="upper right")
 # %%
 # How the two climbs went.
 figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
+figure.set_label(
+    "The distance to the best objective on a logarithmic scale: a straight line for plain EM, "
+    "and a steep fall with acceleration."
+)
 for name, result in results.items():
     result.plot(ax=ax, name=name or "plain EM", distance=True)
 plt.show()

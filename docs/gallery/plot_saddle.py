@@ -6,9 +6,9 @@ Where all components are equal EM stands still, although it is not at a maximum.
 """
 
 # %%
-# Two normals with variance one and equal weights, so that the two means are all there is to find. The
-# picture is the log-likelihood of the two means. It has two maxima, which are the same answer with
-# the components exchanged. Between them lies a pass of the mountains: a saddle.
+# Two normals with variance one and equal weights, so that the two means are all there is to find.
+# The picture is the log-likelihood of the two means. It has two maxima, which are the same answer
+# with the components exchanged. Between them lies a pass of the mountains: a saddle.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -47,8 +47,8 @@ height = [
 figure, ax = plt.subplots(figsize=(6.6, 5.6), layout="constrained")
 figure.set_label(
     "Contours of the log-likelihood over the two means, with two hills on either side of the "
-    "diagonal. A path from the diagonal ends at the saddle in the middle; a path from beside it turns "
-    "at the saddle and climbs one hill."
+    "diagonal. A path from the diagonal ends at the saddle in the middle; a path from beside it "
+    "turns at the saddle and climbs one hill."
 )
 ax.contour(side, side, height, levels=30, cmap="Greys", vmin=-12.0)
 ax.plot(side, side, ":", color="0.5", label="equal means")

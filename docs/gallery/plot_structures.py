@@ -2,14 +2,14 @@
 Six covariance structures on one data set
 =========================================
 
-The structure says which shapes the components may have. More freedom fits more shapes, and costs more
-parameters.
+The structure says which shapes the components may have. More freedom fits more shapes, and costs
+more parameters.
 """
 
 # %%
-# Three clusters that differ in size, direction and spread, fitted by each structure from its default
-# start. Ellipses are at one and two standard deviations. p is the number of free parameters. The
-# lower the BIC, the better.
+# Three clusters that differ in size, direction and spread, fitted by each structure from its
+# default start. Ellipses are at one and two standard deviations. p is the number of free
+# parameters. The lower the BIC, the better.
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -41,9 +41,9 @@ def n_parameters(mixture):
 
 figure, axes = plt.subplots(2, 3, figsize=(11, 7), sharex=True, sharey=True, layout="constrained")
 figure.set_label(
-    "The same three clusters six times, with the ellipses of six structures: slanted and different, "
-    "slanted and equal, upright and different, upright and equal, circles of different and of equal "
-    "sizes. Only the first follow the clusters closely."
+    "The same three clusters six times, with the ellipses of six structures: slanted and "
+    "different, slanted and equal, upright and different, upright and equal, circles of "
+    "different and of equal sizes. Only the first follow the clusters closely."
 )
 fits = {name: GaussianMixture(3, covariance_type=name, random_state=0).fit(X) for name in ABOUT}
 for ax, (name, mixture) in zip(axes.flat, fits.items(), strict=True):
@@ -54,14 +54,15 @@ for ax, (name, mixture) in zip(axes.flat, fits.items(), strict=True):
     )
 
 # %%
-# The parameters of a covariance matrix grow with the square of the number of features. So with many
-# features and few rows the simpler structures win, even where the clusters are not as simple as that.
+# The parameters of a covariance matrix grow with the square of the number of features. So with
+# many features and few rows the simpler structures win, even where the clusters are not as simple
+# as that.
 rows, features = 150, np.array([2, 5, 10, 20, 40])
 figure, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
 figure.set_label(
     "Curves of the number of parameters of three components against the number of features, on "
-    "logarithmic axes. The curve of full structures is steepest, that of tied ones next; the others "
-    "rise in proportion to the features."
+    "logarithmic axes. The curve of full structures is steepest, that of tied ones next; the "
+    "others rise in proportion to the features."
 )
 K = 3
 for name, covariance in {

@@ -34,6 +34,10 @@ x, y = np.linspace(0.0, 1.0, 200), np.linspace(-0.1, 1.1, 200)
 across, up = np.meshgrid(x, y)
 density = np.exp(regressor.logpdf(across.reshape(-1, 1), up.ravel())).reshape(across.shape)
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
+figure.set_label(
+    "On the left, the density of t given x from a mixture, an S-shaped band that follows the "
+    "rows. On the right, a Gaussian process: one mean through the middle, with a wide band."
+)
 for ax in axes:
     ax.plot(X, t, "k.", markersize=3, alpha=0.5)
     ax.set(xlabel="x", xlim=(0.0, 1.0), ylim=(-0.1, 1.1))
@@ -70,6 +74,10 @@ fits = {"8 labels a class": few, "and 584 rows without": helped}
 side = np.linspace(-4.0, 16.0, 200)
 points = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), sharey=True, layout="constrained")
+figure.set_label(
+    "Four clusters in a row, in turns of two classes. With 8 labels a class the border is "
+    "wrong; with the rows without a class there are three borders between the clusters."
+)
 for ax, (name, classifier) in zip(axes, fits.items(), strict=True):
     proba = classifier.predict_proba(points)[:, 1].reshape(200, 200)
     ax.pcolormesh(side, side, proba, cmap="RdBu_r", alpha=0.5, vmin=0.0, vmax=1.0)
@@ -91,6 +99,10 @@ out = detector.predict(X) < 0
 x, y = np.linspace(1.0, 5.7, 200), np.linspace(38.0, 102.0, 200)
 points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
 figure, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
+figure.set_label(
+    "Old Faithful with a contour of the density around each cluster. Rows outside are marked "
+    "with crosses."
+)
 height = detector.decision_function(points).reshape(200, 200)
 ax.contour(x, y, height, levels=[0.0], colors="k")
 ax.plot(*X[~out].T, "o", color="C0", markersize=4, alpha=0.6)
@@ -98,3 +110,4 @@ ax.plot(*X[out].T, "x", color="C3", markersize=8, label=f"{out.sum()} outliers")
 ax.set(xlabel="eruption (minutes)", ylabel="waiting (minutes)", title="threshold on the density")
 ax.legend()
 plt.show()
+# sphinx_gallery_thumbnail_number = 3

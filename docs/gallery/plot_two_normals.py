@@ -22,6 +22,10 @@ mixture = TwoNormalMixture().fit(waiting)
 intervals = mixture.confidence_intervals(0.95)
 
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+figure.set_label(
+    "A histogram of waiting times with two hills, the density of two normals, and the intervals "
+    "of the two means below."
+)
 MixtureDisplay.from_estimator(mixture, waiting, ax=ax, bins=25)
 for k in (0, 1):
     middle, ends = mixture.means_[k], intervals.means[k]
@@ -54,6 +58,10 @@ twenty = TwoNormalMixture().fit(points)
 grid = np.linspace(-2.0, 8.0, 4001)[:, None]
 
 figure, axes = plt.subplots(1, 3, figsize=(11, 3.4), sharey=True, layout="constrained")
+figure.set_label(
+    "Three densities of twenty points. Two have a sharp needle on a few points and are called "
+    "spurious; the third has two hills and is returned."
+)
 for ax, found in zip(axes, twenty.local_maxima_, strict=False):
     deviations, weights = found["scales"], [1.0 - found["weight"], found["weight"]]
     normals = np.exp(-0.5 * ((grid - found["means"]) / deviations) ** 2)
@@ -68,10 +76,14 @@ axes[0].annotate("up to 7.7", (1.75, 0.64), xytext=(2.6, 0.62), arrowprops={"arr
 
 # %%
 # Twice the gain in log-likelihood over one normal does not follow a chi-squared distribution, so
-# it is compared with samples from one normal. With 99 samples the p-value cannot be less than 0.01.
-# The twenty points may well come from one normal. None of the 99 samples gains as much as the waiting
-# times do.
+# it is compared with samples from one normal. With 99 samples the p-value cannot be less than
+# 0.01. The twenty points may well come from one normal. None of the 99 samples gains as much as
+# the waiting times do.
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+figure.set_label(
+    "Histograms of the gain in samples of one normal, with a line for the data. The line of the "
+    "twenty points is among the bars; that of the waiting times is far to the right."
+)
 for ax, (name, X) in zip(axes, {"twenty points": points, "waiting": waiting}.items(), strict=True):
     test = TwoNormalMixture(equal_variance=True).bootstrap_test(X, n_resamples=99, random_state=0)
     ax.hist(test.null_distribution, bins=20, color="0.8", label="samples of one normal")

@@ -43,6 +43,10 @@ def draw(mixture, ax, title):
 
 
 figure, axes = plt.subplots(2, 2, figsize=(9, 7), sharex=True, sharey=True, layout="constrained")
+figure.set_label(
+    "Old Faithful after four numbers of passes. Of ten ellipses five, then three, then two are "
+    "left."
+)
 mixture = BayesianGaussianMixture(10, max_iter=0, warm_start=True, random_state=0)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ConvergenceWarning)  # meant to be stopped
@@ -55,6 +59,10 @@ with warnings.catch_warnings():
 # its rows are explained as well without it; so the size of a step says little about what is to
 # come, and a loose tolerance would stop on the way.
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+figure.set_label(
+    "The lower bound of plain and accelerated fits rises in steps; on the right, the distance "
+    "to the end."
+)
 plain = BayesianGaussianMixture(10, acceleration=False, random_state=0).fit(X)
 accelerated = BayesianGaussianMixture(10, random_state=0).fit(X)
 for fit, name in ((plain, "plain"), (accelerated, "accelerated")):
@@ -70,6 +78,10 @@ print(f"passes: {plain.n_iter_} plain, {accelerated.n_iter_} with acceleration")
 # same model; its default of 100 iterations ends (with a warning) before the third component is
 # empty, and with more of them it arrives at the same two.
 figure, axes = plt.subplots(2, 3, figsize=(12, 7), sharex=True, sharey=True, layout="constrained")
+figure.set_label(
+    "Fits at three concentrations, by emix above and by scikit-learn below. A small "
+    "concentration leaves two or three components, a large one keeps ten."
+)
 for column, concentration in zip(axes.T, (1e-3, 1.0, 1e3), strict=True):
     options = {
         "weight_concentration_prior_type": "dirichlet_distribution",
