@@ -13,6 +13,7 @@ from ._base import quiet
 from ._bayes.variational import Posterior, Prior, VariationalMixture, pseudo_log_weights
 from ._bayes.weighting import Dirichlet, StickBreaking, Weighting
 from ._bayes.wishart import factorised
+from ._bayesian_conversion import BayesianConversion
 from ._em_estimator import EMEstimator
 from ._fit.fit import Fit
 from ._fit.problem import Given, Problem
@@ -36,7 +37,9 @@ _LARGEST_PRECISION = 1e12
 _LARGEST_DEGREES = 1e9
 
 
-class BayesianGaussianMixture(ResponsibilityTransformer, GapsMixin, EMEstimator):
+class BayesianGaussianMixture(
+    BayesianConversion, ResponsibilityTransformer, GapsMixin, EMEstimator
+):
     """Mixture of multivariate normal distributions with a posterior of its parameters.
 
     Takes the place of :class:`sklearn.mixture.BayesianGaussianMixture`: the same parameters,

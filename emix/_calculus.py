@@ -311,6 +311,35 @@ class DensityCalculus(Conversion):
         """
         return self.quantile(q)
 
+    def iccdf(self, q: ArrayLike) -> np.ndarray:
+        """Quantiles of the upper tail, the inverse of :meth:`ccdf`; exact where q is small.
+
+        Parameters
+        ----------
+        q : array-like of any shape
+            Probabilities P(X > x), from 0 to 1.
+
+        Returns
+        -------
+        x : ndarray of the shape of q
+            Infinite at 0 and 1.
+
+        Raises
+        ------
+        ValueError
+            If there is more than one feature, or a probability is not between 0 and 1.
+
+        Examples
+        --------
+        >>> from emix import GaussianMixture
+        >>> mixture = GaussianMixture.from_parameters([0.5, 0.5], [[-2.0], [2.0]], [1.0, 1.0])
+        >>> mixture.iccdf([0.05, 1e-100]).round(2)
+        array([ 3.28, 23.24])
+        """
+        log_weights, means, scales = self._line()
+        # the lower tail of the mirrored mixture
+        return -quantile(check_levels("q", q), log_weights, -means, scales)
+
     def highest_density_region(self, probability: float = 0.95) -> np.ndarray:
         """The shortest set of a given probability, of a mixture of one feature.
 

@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 
 from ._density.conditional import Conditional
 from ._density.normals import total_moments
-from ._density.univariate import quantile
+from ._density.univariate import log_tail, quantile
 from ._normal.gaussian import LOG_2PI
 from ._validation import check_array_of, check_integer, check_seed
 
@@ -152,6 +152,27 @@ class ConditionalMixtures:
             else:
                 found[row, draw] += normal[row, draw] @ roots[0]
         return found
+
+    def cdf(self, Y: ArrayLike) -> np.ndarray:
+        """P(feature <= y) of every feature by itself.
+
+        Where the model holds, these are uniformly distributed over the rows of new data.
+
+        Parameters
+        ----------
+        Y : array-like of shape (n_samples, q)
+            Row i is evaluated under mixture i.
+
+        Returns
+        -------
+        probability : ndarray of shape (n_samples, q)
+        """
+        n, _, q = self.means.shape
+        y = check_array_of("Y", Y, (n, q))
+        scales = np.sqrt(self.covariances.diagonal(axis1=-2, axis2=-1))
+        # (n, features, components)
+        means, scales = self.means.swapaxes(1, 2), scales.swapaxes(1, 2)
+        return np.exp(log_tail(y, self.log_weights[:, None, :], means, scales, 1.0))
 
     def quantile(self, q: float | ArrayLike) -> np.ndarray:
         """Quantiles of every feature by itself.

@@ -155,6 +155,29 @@ def test_skops_trusts_what_to_sklearn_returns():
     assert_array_equal(skops.loads(data).predict(X), fitted("mixture").predict(X))
 
 
+@pytest.mark.parametrize("covariance_type", ["full", "tied"])
+@pytest.mark.parametrize("weights", ["dirichlet_process", "dirichlet_distribution"])
+def test_bayesian_mixtures_are_handed_on(covariance_type, weights):
+    mixture = emix.BayesianGaussianMixture(
+        3,
+        covariance_type=covariance_type,
+        weight_concentration_prior_type=weights,
+        random_state=0,
+    ).fit(X[:40])
+    theirs = mixture.to_sklearn()
+    assert type(theirs).__module__.startswith("sklearn")
+    assert_allclose(theirs.predict_proba(X), mixture.predict_proba(X), rtol=1e-8, atol=1e-12)
+    assert_array_equal(theirs.predict(X), mixture.predict(X))
+    assert not np.shares_memory(theirs.means_, mixture.means_)
+    assert clone(theirs).set_params(max_iter=1000).fit(X[:40]).n_components == 3
+
+
+def test_bayesian_mixtures_of_other_responsibilities_are_not_handed_on():
+    mixture = emix.BayesianGaussianMixture(2, covariance_type="diag", random_state=0).fit(X)
+    with pytest.raises(ValueError, match="'full' or 'tied', got 'diag'"):
+        mixture.to_sklearn()
+
+
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_joblib_maps_the_arrays_of_a_fit(name, tmp_path):
     estimator, path = fitted(name), tmp_path / "fit.joblib"

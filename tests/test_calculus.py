@@ -374,6 +374,29 @@ def test_quantiles_invert_both_tails():
     np.testing.assert_array_equal(LINE.quantile([0.0, 1.0]), [-np.inf, np.inf])
 
 
+def test_quantiles_of_the_upper_tail_have_their_digits():
+    mixture = LINE
+    q = np.array([1e-300, 1e-20, 0.3, 1.0 - 1e-9])
+    assert_allclose(mixture.logccdf(mixture.iccdf(q)), np.log(q), rtol=1e-9, atol=1e-15)
+    assert_allclose(mixture.iccdf(0.3), mixture.icdf(0.7), rtol=1e-12)
+    assert mixture.iccdf([0.0, 1.0]).tolist() == [np.inf, -np.inf]
+    assert np.isinf(mixture.quantile(1.0 - 1e-300))  # what there is no number for
+
+
+def test_conditional_probabilities_are_those_of_single_mixtures():
+    mixture = GaussianMixture.from_parameters(
+        [0.4, 0.6], [[0.0, 0.0, 1.0], [2.0, 1.0, 0.0]], [np.eye(3), np.eye(3) + 0.5]
+    )
+    given, y = np.array([[0.0], [1.5]]), np.array([[0.2, 0.9], [1.0, -3.0]])
+    found = mixture.conditional([0], given).cdf(y)
+    for i in range(2):
+        one = mixture.conditional([0], given[i])
+        expected = [one.marginal([j]).cdf(y[i, j]) for j in range(2)]
+        assert_allclose(found[i], expected, rtol=1e-12)
+    with pytest.raises(ValueError, match="Y must have"):
+        mixture.conditional([0], given).cdf(y[:1])
+
+
 def test_quantiles_of_components_that_are_far_apart():
     """Where the distribution function is flat over a billion standard deviations."""
     mixture = line((0.25, 0.0, 1.0), (0.75, 1e9, 1.0))
