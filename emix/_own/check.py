@@ -17,8 +17,9 @@ import numpy as np
 from .._em.ascent import Ascent
 from .accelerations import ACCELERATIONS
 from .faults import ModelError, check_methods
+from .points import At, Seen
 from .tree import numbers, vector_of
-from .watched import At, Seen, Watched
+from .watched import Watched
 
 # A step of the differences, in units of how far the first passes move.
 _STEP = 1e-3

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._em.protocols import Point
+from .points import At, Seen
 from .tree import numbers, vector_of, with_numbers
-from .watched import At, Seen, Watched
+from .watched import Watched
 
 # Q may differ from a linear function of s by this part of its terms; formulas that are linear do
 # by some 1e-15, those that divide or take logarithms of statistics by some 1e-1.

@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from .copies import Copies
 from .domain import adding_up, keeps_signs, with_signs
 from .faults import ModelError, at_fault, difference, shown
+from .points import At, Seen
 from .tree import (
-    Leaf,
     copied,
     entry,
     is_numeric,
-    leaves,
     numbers,
     vector_of,
     with_numbers,
@@ -34,36 +33,6 @@ _ROUND_TRIP = 1e-8
 Method = Callable[..., Any]
 
 
-@dataclass(frozen=True, eq=False)
-class At:
-    """Parameters, and the vector of their free coordinates. ``tried`` ones are extrapolated, and
-    may be no parameters at all; promise is F after the M-step that led here, or -inf."""
-
-    params: Any
-    vector: np.ndarray
-    tried: bool = False
-    promise: float = -math.inf
-
-
-class Seen(NamedTuple):
-    """What an E-step found: the objective, the log-likelihood, the statistics, and where a step was
-    tried the M-step of these. The last two are None where it failed."""
-
-    value: float
-    evidence: float
-    statistics: Any
-    following: At | None = None
-
-    @property
-    def origin(self) -> None:
-        """Statistics of a user's model are about no origin that moves."""
-        return None
-
-    def at(self, vector: np.ndarray) -> Seen:
-        """Other statistics, which no E-step found."""
-        return Seen(math.nan, math.nan, with_numbers(self.statistics, vector))
-
-
 class Watched:
     """The model of ``Ascent``."""
 
@@ -76,7 +45,7 @@ class Watched:
         self._constrain: Method | None = getattr(model, "constrain", None)
         self._unconstrain: Method | None = getattr(model, "unconstrain", None)
         self._n_seen = 0
-        self._held: tuple[Any, list[Leaf]] = (None, [])
+        self._held: Copies | None = None  # of the statistics of the last E-step
         self._shapes = [(leaf.path, leaf.value.shape) for leaf in numbers(params)]
         self.start = self._at(params, "params")
 
@@ -167,7 +136,7 @@ class Watched:
         evidence = self._number(evidence, "e_step", "the log-likelihood", at)
         prior = self._prior(at)
         if self._n_seen < _WATCHED:
-            self._held = statistics, _arrays(copied(statistics))
+            self._held = Copies(statistics, "statistics")
         self._n_seen += 1
         return Seen(evidence + prior, evidence, statistics)
 
@@ -334,34 +303,28 @@ class Watched:
 
     def _check_held(self, half_step: str) -> None:
         """The statistics of the last E-step are what they were."""
-        if self._n_seen > _WATCHED:
+        if self._held is None or self._n_seen > _WATCHED:
             return
-        statistics, before = self._held
-        for leaf, now in zip(before, _arrays(statistics), strict=False):
-            if not np.array_equal(leaf.value, now.value, equal_nan=leaf.value.dtype.kind == "f"):
-                raise self.error(
-                    f"{half_step} changed {leaf.path}, which an earlier e_step returned, "
-                    f"{self._where}: return new arrays, and do not write into those of before",
-                    half_step,
-                    self.start,
-                )
+        path = self._held.changed()
+        if path is not None:
+            raise self.error(
+                f"{half_step} changed {path}, which an earlier e_step returned, "
+                f"{self._where}: return new arrays, and do not write into those of before",
+                half_step,
+                self.start,
+            )
 
     @contextmanager
     def _unchanged(self, at: At, half_step: str) -> Iterator[None]:
         if self._n_seen > _WATCHED:
             yield
             return
-        before = [leaf.value.copy() for leaf in numbers(at.params)]
+        before = Copies(at.params, "params")
         yield
-        for leaf, value in zip(numbers(at.params), before, strict=True):
-            if not np.array_equal(leaf.value, value, equal_nan=True):
-                raise self.error(
-                    f"{half_step} changed {leaf.path} in place, {self._where}: work on a copy",
-                    half_step,
-                    at,
-                )
-
-
-def _arrays(statistics: Any) -> list[Leaf]:
-    """The arrays of statistics; other objects are the user's own."""
-    return [leaf for leaf in leaves(statistics, "statistics") if isinstance(leaf.value, np.ndarray)]
+        path = before.changed()
+        if path is not None:
+            raise self.error(
+                f"{half_step} changed {path} in place, {self._where}: work on a copy",
+                half_step,
+                at,
+            )
