@@ -243,7 +243,7 @@ class CategoricalMixture(FamilyMixture):
         Returns
         -------
         log_prob : ndarray of shape (n_samples,)
-            log p(x) of the answers that are not missing; minus infinity for a row with a value
+            Log-probability of the answers that are not missing; minus infinity for a row with a value
             that is not in ``categories_``.
         """
         densities, rows = self._asked(X)

@@ -26,7 +26,7 @@ def free_energy(log_joint: ArrayLike, resp: ArrayLike) -> np.ndarray:
     Parameters
     ----------
     log_joint : array-like of shape (n_samples, n_components)
-        log p(x, z = k | theta), in nats. Of a mixture it is
+        Logarithm of p(x, z = k | theta), in nats. Of a mixture it is
         ``mixture.log_prob_components(X) + numpy.log(mixture.weights_)``. It may be -inf.
 
     resp : array-like of shape (n_samples, n_components)
