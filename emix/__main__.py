@@ -95,19 +95,19 @@ def _print_comparison(rows, X) -> None:
 
 
 def _print_ascent(history) -> None:
-    print("sweep  log-likelihood  gap closed by the E-step  estimated gain left")
-    for sweep, row in enumerate(history):
+    print(" pass  log-likelihood  gap closed by the E-step  estimated gain left")
+    for number, row in enumerate(history):
         note = ("" if row["accepted"] else "  rejected") if row["extrapolated"] else ""
         note = "  extrapolated" + note if row["extrapolated"] else note
         print(
-            f"{sweep:5d}  {row['log_likelihood']:14.10f}  {row['gap']:24.2e}"
+            f"{number:5d}  {row['log_likelihood']:14.10f}  {row['gap']:24.2e}"
             f"  {row['remaining']:19.2e}{note}"
         )
     print()
 
 
 def _draw(mixture, X, names, path: Path) -> None:
-    """Data with one and two standard deviation ellipses, and the objective per sweep."""
+    """Data with one and two standard deviation ellipses, and the objective per pass."""
     try:
         from matplotlib.figure import Figure
     except ImportError:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class ConvergenceDisplay:
-    """The ascent of a fit, sweep by sweep.
+    """The ascent of a fit, pass by pass.
 
-    The objective after each sweep over the data (of ``GaussianMixture`` the log-likelihood per
+    The objective after each pass over the data (of ``GaussianMixture`` the log-likelihood per
     sample), or what it lacks to the best value of the fit, on a logarithmic scale, with the
     estimate of the remaining gain. Accepted and rejected extrapolations are marked. Several
     fits can share axes.
@@ -33,7 +33,7 @@ class ConvergenceDisplay:
     name : str
         What the legend calls the fit.
 
-    unit : str, default="per sample"
+    unit : str, default="nats per row"
         What the objective is measured in.
 
     Attributes
@@ -52,13 +52,15 @@ class ConvergenceDisplay:
     >>> mixture = GaussianMixture(2, random_state=0).fit(load_faithful().data)
     >>> display = ConvergenceDisplay.from_estimator(mixture)
     >>> display.ax_.get_xlabel()
-    'sweep over the data'
+    'pass over the data'
     """
 
     ax_: Axes
     figure_: Figure | SubFigure
 
-    def __init__(self, *, history: np.ndarray, name: str = "fit", unit: str = "per sample") -> None:
+    def __init__(
+        self, *, history: np.ndarray, name: str = "fit", unit: str = "nats per row"
+    ) -> None:
         self.history, self.name, self.unit = history, name, unit
 
     @classmethod
@@ -116,7 +118,7 @@ class ConvergenceDisplay:
         display : ConvergenceDisplay
             The display, drawn.
         """
-        return cls(history=result.history, name=name, unit="in nats").plot(ax=ax, **options)
+        return cls(history=result.history, name=name, unit="nats").plot(ax=ax, **options)
 
     def plot(self, ax: Axes | None = None, *, distance: bool = False, gap: bool = True) -> Self:
         """Draw the display.
@@ -142,7 +144,7 @@ class ConvergenceDisplay:
             self._plot_distance()
         else:
             self._plot_objective(gap)
-        self.ax_.set_xlabel("sweep over the data")
+        self.ax_.set_xlabel("pass over the data")
         self.ax_.locator_params(axis="x", integer=True)
         self.ax_.legend()
         return self
@@ -153,12 +155,12 @@ class ConvergenceDisplay:
 
     def _plot_objective(self, gap):
         ax, history = self.ax_, self.history
-        sweeps, objective, kept = np.arange(len(history)), self._reached(), history["accepted"]
-        (line,) = ax.plot(sweeps, objective, "-", label=f"{self.name}: objective")
-        self._mark(line.get_color(), sweeps, objective)
+        passes, objective, kept = np.arange(len(history)), self._reached(), history["accepted"]
+        (line,) = ax.plot(passes, objective, "-", label=f"{self.name}: objective")
+        self._mark(line.get_color(), passes, objective)
         if gap and np.isfinite(history["free_energy"][kept]).any():
             ax.plot(
-                sweeps[kept],
+                passes[kept],
                 history["free_energy"][kept],
                 ":",
                 color=line.get_color(),
@@ -169,24 +171,24 @@ class ConvergenceDisplay:
     def _plot_distance(self):
         ax, history = self.ax_, self.history
         objective = self._reached()
-        sweeps, distance = np.arange(len(history)), objective[-1] - objective
+        passes, distance = np.arange(len(history)), objective[-1] - objective
         shown = distance > 0.0
         (line,) = ax.semilogy(
-            sweeps[shown], distance[shown], "-", label=f"{self.name}: to the best"
+            passes[shown], distance[shown], "-", label=f"{self.name}: to the best"
         )
-        self._mark(line.get_color(), sweeps, np.where(distance > 0.0, distance, np.nan))
+        self._mark(line.get_color(), passes, np.where(distance > 0.0, distance, np.nan))
         remaining = history["remaining"]
         known = np.isfinite(remaining) & (remaining > 0.0)
         ax.semilogy(
-            sweeps[known],
+            passes[known],
             remaining[known],
             ":",
             color=line.get_color(),
             label=f"{self.name}: estimated remaining gain",
         )
-        ax.set_ylabel(f"objective {self.unit}")
+        ax.set_ylabel(f"objective, {self.unit}")
 
-    def _mark(self, color, sweeps, height):
+    def _mark(self, color, passes, height):
         """Dots for plain steps, triangles for extrapolated ones, crosses for rejected ones."""
         history = self.history
         plain = ~history["extrapolated"]
@@ -201,5 +203,5 @@ class ConvergenceDisplay:
                 if label in self.ax_.get_legend_handles_labels()[1]:
                     label = None  # several fits share the axes, and the mark
                 self.ax_.plot(
-                    sweeps[chosen], height[chosen], marker, color=color, markersize=5, label=label
+                    passes[chosen], height[chosen], marker, color=color, markersize=5, label=label
                 )
