@@ -17,8 +17,10 @@ from emix import GaussianMixture
 from emix._fit.problem import make_model
 from emix._mixture.mixture import Mixture
 from emix._normal.gaussian import Kernel
+from emix._parameters import checked
 from emix._rows.grid import block_rows, spans
 from emix._rows.room import Buffers, bytes_per_row
+from emix._tables import Data, Features
 from problems import Problem
 
 
@@ -77,7 +79,6 @@ def _plain(value):
 
 def model_and_start(problem: Problem) -> tuple[Mixture, tuple]:
     """What a fit of the problem climbs on, with one thread, and its first parameters."""
-    rng = np.random.RandomState(0)
     estimator = GaussianMixture(
         problem.cell.k,
         covariance_type=problem.cell.structure,
@@ -85,9 +86,10 @@ def model_and_start(problem: Problem) -> tuple[Mixture, tuple]:
         means_init=problem.means,
         precisions_init=problem.precisions,
     )
-    settings = estimator._settings(problem.X, None, rng)
-    model = make_model(problem.X, None, settings, map)
-    return model, settings.given.override(model, None)
+    values = checked(estimator, estimator._checks)
+    asked = estimator._problem(values, Data(problem.X, None, Features()))
+    model = make_model(problem.X, None, asked, map)
+    return model, asked.given.override(model, None)
 
 
 def counted(model: Mixture) -> Mixture:

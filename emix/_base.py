@@ -3,42 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any, TypeGuard
+from abc import abstractmethod
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ._normal.covariances import (
-    DIAG,
-    FULL,
-    SPHERICAL,
-    TIED,
-    TIED_DIAG,
-    TIED_SPHERICAL,
-    Structure,
-)
+from ._fitted import Fitted
 from ._scoring import Scorer
-from ._validation import (
-    check_integer,
-    check_option,
-    check_rows,
-    check_sample_weight,
-    check_seed,
-    is_plain,
-)
-
-STRUCTURES: dict[str, Structure] = {
-    "full": FULL,
-    "tied": TIED,
-    "diag": DIAG,
-    "spherical": SPHERICAL,
-    "tied_diag": TIED_DIAG,
-    "tied_spherical": TIED_SPHERICAL,
-}
-
-FLOATS = [np.float64, np.float32]
+from ._structures import STRUCTURES as STRUCTURES
+from ._tables import FLOATS as FLOATS
+from ._tables import Read, read_floats
+from ._validation import check_integer, check_sample_weight, check_seed
 
 # Numbers that underflow are zeros in all of the arithmetic here, by NumPy's own default too: a
 # caller's np.errstate(under="raise") is for the caller's.
@@ -57,11 +35,13 @@ def _total(values: np.ndarray, weight: np.ndarray | None) -> tuple[float, float]
 
 
 class BaseNormalMixture(DensityMixin, BaseEstimator):
-    """A mixture of normals given by weights_, means_ and precisions_cholesky_.
+    """A mixture of normals given by public attributes, and what can be asked of it.
 
-    All methods below read these three attributes alone (through ``_parameters``), so a model can
-    also be put together by setting them.
+    All methods below read these attributes alone (through ``_fitted``), so a model can also be
+    put together by setting them. ``_read`` says which tables a subclass takes.
     """
+
+    _read: ClassVar[Read] = staticmethod(read_floats)
 
     weights_: np.ndarray
     means_: np.ndarray
@@ -73,61 +53,19 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
     covariance_type: str
     random_state: int | np.random.RandomState | None
 
-    def _structure(self) -> Structure:
-        return STRUCTURES[check_option("covariance_type", self.covariance_type, STRUCTURES)]
+    @abstractmethod
+    def _fitted(self) -> Fitted:
+        """The mixture that the attributes tell."""
 
-    def _fitted_structure(self) -> Structure:
-        """That of the fitted parameters: ``set_params`` may have named another one since."""
-        name = self._when_fitted("covariance_type", None)
-        return self._structure() if name is None else STRUCTURES[name]
-
-    def _when_fitted(self, name: str, default: Any) -> Any:
-        """A constructor parameter as it was in fit; the default where attributes were set by
-        hand."""
-        return getattr(self, "_fit_settings", {}).get(name, default)
-
-    def _scorer(self) -> Scorer:
-        self._check_fitted()
-        structure, (weights, means, factors) = self._fitted_structure(), self._parameters()
-        shape = structure.shape(*np.shape(means))
-        if np.shape(factors) != shape:
-            raise ValueError(
-                f"precisions_cholesky_ has the shape {np.shape(factors)}, which is not that of its "
-                f"covariance_type, {shape}; fit, or make a new estimator to set attributes of "
-                "another covariance_type"
-            )
-        return Scorer(structure, weights, means, factors)
-
-    def _check_fitted(self) -> None:
+    def _asked(self) -> Fitted:
+        """The same, refused where there is none yet."""
         if not hasattr(self, "means_"):
             check_is_fitted(self)
+        return self._fitted()
 
-    def _density(self) -> Scorer:
-        """What evaluates p(x); the mixture itself unless a subclass says otherwise."""
-        return self._scorer()
-
-    def _allocation(self) -> Scorer:
-        """What evaluates p(z | x)."""
-        return self._scorer()
-
-    def _validated(self, X: ArrayLike, *, reset: bool = False, **requirements) -> np.ndarray:
-        """X, checked; ``reset`` where it is fitted to."""
-        if reset:
-            if is_plain(X, None, requirements.get("ensure_min_samples", 1)):
-                self.__dict__.pop("feature_names_in_", None)
-                self.n_features_in_ = X.shape[1]
-                return X
-        elif not hasattr(self, "feature_names_in_") and self._has_features_of(X):
-            return X
-        return check_rows(self, X, reset=reset, dtype=FLOATS, **requirements)
-
-    def _has_features_of(self, X: ArrayLike) -> TypeGuard[np.ndarray]:
-        """Whether validation would return X as it is."""
-        return is_plain(X, getattr(self, "n_features_in_", -1))
-
-    def _parameters(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Weights (K,), means (K, d) and factors of the precisions in the structure's shape."""
-        return self.weights_, self.means_, self.precisions_cholesky_
+    def _validated(self, X: ArrayLike) -> np.ndarray:
+        """X to evaluate, checked."""
+        return self._read(self, X)
 
     @quiet
     def score_samples(self, X: ArrayLike) -> np.ndarray:
@@ -143,7 +81,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         log_prob : ndarray of shape (n_samples,)
             log p(x), natural logarithm, in the units of the data; float32 if X is.
         """
-        scorer, X = self._density(), self._validated(X)
+        scorer, X = self._asked().density(), self._validated(X)
         return scorer.log_prob(X).astype(X.dtype, copy=False)
 
     @quiet
@@ -168,7 +106,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         log_likelihood : float
             The (weighted) mean of ``score_samples(X)``.
         """
-        scorer, X = self._density(), self._validated(X)
+        scorer, X = self._asked().density(), self._validated(X)
         total, n = _total(scorer.log_prob(X), check_sample_weight(sample_weight, X.shape[0]))
         return total / n
 
@@ -186,7 +124,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         labels : ndarray of shape (n_samples,)
             Component indices.
         """
-        return self._allocation().labels(self._validated(X))
+        return self._asked().allocation().labels(self._validated(X))
 
     @quiet
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
@@ -202,7 +140,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         resp : ndarray of shape (n_samples, n_components)
             p(z = k | x); rows add up to one. float32 if X is.
         """
-        return self._allocation().responsibilities(self._validated(X))
+        return self._asked().allocation().responsibilities(self._validated(X))
 
     @quiet
     def sample(
@@ -234,32 +172,21 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
                 f"Invalid value for 'n_samples': {n_samples}. Ask for at least one sample."
             ) from None
         rng = check_seed(self.random_state if random_state is None else random_state)
-        structure = self._fitted_structure()
-        weights, means, factors = (
-            np.asarray(value, dtype=np.float64) for value in self._parameters()
-        )
+        structure, *arrays, _ = self._fitted().parameters
+        weights, means, factors = (np.asarray(value, dtype=np.float64) for value in arrays)
         counts = rng.multinomial(n_samples, weights / weights.sum())
         X = rng.standard_normal((n_samples, means.shape[1]))
         labels = np.repeat(np.arange(weights.size), counts)
         X = structure.sharing.unwhiten(structure.form, factors, X, counts)
         return X + means[labels], labels
 
-    def _parameter_counts(self) -> dict[str, int]:
-        """Free parameters; the weights add up to one."""
-        n_components, d = self._parameters()[1].shape
-        return {
-            "weights": n_components - 1,
-            "means": n_components * d,
-            "covariances": int(self._fitted_structure().n_free(n_components, d)),
-        }
-
     def _n_parameters(self) -> int:
-        return sum(self._parameter_counts().values())
+        return self._fitted().parameters.n_free
 
     def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """log L of the rows under the mixture, less what it owes to spurious components, and how
         many rows there are."""
-        scorer, X = self._scorer(), self._validated(X)
+        scorer, X = self._asked().parameters.scorer(), self._validated(X)
         weight = check_sample_weight(sample_weight, X.shape[0])
         return _total(scorer.log_prob(X) - self._excess(scorer, X), weight)
 
@@ -334,7 +261,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         icl : float
             At least ``bic(X, sample_weight)``.
         """
-        scorer, X = self._scorer(), self._validated(X)
+        scorer, X = self._asked().parameters.scorer(), self._validated(X)
         weight = check_sample_weight(sample_weight, X.shape[0])
         completed, n = _total(scorer.largest_joint(X) - self._excess(scorer, X), weight)
         return -2.0 * completed + self._n_parameters() * math.log(n)

@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ._base import quiet
-from ._bayes.variational import Posterior, Prior, VariationalMixture, pseudo_log_weights
-from ._bayes.weighting import Dirichlet, StickBreaking, Weighting
-from ._bayes.wishart import factorised
 from ._bayesian_conversion import BayesianConversion
-from ._em_estimator import EMEstimator
-from ._fit.fit import Fit
+from ._bayesian_prior import WEIGHTINGS, check_degrees, check_precision, given_prior
+from ._estimator import EMEstimator
 from ._fit.problem import Given, Problem
-from ._gaps import GapsMixin
-from ._mixture.missing import mixture_over
-from ._mixture.mixture import Mixture
+from ._fitted import Fitted
+from ._fitted_posterior import (
+    FittedPosterior,
+    posterior_attributes,
+    posterior_mixture,
+    previous_posterior,
+)
+from ._gaps import GapsMixin, check_columns, of_pairs, read_with_gaps
+from ._parameters import COMMON, Checks, one_of, optional, with_data
+from ._report import Report, of_its_end, of_singular
 from ._responsibilities import ResponsibilityTransformer
-from ._scoring import PredictiveScorer, Scorer
-from ._validation import check_covariance_prior, check_mean_prior, check_option, check_positive
-
-WEIGHTINGS: dict[str, type[Weighting]] = {
-    "dirichlet_process": StickBreaking,
-    "dirichlet_distribution": Dirichlet,
-}
-# The default covariance prior has at least this variance in any direction of standardised data:
-# where the data do not vary, nothing else would keep new rows at finite distances.
-_LEAST = 1e-6
-# Priors beyond these leave too few digits for what the data add.
-_FARTHEST_MEAN = 1e6
-_LARGEST_PRECISION = 1e12
-_LARGEST_DEGREES = 1e9
+from ._starting import is_warm, mixture_problem
+from ._tables import Data
+from ._validation import check_flag, check_positive
 
 
 class BayesianGaussianMixture(
@@ -298,192 +291,35 @@ default='dirichlet_process'
         self.verbose_interval = verbose_interval
         self.acceleration = acceleration
 
-    def _model(self):
-        return self._variational
+    _read = staticmethod(read_with_gaps)
+    _checks: ClassVar[Checks] = {
+        **COMMON,
+        "weight_concentration_prior_type": one_of(WEIGHTINGS),
+        "weight_concentration_prior": optional(check_positive),
+        "mean_precision_prior": optional(check_precision),
+        "mean_prior": with_data,
+        "degrees_of_freedom_prior": optional(check_degrees),
+        "covariance_prior": with_data,
+        "acceleration": check_flag,
+    }
+    # of empty components nothing is said: those that the data do not need are meant to become so
+    _report = Report(posterior_attributes, remarks=(of_singular, of_its_end, of_pairs))
 
-    def _variational(self, structure, rows, noise) -> VariationalMixture:
-        """The model, with the priors in the units of the rows."""
-        # the prior keeps the bound finite, and the bound would not be exact at a floor
-        rows = rows.with_values()
-        likelihood = mixture_over(structure, rows, noise, least_share=0.0)
-        degrees = self._degrees_prior(structure, rows.d)
-        covariance, factor = self._covariance_prior(likelihood)
-        prior = Prior(
-            weighting=self._weighting(),
-            mean_precision=_positive(
-                "mean_precision_prior", self.mean_precision_prior, 1.0, _LARGEST_PRECISION
-            ),
-            mean=self._mean_prior(rows),
-            degrees=degrees,
-            covariance=covariance / degrees,
-            factor=factor * np.sqrt(degrees),
+    def _fitted(self) -> Fitted:
+        return posterior_mixture(self)
+
+    def _problem(self, values: SimpleNamespace, data: Data) -> Problem:
+        check_columns(data)
+        prior = given_prior(values, data.X.shape[1])
+        warm = is_warm(self, values)
+        given = previous_posterior(self, values, data) if warm else Given()
+        return mixture_problem(
+            values, data, given, warm, model=prior.model, accelerate=values.acceleration
         )
-        return VariationalMixture(likelihood, prior, rows.total_weight)
-
-    def _weighting(self) -> Weighting:
-        kind = check_option(
-            "weight_concentration_prior_type", self.weight_concentration_prior_type, WEIGHTINGS
-        )
-        name, default = "weight_concentration_prior", 1.0 / self.n_components
-        return WEIGHTINGS[kind](_positive(name, self.weight_concentration_prior, default))
-
-    def _mean_prior(self, rows) -> np.ndarray:
-        if self.mean_prior is None:
-            return np.zeros(rows.d)
-        mean = check_mean_prior(self.mean_prior, rows.d) - rows.shift
-        with np.errstate(over="ignore"):
-            mean = mean / rows.scale
-        if np.abs(mean).max() > _FARTHEST_MEAN:
-            raise ValueError(
-                f"mean_prior is more than {_FARTHEST_MEAN:g} standard deviations of X from its mean"
-            )
-        return mean
-
-    def _degrees_prior(self, structure, d) -> float:
-        name, least = "degrees_of_freedom_prior", int(structure.form.bartlett(d).max())
-        degrees = _positive(name, self.degrees_of_freedom_prior, float(d), _LARGEST_DEGREES)
-        if degrees <= least:
-            raise ValueError(
-                f"The parameter '{name}' should be greater than {least}, but got {degrees:.3f}."
-            )
-        return degrees
-
-    def _covariance_prior(self, likelihood: Mixture):
-        """Covariance and factor, in the units of the rows."""
-        structure, rows = likelihood.structure, likelihood.rows
-        if self.covariance_prior is None:
-            total = rows.total_weight
-            # weights of less than two rows in all have no unbiased variance
-            unbiased = total / max(total - 1.0, 0.5 * total)
-            return structure.form.factorise(likelihood.spread * unbiased, _LEAST)[:2]
-        covariance = check_covariance_prior(
-            self.covariance_prior, self.covariance_type, structure, rows.d
-        )
-        with np.errstate(over="ignore", under="ignore"):
-            prior = factorised(structure.form, covariance, rows.d, 1.0 / rows.scale)
-        variances = structure.form.variances(prior[0], rows.d)
-        if not (variances.min() >= 1e-100 and variances.max() <= 1e100):
-            raise ValueError(
-                "covariance_prior is more than 1e100 times smaller or larger than the variances "
-                "of X"
-            )
-        return prior
-
-    def _given(self, structure, d) -> Given:
-        return Given()
-
-    def _previous(self, d) -> Given:
-        """The last posterior, to go on from."""
-        given = super()._previous(d)
-        if type(self._weighting()) is not type(self._fitted_weighting()[0]):
-            raise ValueError(
-                "warm_start=True goes on from the previous fit, but "
-                "weight_concentration_prior_type changed since; set warm_start=False or clone the "
-                "estimator"
-            )
-        parts = (self._concentration(), self._mean_precision(), self._degrees())
-        return _GivenPosterior(given.weights, given.means, given.factors, *parts)
-
-    def _warn_of_empty(self, fit: Fit) -> None:
-        """Not at all: components that the data do not need are meant to become empty."""
-
-    def _n_parameters(self) -> int:
-        return sum(self._parameter_counts().values())
-
-    def _described(self, problem: Problem, fit: Fit, dtype) -> dict:
-        """The fitted attributes, with components in falling order."""
-        model: Any = fit.model
-        posterior, prior, rows = fit.run.result.params, model.prior, model.rows
-        order, structure = posterior.order, problem.structure
-
-        def ordered(stack):
-            return structure.sharing.taken(stack, order)
-
-        fit = replace(
-            fit,
-            weights=posterior.weights[order] / posterior.weights.sum(),
-            means=fit.means[order],
-            covariances=ordered(fit.covariances),
-            factors=ordered(fit.factors),
-        )
-        covariance, _ = structure.form.rescale(prior.covariance, prior.factor, rows.scale)
-        arrays = {
-            "mean_precision_": posterior.mean_precision[order],
-            "degrees_of_freedom_": ordered(posterior.degrees),
-            "mean_prior_": rows.shift + rows.scale * prior.mean,
-            "covariance_prior_": prior.degrees * covariance,
-        }
-        concentration = posterior.concentration[..., order].astype(dtype)
-        return {
-            **super()._described(problem, fit, dtype),
-            **{name: np.array(value, dtype=dtype)[()] for name, value in arrays.items()},
-            "weight_concentration_": concentration
-            if concentration.ndim == 1
-            else tuple(concentration),
-            "weight_concentration_prior_": prior.weighting.prior,
-            "mean_precision_prior_": prior.mean_precision,
-            "degrees_of_freedom_prior_": prior.degrees,
-        }
-
-    # --- the posterior, as the public attributes have it ------------------------------------
-
-    def _concentration(self) -> np.ndarray:
-        return np.asarray(self.weight_concentration_, dtype=np.float64)
-
-    def _mean_precision(self) -> np.ndarray:
-        return np.asarray(self.mean_precision_, dtype=np.float64)
-
-    def _degrees(self) -> np.ndarray:
-        return np.asarray(self.degrees_of_freedom_, dtype=np.float64)
-
-    def _fitted_weighting(self) -> tuple[Weighting, np.ndarray]:
-        """The distribution of the weights, and that components are in their order."""
-        kind = StickBreaking if isinstance(self.weight_concentration_, tuple) else Dirichlet
-        return kind(self.weight_concentration_prior_), np.arange(len(self.means_))
 
     def _estimate_log_weights(self) -> np.ndarray:
         """E log weight, (K,); scikit-learn's private name, which other packages call."""
-        weighting, order = self._fitted_weighting()
-        return weighting.expected_log(self._concentration(), order)
-
-    def _allocation(self) -> Scorer:
-        """q(z): the normal mixture at expected natural parameters."""
-        self._check_fitted()
-        log_weights = pseudo_log_weights(
-            self._fitted_structure(),
-            self._estimate_log_weights(),
-            self._degrees(),
-            self._mean_precision(),
-            self.means_.shape[1],
-        )
-        factors = self.precisions_cholesky_
-        return Scorer(self._fitted_structure(), self.weights_, self.means_, factors, log_weights)
-
-    def _density(self) -> PredictiveScorer:
-        """The posterior predictive; a Dirichlet process has a component for new clusters."""
-        self._check_fitted()
-        structure, (weighting, order) = self._fitted_structure(), self._fitted_weighting()
-        concentration = self._concentration()
-        weights = weighting.mean(concentration, order)
-        weights = np.append(weights, weighting.rest(concentration, order))
-        means = np.vstack([self.means_, self.mean_prior_])
-        mean_precision = np.append(self._mean_precision(), self.mean_precision_prior_)
-        factors, degrees = self._precisions_and_new()
-        return PredictiveScorer(structure, weights, means, factors, mean_precision, degrees)
-
-    def _precisions_and_new(self) -> tuple[np.ndarray, np.ndarray]:
-        """Factors, and degrees of freedom, of the components and of a new one."""
-        structure, (n_components, d) = self._fitted_structure(), self.means_.shape
-        factors = np.asarray(self.precisions_cholesky_, dtype=np.float64)
-        if not structure.sharing.separable:
-            return factors, np.full(n_components + 1, n_components * self._degrees())
-        prior = np.asarray(self.covariance_prior_, dtype=np.float64)
-        _, factor = factorised(structure.form, prior, d)
-        factor = factor * np.sqrt(self.degrees_of_freedom_prior_)
-        return (
-            np.concatenate([factors, factor[None]]),
-            np.append(self._degrees(), self.degrees_of_freedom_prior_),
-        )
+        return FittedPosterior(self).expected_log_weights()
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Log-density of every row under the posterior predictive distribution.
@@ -523,7 +359,7 @@ default='dirichlet_process'
         log_prob : ndarray of shape (n_samples,)
             Natural logarithm, in the units of the data; float32 if X is.
         """
-        scorer, X = self._scorer(), self._validated(X)
+        scorer, X = self._asked().parameters.scorer(), self._validated(X)
         return scorer.log_prob(X).astype(X.dtype, copy=False)
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
@@ -540,29 +376,3 @@ default='dirichlet_process'
             Rows add up to one. float32 if X is.
         """
         return super().predict_proba(X)
-
-
-def _positive(name, value, default, *largest) -> float:
-    return default if value is None else check_positive(name, value, *largest)
-
-
-@dataclass(frozen=True)
-class _GivenPosterior(Given):
-    """A posterior to go on from, in the units of the data."""
-
-    concentration: np.ndarray | None = None
-    mean_precision: np.ndarray | None = None
-    degrees: np.ndarray | None = None
-
-    def override(  # type: ignore[override]
-        self, model: VariationalMixture, base
-    ) -> Posterior:
-        params = super().override(model, base)
-        return model.posterior(
-            self.concentration,
-            self.mean_precision,
-            params.means,
-            self.degrees,
-            *params[2:],
-            np.arange(len(params.means)),
-        )

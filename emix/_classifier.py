@@ -13,8 +13,8 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from ._base import STRUCTURES
 from ._gaussian_mixture import GaussianMixture
+from ._structures import STRUCTURES
 from ._supervised import MixtureFitting, relative
 from ._validation import check_array_of, check_flag, check_integer, check_sample_weight
 from .constraints import Allowed
@@ -486,7 +486,7 @@ def _part(joint: GaussianMixture, components: np.ndarray) -> tuple[float, Gaussi
     """The weight of some components of a mixture, and the mixture of them alone."""
     weights = np.asarray(joint.weights_, dtype=float)[components]
     share = float(weights.sum())
-    sharing = joint._fitted_structure().sharing
+    sharing = joint._fitted().parameters.structure.sharing
     covariances = sharing.taken(np.asarray(joint.covariances_), components)
     return share, GaussianMixture.from_parameters(
         weights / share,

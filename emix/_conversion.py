@@ -11,10 +11,12 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import STRUCTURES, BaseNormalMixture
+from ._base import BaseNormalMixture
 from ._density.normals import Normals, inverse
+from ._fitted import when_fitted
 from ._normal.covariances import Structure
 from ._normal.gaussian import log_of_weights
+from ._structures import STRUCTURES
 from ._validation import check_array_of, check_covariances, check_option
 
 # Variances below the smallest normal number have no reciprocal.
@@ -133,7 +135,7 @@ default=None
 
     def _normals(self) -> Normals:
         check_is_fitted(self)
-        return Normals.of(self._fitted_structure(), *self._parameters())
+        return Normals.of(*self._fitted().parameters[:4])
 
     def _estimate_log_weights(self) -> np.ndarray:
         """Logarithms of the weights, (K,); scikit-learn's private name, which other packages
@@ -143,7 +145,7 @@ default=None
 
     def _fitted_type(self) -> str:
         """``covariance_type`` as it was in fit."""
-        return self._when_fitted("covariance_type", self.covariance_type)
+        return when_fitted(self, "covariance_type", self.covariance_type)
 
     def _like(self, normals: Normals, names: ArrayLike | None) -> Self:
         """A fitted mixture of these normals. They have this one's structure if it is one of the
@@ -194,7 +196,8 @@ default=None
         array([0.644, 0.356])
         """
         check_is_fitted(self)
-        weights, means, factors = (np.asarray(each) for each in self._parameters())
+        structure, *arrays, _ = self._fitted().parameters
+        weights, means, factors = (np.asarray(each) for each in arrays)
         n_components = len(means)
         if isinstance(order, str):
             by = check_option("order", order, _ORDERS)
@@ -206,7 +209,6 @@ default=None
                 f"order must be one of 'weight', 'mean' or list every component from 0 to "
                 f"{n_components - 1} once, got {order.tolist()}"
             )
-        structure = self._fitted_structure()
         covariances, factors = (
             structure.sharing.taken(stack, order)
             for stack in (np.asarray(self.covariances_), factors)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import quiet
-from ._rows.patterns import GappedRows, has_gaps
-from ._scoring import Scorer
+from ._fit.fit import Fit
+from ._fit.problem import Problem
+from ._fitted import Fitted
+from ._rows.patterns import has_gaps
+from ._tables import Data, Features, read_floats
 from ._validation import check_integer, check_seed
 
 
@@ -21,27 +22,8 @@ class GapsMixin:
     """Takes NaN, and masked entries, as values that are missing at random."""
 
     random_state: Any
-    _allocation: Callable[[], Scorer]
-
-    def _validated(self, X: Any, *, reset: bool = False, **requirements) -> np.ndarray:
-        requirements["ensure_all_finite"] = "allow-nan"
-        X = super()._validated(unmasked(X), reset=reset, **requirements)  # type: ignore[misc]
-        if reset and has_gaps(X):
-            _check_columns(np.isnan(X).all(axis=0), getattr(self, "feature_names_in_", None))
-        return X
-
-    def _settings(self, X, weight, rng):
-        if weight is not None and weight.min() == 0.0 and has_gaps(X):
-            _check_columns(np.isnan(X[weight > 0.0]).all(axis=0), None)
-        return super()._settings(X, weight, rng)
-
-    def _warn(self, settings, fit, X, names):
-        super()._warn(settings, fit, X, names)
-        rows = fit.model.rows
-        if rows.patterns is None or fit.model.prior is not None:
-            return  # a prior says what the data do not
-        if settings.structure.form.correlates:
-            _warn_of_pairs(rows)
+    _asked: Callable[[], Fitted]
+    _validated: Callable[[ArrayLike], np.ndarray]
 
     @quiet
     def impute(
@@ -96,15 +78,23 @@ class GapsMixin:
             n_draws = check_integer("n_draws", n_draws, 1)
         X = self._validated(X)
         if n_draws is None:
-            return self._allocation().imputed(X)
+            return self._asked().allocation().imputed(X)
         rng = check_seed(self.random_state if random_state is None else random_state)
-        scorer = self._allocation()
+        scorer = self._asked().allocation()
         return np.stack([scorer.drawn(X, rng) for _ in range(n_draws)])
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def read_with_gaps(
+    estimator: Any, X: Any, features: Features | None = None, **requirements: Any
+) -> np.ndarray:
+    """Rows of floats; NaN and masked entries are values that are missing."""
+    requirements["ensure_all_finite"] = "allow-nan"
+    return read_floats(estimator, unmasked(X), features, **requirements)
 
 
 def unmasked(X: Any) -> Any:
@@ -115,32 +105,38 @@ def unmasked(X: Any) -> Any:
     return np.ma.filled(X.astype(kind), np.nan)
 
 
-def _check_columns(empty: np.ndarray, names: np.ndarray | None) -> None:
-    """An error that names the features without any value."""
+def check_columns(data: Data) -> None:
+    """An error that names the features without any value in rows that have weight."""
+    if not has_gaps(data.X):
+        return
+    empty = np.isnan(data.counted).all(axis=0)
     if not empty.any():
         return
     j = int(empty.argmax())
-    name = "" if names is None else f" ({names[j]!r})"
+    name = "" if data.names is None else f" ({data.names[j]!r})"
     raise ValueError(
         f"X has no value in column {j}{name}, in rows that have weight: nothing can be learned of "
         "it. Leave the column out"
     )
 
 
-def _warn_of_pairs(rows: GappedRows) -> None:
+def of_pairs(problem: Problem, fit: Fit, data: Data) -> str:
     """Features that no row has together: nothing tells how they vary together."""
+    rows = fit.model.rows
+    if rows.patterns is None or fit.model.prior is not None:
+        return ""  # a prior says what the data do not
+    if not problem.structure.form.correlates:
+        return ""
     patterns = rows.patterns
     seen = patterns.seen[patterns.weight(rows.weight) > 0.0]
     together = np.triu(seen.T @ seen == 0.0, 1)
     if not together.any():
-        return
+        return ""
     i, j = (int(at) for at in np.argwhere(together)[0])
     more = np.count_nonzero(together) - 1
     also = f", nor do {more} more pairs of columns" if more else ""
-    warnings.warn(
+    return (
         f"No row has values in both columns {i} and {j}{also}: the data do not tell their "
         "covariance given the other columns, and the one returned depends on the start. Use a "
-        "diagonal covariance_type, or a prior.",
-        ConvergenceWarning,
-        stacklevel=5,
+        "diagonal covariance_type, or a prior."
     )

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.metaestimators import available_if
 
+from ._attributes import parameter_attributes
 from ._base import quiet
 from ._calculus import DensityCalculus
-from ._em_estimator import EMEstimator, fit_attributes
+from ._estimator import EMEstimator
 from ._fit.fit import Fit
-from ._fit.problem import Phase, Problem, is_parallel
+from ._fit.problem import Phase, PriorOf, Problem, is_parallel
 from ._fit.stream import (
     advance,
     begin_stream,
@@ -25,31 +26,117 @@ from ._fit.stream import (
     stored,
     stream_model,
 )
-from ._gaps import GapsMixin
+from ._fitted import Fitted, normal_mixture, parameters_of, when_fitted
+from ._gaps import GapsMixin, check_columns, of_pairs, read_with_gaps
+from ._mixture.constraint import Constraint
 from ._mixture.incremental import Incremental
+from ._mixture.missing import mixture_over
 from ._mixture.partial import Conditional, Gradient
 from ._mixture.posterior import at_temperature
+from ._parameters import COMMON, Checks, at_least, by, checked, one_of, optional, with_data
+from ._publication import publish
+from ._report import Report, of_empty, of_its_end, of_singular
 from ._responsibilities import ResponsibilityTransformer
+from ._starting import given_values, is_warm, mixture_problem
+from ._structures import STRUCTURES
+from ._tables import Data
 from ._threads import thread_budget
 from ._validation import (
+    check_exponent,
     check_flag,
     check_frozen,
-    check_integer,
     check_labels,
-    check_option,
+    check_real,
     check_sample_weight,
-    check_step,
     check_temperature,
     warn_of_labels,
 )
-from .constraints import Allowed, Expectation, Proportions, check_constraints
+from .constraints import Allowed, Expectation, Proportions, check_constraints, check_kinds
 from .priors import ConjugatePrior, check_prior, same_prior
 
 M_STEPS = {"exact": None, "conditional": Conditional, "gradient": Gradient}
 
+# Parameters of partial_fit after its first call.
+_ONLINE: Checks = {
+    "n_components": at_least(1),
+    "covariance_type": one_of(STRUCTURES),
+    "reg_covar": check_real,
+    "frozen": by(check_frozen),
+    "temperature": by(check_temperature),
+    "prior": by(check_prior),
+    "constraints": by(check_kinds),
+    "step_exponent": check_exponent,
+    "step_offset": check_real,
+    "step_averaging": check_flag,
+}
+_CHECKS: Checks = {
+    **COMMON,
+    **_ONLINE,
+    "weights_init": with_data,
+    "means_init": with_data,
+    "precisions_init": with_data,
+    "acceleration": check_flag,
+    "algorithm": one_of(("batch", "incremental")),
+    "batch_size": optional(at_least(1)),
+    "m_step": one_of(M_STEPS),
+}
+
 # Blocks of incremental EM, and the fewest rows of one: more of them cost M-steps and calls
 # than sweeps are saved.
 _BLOCKS, _LEAST_ROWS = 8, 512
+
+# What a stream goes on with.
+_OBJECTIVE = ("reg_covar", "temperature", "prior")
+
+
+def phases(values: SimpleNamespace, n_samples: int) -> tuple[Phase, ...]:
+    """The climbs of a run: at each temperature, and by which algorithm."""
+    variant = M_STEPS[values.m_step]
+    climbs = tuple(Phase(each, variant) for each in values.temperature)
+    if values.algorithm == "batch":
+        if values.batch_size is not None:
+            raise ValueError(
+                f"batch_size={values.batch_size} needs algorithm='incremental': batch EM has no "
+                "blocks; set batch_size=None"
+            )
+        return climbs
+    if variant is not None:
+        raise ValueError(
+            f"algorithm='incremental' needs m_step='exact', got m_step={values.m_step!r}"
+        )
+    last = climbs[-1].temperature
+    by_blocks = partial(Incremental, n_blocks=n_blocks(values.batch_size, n_samples))
+    # batch EM has the last word: it alone knows F at the parameters that it returns
+    return (*climbs[:-1], Phase(last, by_blocks), climbs[-1])
+
+
+def n_blocks(batch_size: int | None, n_samples: int) -> int:
+    if batch_size is None:
+        return max(1, min(_BLOCKS, n_samples // _LEAST_ROWS))
+    return -(-n_samples // batch_size)
+
+
+def prior_of(values: SimpleNamespace, d: int) -> PriorOf | None:
+    if values.prior is None:
+        return None
+    return values.prior._checked(STRUCTURES[values.covariance_type], d)._of_model
+
+
+def constraint_of(values: SimpleNamespace, data: Data) -> Constraint | None:
+    """Constraints and labels as one."""
+    labels, n_components = data.labels, values.n_components
+    if labels is not None:
+        labels = check_labels(labels, len(data.X), n_components)
+    constraint = check_constraints(values.constraints, labels, data.X, n_components)
+    if constraint is not None and values.algorithm == "incremental":
+        raise ValueError("constraints and labels need algorithm='batch', got 'incremental'")
+    return constraint
+
+
+def begun_stream(problem: Problem, fit: Fit, data: Data, attributes: dict) -> dict[str, Any]:
+    """What partial_fit goes on from."""
+    rule = at_temperature(problem.phases[-1].temperature)
+    return {"_stream": begin_stream(fit, data.total_weight, rule)}
 
 
 class GaussianMixture(ResponsibilityTransformer, DensityCalculus, GapsMixin, EMEstimator):
@@ -354,6 +441,36 @@ callable, default='kmeans'
         self.step_offset = step_offset
         self.step_averaging = step_averaging
 
+    _read = staticmethod(read_with_gaps)
+    _checks = _CHECKS
+    _report = Report(
+        conclusion=begun_stream,
+        remarks=(of_empty, of_singular, of_its_end, of_pairs),
+        rests_on=("frozen", "reg_covar", "temperature", "prior"),
+    )
+
+    def _fitted(self) -> Fitted:
+        return normal_mixture(parameters_of(self))
+
+    def _problem(self, values: SimpleNamespace, data: Data) -> Problem:
+        check_columns(data)
+        warm = is_warm(self, values)
+        # races climb the likelihood, in all its parameters
+        is_free = values.prior is None and not values.frozen & {"means", "covariances"}
+        init = values.init_params
+        return mixture_problem(
+            values,
+            data,
+            given_values(self, values, data, warm),
+            warm,
+            model=partial(mixture_over, frozen=values.frozen),
+            accelerate=values.acceleration,
+            phases=phases(values, len(data.X)),
+            prior=prior_of(values, data.X.shape[1]),
+            constraint=constraint_of(values, data),
+            searches=is_free and isinstance(init, str) and init == "kmeans",
+        )
+
     def fit(
         self,
         X: ArrayLike,
@@ -437,62 +554,7 @@ callable, default='kmeans'
         """
         warn_of_labels(y, labels, self.n_components)
         X = self._fit(X, sample_weight, labels=labels)
-        return self._scorer().labels(X)
-
-    def _regularised(
-        self, problem: Problem, X: np.ndarray, labels: ArrayLike | None = None
-    ) -> Problem:
-        n_samples, n_components = len(X), problem.n_components
-        if labels is not None:
-            labels = check_labels(labels, n_samples, n_components)
-        given = check_prior(self.prior)
-        prior = None if given is None else given._checked(problem.structure, X.shape[1])._of_model
-        constraint = check_constraints(self.constraints, labels, X, n_components)
-        if constraint is not None and self.algorithm == "incremental":
-            raise ValueError("constraints and labels need algorithm='batch', got 'incremental'")
-        # races climb the likelihood, in all its parameters
-        free = prior is None and not check_frozen(self.frozen) & {"means", "covariances"}
-        searches = free and isinstance(self.init_params, str) and self.init_params == "kmeans"
-        return replace(problem, prior=prior, constraint=constraint, searches=searches)
-
-    def _phases(self, n_samples: int) -> tuple[Phase, ...]:
-        check_step(self.step_offset, self.step_exponent)
-        check_flag("step_averaging", self.step_averaging)
-        variant = M_STEPS[check_option("m_step", self.m_step, M_STEPS)]
-        phases = tuple(Phase(each, variant) for each in check_temperature(self.temperature))
-        algorithm = check_option("algorithm", self.algorithm, ("batch", "incremental"))
-        if algorithm == "batch":
-            if self.batch_size is not None:
-                raise ValueError(
-                    f"batch_size={self.batch_size} needs algorithm='incremental': batch EM has no "
-                    "blocks; set batch_size=None"
-                )
-            return phases
-        if variant is not None:
-            raise ValueError(
-                f"algorithm='incremental' needs m_step='exact', got m_step={self.m_step!r}"
-            )
-        n_blocks = self._n_blocks(n_samples)
-        last = phases[-1].temperature
-        # batch EM has the last word: it alone knows F at the parameters that it returns
-        return (*phases[:-1], Phase(last, partial(Incremental, n_blocks=n_blocks)), phases[-1])
-
-    def _n_blocks(self, n_samples: int) -> int:
-        if self.batch_size is None:
-            return max(1, min(_BLOCKS, n_samples // _LEAST_ROWS))
-        return -(-n_samples // check_integer("batch_size", self.batch_size, 1))
-
-    def _attributes(
-        self, problem: Problem, fit: Fit, X: np.ndarray, weight: np.ndarray | None
-    ) -> dict:
-        attributes = super()._attributes(problem, fit, X, weight)
-        total = float(len(X) if weight is None else weight.sum())
-        rule = at_temperature(problem.phases[-1].temperature)
-        return {**attributes, "_stream": begin_stream(fit, total, rule)}
-
-    def _rested_on(self, problem: Problem) -> dict[str, Any]:
-        rested_on = {name: getattr(self, name) for name in ("reg_covar", "temperature", "prior")}
-        return {**super()._rested_on(problem), **rested_on}
+        return self._fitted().parameters.scorer().labels(X)
 
     def _is_online(self) -> bool:
         """Whether partial_fit is what the constructor asks for."""
@@ -552,33 +614,33 @@ callable, default='kmeans'
         """
         if not hasattr(self, "_stream"):
             return self.fit(X, sample_weight=sample_weight)
+        values = checked(self, _ONLINE)
         X = self._validated(X)
         weight = check_sample_weight(sample_weight, X.shape[0])
-        structure, n_components = self._structure(), self.n_components
-        as_fitted = self._when_fitted("covariance_type", self.covariance_type)
-        check_stream(self._stream, self.covariance_type == as_fitted, n_components)
-        self._check_unchanged()
-        offset, exponent = check_step(self.step_offset, self.step_exponent)
-        constraint = check_constraints(self.constraints, None, X, n_components)
+        structure, n_components = STRUCTURES[values.covariance_type], values.n_components
+        as_fitted = when_fitted(self, "covariance_type", values.covariance_type)
+        check_stream(self._stream, values.covariance_type == as_fitted, n_components)
+        self._check_unchanged(values)
+        constraint = check_constraints(values.constraints, None, X, n_components)
+        make = partial(mixture_over, frozen=values.frozen)
         with thread_budget(is_parallel(X, structure, n_components)) as mapper:
             stream = restored(self._stream, structure)
-            model = stream_model(stream, self._model(), structure, X, weight, mapper)
+            model = stream_model(stream, make, structure, X, weight, mapper)
             model.constraint = constraint
-            stream = advance(stream, model, offset, exponent)
-            averaging = check_flag("step_averaging", self.step_averaging)
-            fit = published(stream, model, averaging)
-        attributes = fit_attributes(structure, fit, X.dtype)
+            stream = advance(stream, model, values.step_offset, values.step_exponent)
+            fit = published(stream, model, values.step_averaging)
+        attributes = parameter_attributes(structure, fit, X.dtype)
         attributes["n_iter_"] = stream.state.batches - 1
-        self._publish({**attributes, "lower_bound_": fit.lower_bound, "_stream": stored(stream)})
+        publish(self, {**attributes, "lower_bound_": fit.lower_bound, "_stream": stored(stream)})
         return self
 
-    def _check_unchanged(self) -> None:
+    def _check_unchanged(self, values: SimpleNamespace) -> None:
         """Whether the stream's objective is still the one that the constructor asks for."""
+        began = {name: when_fitted(self, name, getattr(self, name)) for name in _OBJECTIVE}
         same = {
-            "reg_covar": self.reg_covar == self._when_fitted("reg_covar", self.reg_covar),
-            "temperature": check_temperature(self.temperature)
-            == check_temperature(self._when_fitted("temperature", self.temperature)),
-            "prior": same_prior(self.prior, self._when_fitted("prior", self.prior)),
+            "reg_covar": values.reg_covar == began["reg_covar"],
+            "temperature": values.temperature == check_temperature(began["temperature"]),
+            "prior": same_prior(values.prior, began["prior"]),
         }
         for name, is_same in same.items():
             if not is_same:

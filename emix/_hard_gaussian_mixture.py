@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,16 +16,34 @@ from sklearn.metrics.pairwise import nan_euclidean_distances
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import quiet
-from ._em_estimator import EMEstimator
-from ._fit.problem import Phase
-from ._gaps import GapsMixin
+from ._estimator import EMEstimator
+from ._fit.fit import Fit
+from ._fit.problem import Phase, Problem
+from ._fitted import Fitted, normal_mixture, parameters_of
+from ._gaps import GapsMixin, check_columns, of_pairs, read_with_gaps
+from ._mixture.missing import mixture_over
+from ._parameters import COMMON, Checks, by, with_data
+from ._report import Report, of_empty, of_its_end, of_singular
 from ._rows.patterns import has_gaps
 from ._scoring import Scorer
+from ._starting import given_values, is_warm, mixture_problem
+from ._tables import Data
+from ._validation import check_frozen
 
 # Squares of larger float64 numbers may overflow when they are added up.
 _FARTHEST = 1e150
 # Numbers of a block of rows that stay in the second cache.
 _INERTIA_NUMBERS = 64 * 1024
+
+
+def clusters_of(problem: Problem, fit: Fit, data: Data, attributes: dict) -> dict[str, Any]:
+    """Labels, the sum of squares, and the number of iterations."""
+    names = ("weights_", "means_", "precisions_cholesky_")
+    labels = Scorer(problem.structure, *(attributes[name] for name in names)).labels(data.X)
+    # the M-step that finds nothing to move is an iteration as well, if there may be one more
+    n_iter = min(fit.run.n_iter + fit.run.result.converged, problem.max_iter)
+    squares = inertia(data.X, data.weight, attributes["means_"], labels)
+    return {"labels_": labels, "inertia_": squares, "n_iter_": n_iter}
 
 
 class HardGaussianMixture(
@@ -245,6 +266,36 @@ callable, default='kmeans'
         self.verbose_interval = verbose_interval
         self.frozen = frozen
 
+    _read = staticmethod(read_with_gaps)
+    _checks: ClassVar[Checks] = {
+        **COMMON,
+        "frozen": by(check_frozen),
+        "weights_init": with_data,
+        "means_init": with_data,
+        "precisions_init": with_data,
+    }
+    _report = Report(
+        conclusion=clusters_of,
+        remarks=(of_empty, of_singular, of_its_end, of_pairs),
+        rests_on=("frozen",),
+    )
+
+    def _fitted(self) -> Fitted:
+        return normal_mixture(parameters_of(self))
+
+    def _problem(self, values: SimpleNamespace, data: Data) -> Problem:
+        check_columns(data)
+        warm = is_warm(self, values)
+        return mixture_problem(
+            values,
+            data,
+            given_values(self, values, data, warm),
+            warm,
+            model=partial(mixture_over, frozen=values.frozen),
+            accelerate=False,  # F is not smooth, and the climb is finite
+            phases=(Phase(temperature=0.0),),
+        )
+
     @property
     def cluster_centers_(self) -> np.ndarray:
         check_is_fitted(self)
@@ -302,21 +353,6 @@ callable, default='kmeans'
             return euclidean_distances(X, self.means_)
         with np.errstate(over="ignore"):  # of a distance that no float64 holds, to infinity
             return unit * euclidean_distances(X / unit, self.means_ / unit)
-
-    def _phases(self, n_samples):
-        return (Phase(temperature=0.0),)
-
-    def _accelerate(self):
-        return False  # F is not smooth, and the climb is finite
-
-    def _attributes(self, problem, fit, X, weight):
-        attributes = super()._attributes(problem, fit, X, weight)
-        names = ("weights_", "means_", "precisions_cholesky_")
-        labels = Scorer(problem.structure, *(attributes[name] for name in names)).labels(X)
-        # the M-step that finds nothing to move is an iteration as well, if there may be one more
-        n_iter = min(fit.run.n_iter + fit.run.result.converged, problem.max_iter)
-        squares = inertia(X, weight, attributes["means_"], labels)
-        return {**attributes, "labels_": labels, "inertia_": squares, "n_iter_": n_iter}
 
     @property
     def _n_features_out(self):

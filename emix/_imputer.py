@@ -12,9 +12,9 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.impute import MissingIndicator
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import FLOATS
 from ._gaps import unmasked
 from ._gaussian_mixture import GaussianMixture
+from ._tables import FLOATS
 from ._validation import check_flag, check_rows
 from .priors import ConjugatePrior
 

@@ -10,9 +10,10 @@ from scipy.spatial.distance import cdist
 from scipy.special import entr
 from sklearn.utils import check_array
 
-from ._base import FLOATS, quiet
+from ._base import quiet
 from ._gaussian_mixture import GaussianMixture
 from ._hard_gaussian_mixture import HardGaussianMixture, inertia
+from ._tables import FLOATS
 from ._validation import check_sample_weight, check_variances, refuse_unreadable
 
 _TABLE = np.dtype(

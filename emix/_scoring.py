@@ -8,8 +8,6 @@ from functools import cached_property
 
 import numpy as np
 
-from ._bayes.student import Students
-from ._bayes.wishart import factorised, marginal_degrees, scale_of_marginal
 from ._mixture.posterior import labels_of, log_evidence
 from ._normal.choice import choose_for_scores
 from ._normal.covariances import Structure
@@ -101,7 +99,7 @@ class Scorer:
         return Components(self._log_weights, (self._means - shift) / scale, factors)
 
     @cached_property
-    def kernel(self) -> Kernel | Students:
+    def kernel(self) -> Kernel:
         """What evaluates rows in standard units."""
         return self._kernel_of(self._in_units)
 
@@ -112,7 +110,7 @@ class Scorer:
         point = Point(log_weights, means, covariances, factors, origin)
         return choose_with_gaps(self._structure, point, np.zeros(rows.d), rows)
 
-    def _kernel_of(self, components: Components) -> Kernel | Students:
+    def _kernel_of(self, components: Components) -> Kernel:
         noise, origin = np.zeros_like(components.means[0]), np.zeros_like(components.means)
         eta = natural(self._structure, components, origin, noise)
         return choose_for_scores(self._structure, components, eta, noise)
@@ -311,58 +309,3 @@ class _ByGapKernel(_ByKernel):
         room = buffers.resp, buffers.work, buffers.norm
         at = self._rows.at(start, stop)
         self._write(at, log_joint, common, room, lambda: self._kernel.filled(buffers))
-
-
-class PredictiveScorer(Scorer):
-    """The same with the means and precisions integrated out, of which ``mean_precision`` and
-    ``degrees`` tell how well they are known: a mixture of Student's distributions."""
-
-    # their residuals all lie in memory
-    _FEW_NUMBERS = 40_000
-
-    def __init__(self, structure, weights, means, factors, mean_precision, degrees):
-        self._mean_precision, self._degrees = mean_precision, degrees
-        super().__init__(structure, weights, means, factors)
-
-    def _is_direct(self, n: int) -> bool:
-        return n * self._means.size <= self._FEW_NUMBERS
-
-    @cached_property
-    def _students(self) -> Students:
-        """In the units of the data."""
-        return self._kernel_of(Components(self._log_weights, self._means, self._factors))
-
-    def _direct(self, X: np.ndarray) -> np.ndarray:
-        return self._students.log_joint_of(X)
-
-    def _kernel_of(self, components: Components) -> Students:
-        return Students(self._structure, components, self._mean_precision, self._degrees)
-
-    def _each_with_gaps(self, X: np.ndarray, write: Callable) -> None:
-        """Pattern by pattern: the distributions of some features are Student's, too."""
-        patterns = patterns_of(X)
-        for pattern, hole in enumerate(patterns.holes):
-            at, seen = np.flatnonzero(patterns.index == pattern), np.flatnonzero(~hole)
-            if not len(seen):
-                write(at, np.repeat(self._log_weights[:, None], len(at), axis=1), 0.0, None)
-                continue
-
-            def tell(part, log_joint, common, room, at=at):
-                write(at[part], log_joint, common, room)
-
-            self._marginal(seen).each(X[np.ix_(at, seen)], tell)
-
-    def _marginal(self, seen: np.ndarray) -> PredictiveScorer:
-        """That of some features: of the scale of their covariances only the degrees change."""
-        structure, form, d = self._structure, self._structure.form, self._means.shape[1]
-        degrees = marginal_degrees(form, self._degrees, d, len(seen))
-        lost = structure.sharing.of_equal(scale_of_marginal(form, self._degrees, d, len(seen)))
-        axes = len(form.shape(d))
-        part = form.invert(self._factors)[(..., *np.ix_(*[seen] * axes))]
-        part = part * np.reshape(lost, (*np.shape(lost), *[1] * axes))
-        stack = [factorised(form, each, len(seen))[1] for each in structure.sharing.matrices(part)]
-        factors = structure.sharing.of_equal(np.stack(stack))
-        means = self._means[:, seen]
-        return PredictiveScorer(
-            structure, self._weights, means, factors, self._mean_precision, degrees
-        )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,15 +15,21 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from ._em_estimator import EMEstimator
+from ._attributes import attributes_of
+from ._estimator import EMEstimator
 from ._fit.fit import Fit
 from ._fit.problem import Given, Problem
+from ._fitted import Fitted, Parameters, normal_mixture, when_fitted
 from ._normal.covariances import DIAG, TIED_DIAG, Structure
 from ._pair.local_maxima import SPURIOUS, TwoNormalFit, fit_two_normals, ordered
 from ._pair.spurious import Held
 from ._pair.two_normals import TwoNormals
+from ._parameters import PRINTS, STOPS, Checks
 from ._refusals import refuse_masked
-from ._validation import check_flag, check_integer, check_probability, check_real, check_verbose
+from ._report import Report, of_empty, of_its_end
+from ._structures import STRUCTURES, name_of
+from ._tables import Data, Features, read_floats
+from ._validation import check_flag, check_integer, check_probability
 
 MAXIMA = np.dtype(
     [
@@ -43,6 +50,67 @@ class BootstrapTest(NamedTuple):
     statistic: float
     pvalue: float
     null_distribution: np.ndarray
+
+
+def structure_of(equal_variance: bool) -> Structure:
+    return TIED_DIAG if equal_variance else DIAG
+
+
+def read_column(
+    estimator: Any, X: ArrayLike, features: Features | None = None, **requirements: Any
+) -> np.ndarray:
+    """Rows of one feature."""
+    X = read_floats(estimator, X, features, **requirements)
+    if X.shape[1] != 1:
+        raise ValueError(
+            f"TwoNormalMixture is univariate: X must have one feature, got {X.shape[1]}; "
+            "select a column, for instance X[:, [0]]"
+        )
+    return X
+
+
+def two_normal_attributes(problem: Problem, fit: Fit, dtype: Any) -> dict[str, Any]:
+    """Textbook names and shapes, components in the order of their means."""
+    fit = ordered(fit)
+    attributes = attributes_of(problem, fit, dtype)
+    for name in ("covariances_", "precisions_", "precisions_cholesky_"):
+        del attributes[name]
+    variances = np.broadcast_to(fit.covariances.ravel(), 2).astype(dtype)
+    return {
+        **attributes,
+        "weight_": float(fit.weights[1]),
+        "means_": attributes["means_"].ravel(),
+        "variances_": variances,
+        "scales_": np.sqrt(variances),
+    }
+
+
+def inference(problem: Problem, fit: TwoNormalFit, data: Data, attributes: dict) -> dict[str, Any]:
+    """What is known once all climbs have ended."""
+    singular = np.array([held is not None for held in fit.held])
+    with np.errstate(under="ignore"):  # where components do not overlap
+        deviations = _asymptotic_deviations(fit.information, singular)
+    slope = float(fit.weights.prod()) or 1.0  # of a weight by its logit; 0 * inf is no error
+    scales = np.sqrt(np.broadcast_to(ordered(fit).covariances.ravel(), 2))
+    return {
+        "log_likelihood_": fit.log_likelihood,
+        "null_log_likelihood_": fit.null_log_likelihood,
+        "information_": fit.information,
+        "singular_components_": singular,
+        "local_maxima_": np.array(fit.maxima, dtype=MAXIMA),
+        "standard_errors_": Bunch(
+            weight=float(slope * deviations[0]),
+            means=deviations[1:3],
+            scales=scales * deviations[3:],
+        ),
+    }
+
+
+def of_maxima(problem: Problem, fit: TwoNormalFit, data: Data) -> str:
+    """A maximum at the floor, or on a few values that are close together."""
+    if fit.is_singular:
+        return _singular(fit.held)
+    return SPURIOUS if fit.is_spurious else ""
 
 
 class TwoNormalMixture(EMEstimator):
@@ -237,91 +305,39 @@ class TwoNormalMixture(EMEstimator):
         self.verbose = verbose
         self.verbose_interval = verbose_interval
 
-    # --- what the base asks for -------------------------------------------------------------
+    # --- the fit ----------------------------------------------------------------------------
 
-    def _structure(self) -> Structure:
-        return TIED_DIAG if check_flag("equal_variance", self.equal_variance) else DIAG
+    _read = staticmethod(read_column)
+    _checks: ClassVar[Checks] = {
+        "equal_variance": check_flag,
+        "acceleration": check_flag,
+        **STOPS,
+        **PRINTS,
+    }
+    _report = Report(two_normal_attributes, inference, (of_empty, of_maxima, of_its_end))
 
-    def _parameters(self):
+    def _fitted(self) -> Fitted:
         factors = 1.0 / np.asarray(self.scales_, dtype=np.float64)
-        structure = self._fitted_structure()
+        default = name_of(structure_of(self.equal_variance))
+        structure = STRUCTURES[when_fitted(self, "covariance_type", default)]
         factors = factors[: structure.sharing.n_matrices(2)].reshape(structure.shape(2, 1))
-        return self.weights_, np.reshape(self.means_, (2, 1)), factors
+        means = np.reshape(self.means_, (2, 1))
+        return normal_mixture(Parameters(structure, self.weights_, means, factors))
 
-    def _n_parameters(self) -> int:
-        return sum(self._parameter_counts().values())
-
-    def _validated(self, X, **requirements) -> np.ndarray:
-        X = super()._validated(X, **requirements)
-        if X.shape[1] != 1:
-            raise ValueError(
-                f"TwoNormalMixture is univariate: X must have one feature, got {X.shape[1]}; "
-                "select a column, for instance X[:, [0]]"
-            )
-        return X
-
-    def _settings(self, X, weight, rng) -> Problem:
-        check_verbose(self.verbose)
-        check_integer("verbose_interval", self.verbose_interval, 1)
+    def _problem(self, values: SimpleNamespace, data: Data) -> Problem:
         return Problem(
+            solve=fit_two_normals,
             n_components=2,
-            structure=self._structure(),
+            structure=structure_of(values.equal_variance),
             model=TwoNormals,
             given=Given(),
             start="intervals",
-            solve=fit_two_normals,
             reg_covar=0.0,
-            tol=check_real("tol", self.tol),
-            max_iter=check_integer("max_iter", self.max_iter, 0),
+            tol=values.tol,
+            max_iter=values.max_iter,
             n_init=1,
-            accelerate=check_flag("acceleration", self.acceleration),
+            accelerate=values.acceleration,
         )
-
-    def _solve(self, X, weight, problem, rng, observer, mapper) -> TwoNormalFit:
-        return fit_two_normals(X, weight, problem, rng, observer, mapper)
-
-    def _described(self, problem: Problem, fit: Fit, dtype) -> dict:
-        """Textbook names and shapes, components in the order of their means."""
-        fit = ordered(fit)
-        attributes = super()._described(problem, fit, dtype)
-        for name in ("covariances_", "precisions_", "precisions_cholesky_"):
-            del attributes[name]
-        variances = np.broadcast_to(fit.covariances.ravel(), 2).astype(dtype)
-        attributes |= {
-            "weight_": float(fit.weights[1]),
-            "means_": attributes["means_"].ravel(),
-            "variances_": variances,
-            "scales_": np.sqrt(variances),
-        }
-        if isinstance(fit, TwoNormalFit):
-            attributes |= self._found(fit)
-        return attributes
-
-    def _found(self, fit: TwoNormalFit) -> dict:
-        """What is known once all climbs have ended."""
-        singular = np.array([held is not None for held in fit.held])
-        with np.errstate(under="ignore"):  # where components do not overlap
-            deviations = _asymptotic_deviations(fit.information, singular)
-        slope = float(fit.weights.prod()) or 1.0  # of a weight by its logit; 0 * inf is no error
-        scales = np.sqrt(np.broadcast_to(fit.covariances.ravel(), 2))
-        return {
-            "log_likelihood_": fit.log_likelihood,
-            "null_log_likelihood_": fit.null_log_likelihood,
-            "information_": fit.information,
-            "singular_components_": singular,
-            "local_maxima_": np.array(fit.maxima, dtype=MAXIMA),
-            "standard_errors_": Bunch(
-                weight=float(slope * deviations[0]),
-                means=deviations[1:3],
-                scales=scales * deviations[3:],
-            ),
-        }
-
-    def _warn_of_singular(self, problem: Problem, fit: TwoNormalFit, X, names) -> None:  # type: ignore[override]
-        if fit.is_singular:
-            warnings.warn(_singular(fit.held), ConvergenceWarning, stacklevel=5)
-        elif fit.is_spurious:
-            warnings.warn(SPURIOUS, ConvergenceWarning, stacklevel=5)
 
     # --- the distribution -------------------------------------------------------------------
 
@@ -354,7 +370,7 @@ class TwoNormalMixture(EMEstimator):
         -------
         density : ndarray of the shape of x
         """
-        scorer, x = self._scorer(), _points("x", x)
+        scorer, x = self._asked().density(), _points("x", x)
         with np.errstate(under="ignore"):
             return np.exp(scorer.log_prob(x.reshape(-1, 1))).reshape(x.shape)
 
@@ -400,7 +416,7 @@ class TwoNormalMixture(EMEstimator):
 
     def _tail(self, x, sign):
         """Probability of values below x (sign 1) or above (sign -1)."""
-        weights, means, factors = (np.asarray(value, float) for value in self._parameters())
+        _, weights, means, factors, _ = self._fitted().parameters
         with np.errstate(under="ignore"):
             u = (np.asarray(x)[..., None] - means[:, 0]) * factors[..., 0]
             return ndtr(sign * u) @ weights

@@ -87,7 +87,7 @@ def check_option(name: str, value: Any, options: Iterable[str]) -> str:
     return value
 
 
-def check_rows(estimator: Any, X: Any, **options: Any) -> np.ndarray:
+def check_rows(estimator: Any, X: Any, /, **options: Any) -> np.ndarray:
     """``validate_data``, in plain words where NumPy would misread X or say little."""
     return read_rows(X, partial(validate_data, estimator, **options))
 
@@ -193,12 +193,12 @@ def check_variances(value: Any) -> np.ndarray:
     return variances
 
 
-def check_step(offset: Any, exponent: Any) -> tuple[float, float]:
+def check_exponent(name: str, value: Any) -> float:
     """Of the step size (offset + t) ** -exponent of online EM."""
-    exponent = check_real("step_exponent", exponent)
+    exponent = check_real(name, value)
     if not 0.5 < exponent <= 1.0:
-        raise ValueError(f"step_exponent must be greater than 0.5 and at most 1, got {exponent}")
-    return check_real("step_offset", offset), exponent
+        raise ValueError(f"{name} must be greater than 0.5 and at most 1, got {exponent}")
+    return exponent
 
 
 def check_verbose(value: Any) -> int:

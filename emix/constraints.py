@@ -226,25 +226,31 @@ def _freed(values: np.ndarray, infinity: float) -> np.ndarray:
     return np.append(values[:-1], infinity)
 
 
-def check_constraints(
-    constraints: Any, labels: np.ndarray | None, X: np.ndarray, n_components: int
-) -> Constraint | None:
-    """All of them as one, for the rows of X; None where there are none."""
+def check_kinds(constraints: Any) -> Sequence[Allowed | Proportions | Expectation]:
+    """A sequence of constraints."""
     if not isinstance(constraints, Sequence) or isinstance(constraints, str):
         raise TypeError(f"constraints must be a tuple of constraints, got {brief(constraints)}")
-    masks, bounds = [], []
-    if labels is not None and (labels >= 0).any():
-        masks.append((labels < 0)[:, None] | (labels[:, None] == np.arange(n_components)))
     for constraint in constraints:
-        if isinstance(constraint, Allowed):
-            masks.append(constraint._mask(X, n_components))
-        elif isinstance(constraint, (Proportions, Expectation)):
-            bounds.append(constraint._bounds(X, n_components))
-        else:
+        if not isinstance(constraint, (Allowed, Proportions, Expectation)):
             raise TypeError(
                 "constraints may hold Allowed, Proportions and Expectation of "
                 f"emix.constraints, got {brief(constraint)}"
             )
+    return constraints
+
+
+def check_constraints(
+    constraints: Any, labels: np.ndarray | None, X: np.ndarray, n_components: int
+) -> Constraint | None:
+    """All of them as one, for the rows of X; None where there are none."""
+    masks, bounds = [], []
+    if labels is not None and (labels >= 0).any():
+        masks.append((labels < 0)[:, None] | (labels[:, None] == np.arange(n_components)))
+    for constraint in check_kinds(constraints):
+        if isinstance(constraint, Allowed):
+            masks.append(constraint._mask(X, n_components))
+        else:
+            bounds.append(constraint._bounds(X, n_components))
     if not masks and not bounds:
         return None
     return Constraint(_joint_mask(masks), *_joint_bounds(bounds, n_components))

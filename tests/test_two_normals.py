@@ -16,7 +16,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator, check_fit2d_1feature
 
 from emix import GaussianMixture, TwoNormalMixture
-from emix._base import BaseNormalMixture
 from emix._em.ascent import Ascent
 from emix._mixture.mixture import Mixture
 from emix._normal.covariances import DIAG, TIED_DIAG
@@ -24,6 +23,7 @@ from emix._normal.gaussian import Params
 from emix._pair.newton import Newton
 from emix._pair.two_normals import TwoNormals
 from emix._rows.blocks import Rows
+from emix._tables import read_floats
 from emix.datasets import load_faithful
 from two_normals import miss
 
@@ -562,8 +562,9 @@ class FirstColumn(TwoNormalMixture):
     """Takes rows of any width and models their first feature: most of scikit-learn's checks
     make several. All else is the estimator's own code."""
 
-    def _validated(self, X, **requirements):
-        return BaseNormalMixture._validated(self, X, **requirements)[:, :1]
+    @staticmethod
+    def _read(*given, **requirements):
+        return read_floats(*given, **requirements)[:, :1]
 
 
 def outcomes(estimator):

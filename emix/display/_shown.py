@@ -11,10 +11,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from .._base import STRUCTURES, BaseNormalMixture
+from .._base import BaseNormalMixture
 from .._density.conditional import conditional
 from .._density.normals import Normals, total_moments
 from .._features import feature_indices
+from .._structures import STRUCTURES
 
 # Rows belong to a slice if they lie this close to it, in standard deviations of the whole
 # distribution in every feature that is given: nearer ones are few, farther ones tell of elsewhere.
@@ -78,8 +79,7 @@ def read(estimator: Any, X: ArrayLike, feature_names: Sequence[str] | None) -> S
 def _normals(mixture: Any) -> Normals:
     """Of any structure; of scikit-learn's mixtures too."""
     if isinstance(mixture, BaseNormalMixture):
-        weights, means, factors = mixture._parameters()
-        return Normals.of(mixture._fitted_structure(), weights, means, factors)
+        return Normals.of(*mixture._fitted().parameters[:4])
     structure = STRUCTURES[mixture.covariance_type]
     return Normals.of(structure, mixture.weights_, mixture.means_, mixture.precisions_cholesky_)
 

@@ -1,0 +1,62 @@
+"""Fitted attributes of a fit, or of one that is under way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._fit.fit import Fit
+from ._fit.history import as_history, lower_bounds
+from ._fit.problem import Problem
+from ._fit.singular import singular_components
+from ._normal.covariances import Structure
+
+
+def attributes_of(problem: Problem, fit: Fit, dtype: Any) -> dict[str, Any]:
+    """Those that every mixture has, floats in the dtype of the data."""
+    result = fit.run.result
+    histories = [
+        as_history(climb.passes, fit.log_unit, phase.temperature)
+        for climb, phase in zip(fit.run.climbs, problem.phases, strict=False)
+    ]
+    bounds = np.concatenate([lower_bounds(history)[1:] for history in histories])
+    # where a climb had no iteration left, the last one of the climb before has the last word
+    bounds[-1:] = fit.lower_bound
+    return {
+        **parameter_attributes(problem.structure, fit, dtype),
+        "converged_": result.converged,
+        "n_iter_": fit.run.n_iter,
+        "stop_reason_": result.status,
+        "lower_bound_": fit.lower_bound,
+        "lower_bounds_": bounds.tolist(),
+        "remaining_gain_": result.remaining,
+        "history_": np.concatenate(histories),
+        "n_collapsed_": fit.n_collapsed,
+        "singular_components_": singular_components(problem.structure, fit),
+        "_spurious_heights": fit.model.spurious_heights(result.params),
+    }
+
+
+def parameter_attributes(structure: Structure, fit: Fit, dtype: Any) -> dict[str, Any]:
+    """The parameters of the mixture, in the dtype of the data."""
+    arrays = {
+        "weights_": fit.weights,
+        "means_": fit.means,
+        "covariances_": fit.covariances,
+        "precisions_": structure.form.precision(fit.factors),
+        "precisions_cholesky_": fit.factors,
+    }
+    return {name: _as_dtype(value, dtype) for name, value in arrays.items()}
+
+
+def _as_dtype(value: np.ndarray, dtype: Any) -> np.ndarray:
+    """A copy in the dtype of the data."""
+    with np.errstate(over="ignore", under="ignore"):
+        array = np.array(value, dtype=dtype)
+    if not np.isfinite(array).all():
+        raise ValueError(
+            "The variances or precisions of X are outside the range of float32 numbers; convert "
+            "X to float64, or scale it, for instance with sklearn.preprocessing.StandardScaler"
+        )
+    return array
