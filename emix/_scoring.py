@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from ._mixture.posterior import labels_of, log_evidence
 from ._normal.choice import choose_for_scores
 from ._normal.covariances import Structure
-from ._normal.gaussian import LOG_2PI, Components, Kernel, log_of_weights, natural
-from ._normal.kernel_of_gaps import GapKernel
+from ._normal.gaussian import LOG_2PI, Components, log_of_weights, natural
 from ._normal.kernel_of_gaps import choose as choose_with_gaps
 from ._rows.blocks import Rows
 from ._rows.grid import block_rows, shares
@@ -99,18 +99,18 @@ class Scorer:
         return Components(self._log_weights, (self._means - shift) / scale, factors)
 
     @cached_property
-    def kernel(self) -> Kernel:
+    def kernel(self) -> Any:
         """What evaluates rows in standard units."""
         return self._kernel_of(self._in_units)
 
-    def kernel_over(self, rows: GappedRows) -> GapKernel:
+    def kernel_over(self, rows: GappedRows) -> Any:
         """The same for rows with gaps."""
         log_weights, means, factors = self._in_units
         covariances, origin = self._structure.form.invert(factors), np.zeros_like(means)
         point = Point(log_weights, means, covariances, factors, origin)
         return choose_with_gaps(self._structure, point, np.zeros(rows.d), rows)
 
-    def _kernel_of(self, components: Components) -> Kernel:
+    def _kernel_of(self, components: Components) -> Any:
         noise, origin = np.zeros_like(components.means[0]), np.zeros_like(components.means)
         eta = natural(self._structure, components, origin, noise)
         return choose_for_scores(self._structure, components, eta, noise)
@@ -130,16 +130,16 @@ class Scorer:
         elif direct and n > rows:
             self._write_shares(X, shares(n, rows), write)
         else:
-            _ByKernel(self, X, write).blocks()
+            _by_kernel(self, X, write).blocks()
 
     def _each_with_gaps(self, X: np.ndarray, write: Callable) -> None:
-        _ByGapKernel(self, X, lambda *block: write(*block[:-1])).blocks()
+        _by_gap_kernel(self, X, lambda *block: write(*block[:-1])).blocks()
 
     def _write_shares(self, X: np.ndarray, runs: list, write: Callable) -> None:
         def work(share):
             for start, stop in share:
                 if not self._is_written(X, start, stop, write):
-                    _ByKernel(self, X, write).block(start, stop)
+                    _by_kernel(self, X, write).block(start, stop)
 
         with thread_budget(len(runs) >= _SHARED_RUNS) as mapper:
             for _ in mapper(work, runs):
@@ -244,7 +244,7 @@ class Scorer:
             out[at] = np.where(missing, shift + scale * z, X[at])
 
         if has_gaps(X):
-            _ByGapKernel(self, X, write).blocks()
+            _by_gap_kernel(self, X, write).blocks()
         return out
 
 
@@ -253,13 +253,13 @@ def _room(log_joint: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.empty_like(log_joint), work, norm
 
 
-class _ByKernel:
-    """Rows of X in standard units, evaluated by the scorer's kernel."""
+class _Sweep:
+    """Blocks of rows in standard units, evaluated by a kernel, of which
+    tell(start, stop, buffers, log_joint, common) is told."""
 
-    def __init__(self, scorer: Scorer, X: np.ndarray, write: Callable):
-        self._kernel, self._write = scorer.kernel, write
-        self._rows = Rows(X, None, *scorer.units)
-        self._log_unit = -float(np.log(self._rows.scale).sum())
+    def __init__(self, kernel: Any, rows: Rows, tell: Callable):
+        self._kernel, self._rows, self._tell = kernel, rows, tell
+        self._log_unit = -float(np.log(rows.scale).sum())
 
     def blocks(self) -> None:
         """All of them."""
@@ -290,22 +290,22 @@ class _ByKernel:
         log_joint, common = kernel.log_joint(buffers), kernel.common(buffers) + self._log_unit
         self._tell(start, stop, buffers, log_joint, common)
 
-    def _tell(self, start, stop, buffers, log_joint, common) -> None:
+
+def _by_kernel(scorer: Scorer, X: np.ndarray, write: Callable) -> _Sweep:
+    def tell(start, stop, buffers, log_joint, common):
+        write(slice(start, stop), log_joint, common, (buffers.resp, buffers.work, buffers.norm))
+
+    return _Sweep(scorer.kernel, Rows(X, None, *scorer.units), tell)
+
+
+def _by_gap_kernel(scorer: Scorer, X: np.ndarray, write: Callable) -> _Sweep:
+    """Rows with gaps, of which ``filled()`` is E[z | what is seen, k] (K, d, m)."""
+    # rows are read once
+    rows = GappedRows(X, None, *scorer.units, map, patterns_of(X), kept_bytes=0)
+    kernel = scorer.kernel_over(rows)
+
+    def tell(start, stop, buffers, log_joint, common):
         room = buffers.resp, buffers.work, buffers.norm
-        self._write(slice(start, stop), log_joint, common, room)
+        write(rows.at(start, stop), log_joint, common, room, lambda: kernel.filled(buffers))
 
-
-class _ByGapKernel(_ByKernel):
-    """Rows with gaps; ``filled()`` is E[z | what is seen, k] (K, d, m)."""
-
-    def __init__(self, scorer: Scorer, X: np.ndarray, write: Callable):
-        # rows are read once
-        rows = GappedRows(X, None, *scorer.units, map, patterns_of(X), kept_bytes=0)
-        self._rows, self._write = rows, write
-        self._kernel = scorer.kernel_over(self._rows)
-        self._log_unit = -float(np.log(self._rows.scale).sum())
-
-    def _tell(self, start, stop, buffers, log_joint, common) -> None:
-        room = buffers.resp, buffers.work, buffers.norm
-        at = self._rows.at(start, stop)
-        self._write(at, log_joint, common, room, lambda: self._kernel.filled(buffers))
+    return _Sweep(kernel, rows, tell)

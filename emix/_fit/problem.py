@@ -30,8 +30,9 @@ class Given:
     def complete(self) -> bool:
         return not any(value is None for value in (self.weights, self.means, self.factors))
 
-    def override(self, model: Mixture, base: Params | None) -> Params:
-        """The given values, in the model's units, in place of the computed ones."""
+    def override(self, model: Mixture, base: Any) -> Params:
+        """The given values, in the model's units, in place of those of base; None will do for it
+        where all are given."""
         structure, rows = model.structure, model.rows
         weights = base.weights if self.weights is None else self.weights
         means = base.means if self.means is None else (self.means - rows.shift) / rows.scale

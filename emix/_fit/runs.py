@@ -117,7 +117,8 @@ def _climbed(
 ) -> tuple[Result, ...]:
     """The results of all phases, each from where the last one ended and the first from where
     the climb is; max_iter iterations in all."""
-    climb, problem, results = attempt.climb, attempt.problem, ()
+    climb, problem = attempt.climb, attempt.problem
+    results: tuple[Result, ...] = ()
     temperature = problem.phases[0].temperature
     for phase in problem.phases:
         left = problem.max_iter - sum(result.n_iter for result in results)

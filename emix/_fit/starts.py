@@ -196,7 +196,7 @@ class Starts:
         if self._means is not None:
             drawn = start.from_means(likelihood, self._means)
         else:
-            drawn = STARTS[problem.start](likelihood, problem.n_components, self._rng)
+            drawn = STARTS[str(problem.start)](likelihood, problem.n_components, self._rng)
         return sample.begin(problem.given.override(likelihood, drawn))
 
     def _assigned(self) -> Params:
