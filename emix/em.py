@@ -273,9 +273,9 @@ def climb(
         keeps its sign, and shares that add up to one go on to do so. Other limits, such as
         probabilities below one, are for ``e_step`` to refuse: by a log-likelihood of NaN or -inf,
         or a ValueError. Quasi-Newton steps are for exponential families: statistics are numbers
-        and arrays of them, in containers as parameters are, ``m_step`` takes weighted means of
-        statistics, and ``expected``, which the model must have, is linear in them. It is called
-        twice a pass for every number in the statistics.
+        and arrays of them, 5000 numbers at most, in containers as parameters are, ``m_step`` takes
+        weighted means of statistics, and ``expected``, which the model must have, is linear in
+        them. It is called twice a pass for every number in the statistics.
 
     callback : callable, default=None
         Called with a :class:`State` after every pass that is kept; a true value stops the climb.

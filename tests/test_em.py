@@ -321,6 +321,20 @@ def test_quasi_newton_steps_say_what_they_need():
         climb(deaths(Squared), DEATHS_START, acceleration="quasi-newton")
     assert error.value.half_step == "expected"
 
+    class OfAllRows(PoissonMixtureWithGap):
+        def e_step(self, params):
+            (share, total), value = super().e_step(params)
+            return (share, np.resize(total, 10_000)), value
+
+        def m_step(self, statistics):
+            return super().m_step((statistics[0], statistics[1][:2]))
+
+        def expected(self, statistics, params):
+            return super().expected((statistics[0], statistics[1][:2]), params)
+
+    with pytest.raises(ValueError, match="statistics have 10002 numbers"):
+        climb(deaths(OfAllRows), DEATHS_START, acceleration="quasi-newton")
+
     class Named(PoissonMixtureWithGap):
         def e_step(self, params):
             found, value = super().e_step(params)

@@ -5,6 +5,7 @@ Only Q and statistics s are the user's; natural parameters eta are its slopes in
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,10 @@ from .watched import Watched
 # Q may differ from a linear function of s by this part of its terms; formulas that are linear do
 # by some 1e-15, those that divide or take logarithms of statistics by some 1e-1.
 _LINEAR = 1e-9
+# Most numbers in the statistics, as expected() is called twice a pass for each of them. With 2400,
+# of three classes and 800 answers, that took two thirds of a pass over 2000 rows. More than these
+# are hardly sums, but responsibilities of all rows.
+_MOST = 5000
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +48,7 @@ class ExponentialFamily:
     def about(self, seen: Seen, origin: None) -> Flat:
         found = Flat(vector_of(numbers(seen.statistics, "statistics", "statistics")))
         if self._scale is None:
+            _check_size(found.vector)
             size = np.abs(found.vector)
             self._scale, self._seen = np.where(size > 0.0, size, 1.0), seen
         return found
@@ -64,7 +70,7 @@ class ExponentialFamily:
         size = len(self._scale)
         with np.errstate(all="ignore"):
             constant = self._bound(np.zeros(size), at)
-            rises = [self._bound(row, at) - constant for row in np.diag(self._scale)]
+            rises = [self._bound(alone, at) - constant for alone in _one_by_one(self._scale)]
         slopes = np.array(rises) / self._scale
         if not self._known:
             self._check_linear(at, slopes, constant)
@@ -90,3 +96,21 @@ class ExponentialFamily:
                 "expected",
                 at,
             )
+
+
+def _one_by_one(vector: np.ndarray) -> Iterator[np.ndarray]:
+    """The vector's numbers, each with zeros in place of the others."""
+    alone = np.zeros_like(vector)
+    for i, number in enumerate(vector):
+        alone[i] = number
+        yield alone
+        alone[i] = 0.0
+
+
+def _check_size(vector: np.ndarray) -> None:
+    if vector.size > _MOST:
+        raise ValueError(
+            f"statistics have {vector.size} numbers, for each of which acceleration='quasi-newton' "
+            f"calls expected() twice a pass; at most {_MOST} are allowed. Let e_step return sums "
+            "over the rows, or choose another acceleration"
+        )
