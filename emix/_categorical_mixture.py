@@ -243,8 +243,8 @@ class CategoricalMixture(FamilyMixture):
         Returns
         -------
         log_prob : ndarray of shape (n_samples,)
-            Log-probability of the answers that are not missing; minus infinity for a row with a value
-            that is not in ``categories_``.
+            Log-probability of the answers that are not missing; minus infinity for a row with a
+            value that is not in ``categories_``.
         """
         densities, rows = self._asked(X)
         is_new = (rows.X == NEW).any(axis=1)

@@ -26,6 +26,7 @@ from test_variational import PRIOR_TYPES, draw_parameters, drawn_log_joint
 from emix import BayesianGaussianMixture
 from emix._base import STRUCTURES
 from emix._bayes.variational import Posterior, Prior
+from emix._fitted_posterior import FittedPosterior
 from emix.datasets import load_faithful
 
 X = clusters(0, 200, 2, 3, 2.0)
@@ -188,7 +189,7 @@ def test_the_order_of_the_sticks_is_not_left_to_the_start():
 def as_posterior(mixture):
     """The public attributes in the engine's form, in the units of the data."""
     n_components = len(mixture.means_)
-    weighting, order = mixture._fitted_weighting()
+    weighting, order = FittedPosterior(mixture).weighting, np.arange(n_components)
     prior = Prior(
         weighting,
         mixture.mean_precision_prior_,
@@ -206,7 +207,6 @@ def as_posterior(mixture):
         "covariances": mixture.covariances_,
         "order": order,
     }
-    assert len(order) == n_components
     return prior, Posterior(**{**empty, **known})
 
 

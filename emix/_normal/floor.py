@@ -25,7 +25,8 @@ from .protocols import Bound, Factored, Form
 # of a thousandth of it. A component on equal rows gains 6.9 nats per row and feature over one of
 # that scale. A smaller share makes the likelihood of such components larger, which tells nothing
 # about the data; a larger one meets narrow clusters. The value is that of scikit-learn's reg_covar
-# on standardised rows; other values were not compared.
+# on standardised rows. From 1e-10 to 1e-4 as many fits reach the best healthy maximum
+# (benchmarks/floor_sizes.py).
 SHARE = 1e-6
 # The local scale is the lower quartile of the widths of windows that hold this share of a column's
 # distinct values. Windows must lie within clusters: with more than about ten that are far apart the
