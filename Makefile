@@ -50,7 +50,7 @@ defaults: $(VENV)/.test  ## compare default fits with scikit-learn's, an hour an
 	$(BIN)/python benchmarks/publish.py benchmarks/results/*.json
 
 clients:  ## the tests of packages that use scikit-learn's mixtures, with emix's; an hour, write the table
-	$(PYTHON) benchmarks/clients/run.py --write
+	$(PYTHON) benchmarks/clients/try_clients.py --write
 
 counts: $(VENV)/.test  ## store the counts that the tests compare with
 	PYTHONPATH=benchmarks $(BIN)/python tests/test_counts.py

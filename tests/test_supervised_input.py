@@ -14,7 +14,7 @@ from emix import (
 
 SUPERVISED = [
     GaussianMixtureClassifier(random_state=0),
-    GaussianMixtureRegressor(2, random_state=0),
+    GaussianMixtureRegressor(random_state=0),
     GaussianMixtureOutlierDetector(2, random_state=0),
 ]
 

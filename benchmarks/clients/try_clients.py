@@ -1,6 +1,6 @@
 """Run the tests of packages that use scikit-learn's mixtures, with emix's in their place.
 
-`python benchmarks/clients/run.py` makes an environment for each package (in `.clients/`), installs
+`python benchmarks/clients/try_clients.py` makes an environment for each package (in `.clients/`), installs
 it there with emix, and runs its own tests where its archive on PyPI has them, and small
 scripts of ours where not: first as they are, then with emix's classes in `sklearn.mixture`.
 `--write` puts the table into the guide.
@@ -43,7 +43,8 @@ CLIENTS = (
     Client("rdt", scripts=("use_rdt.py",)),
     Client("pyod", scripts=("use_pyod.py",)),
     Client("scikit-image", scripts=("use_scikit_image.py",)),
-    Client("graspologic", scripts=("use_graspologic.py",)),
+    # older ones are not looked for: pip would build each of them
+    Client("graspologic", needs=("graspologic>=3.4",), scripts=("use_graspologic.py",)),
     Client("gmr", scripts=("use_gmr.py",)),
     Client("hmmlearn", modules=("hmmlearn.tests.test_gmm_hmm",)),
     Client(
@@ -141,16 +142,20 @@ def read(report: Path) -> Outcome:
     return Outcome(passed, failed)
 
 
+def reason(said: str) -> str:
+    """What pip could not do."""
+    lines = [line.strip() for line in said.splitlines()]
+    conflict = [line for line in lines if " depends on " in line]
+    return ", ".join(conflict) or next((line for line in lines if "ERROR" in line), said[-100:])
+
+
 def row(client: Client) -> str:
     """Its line of the table."""
     python = python_of(client)
     try:
         pip(python, "install", "pytest", str(REPOSITORY), client.name, *client.needs)
     except subprocess.CalledProcessError as error:
-        said = [line for line in error.stderr.splitlines() if "requires" in line or "ERROR" in line]
-        return (
-            f"| {client.name} | - | - | - | not installed: {said[0].strip() if said else error} |"
-        )
+        return f"| {client.name} | - | - | - | not installed: {reason(error.stderr)} |"
     tests = tests_of(client, python)
     before, after = (outcome(client, python, tests, replaced) for replaced in (False, True))
     own = "its own" if client.archive or client.modules else "ours"
