@@ -7,6 +7,7 @@ import sklearn.mixture
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import BaseNormalMixture
+from ._fitted import when_fitted
 
 # Structures of which scikit-learn's expected log-density is that of the posterior. For 'diag' and
 # 'spherical' it takes the formula for matrices; 'tied_diag' and 'tied_spherical' it does not have.
@@ -65,7 +66,7 @@ class BayesianConversion(BaseNormalMixture):
         True
         """
         check_is_fitted(self)
-        covariance_type = self._when_fitted("covariance_type", self.covariance_type)
+        covariance_type = when_fitted(self, "covariance_type", self.covariance_type)
         if covariance_type not in _EQUAL:
             raise ValueError(
                 f"to_sklearn is for covariance_type 'full' or 'tied', got {covariance_type!r}: "
