@@ -1,7 +1,7 @@
 """Run the tests of packages that use scikit-learn's mixtures, with emix's in their place.
 
-`python benchmarks/clients/try_clients.py` makes an environment for each package (in `.clients/`), installs
-it there with emix, and runs its own tests where its archive on PyPI has them, and small
+`python benchmarks/clients/try_clients.py` makes an environment for each package (in `.clients/`),
+installs it there with emix, and runs its own tests where its archive on PyPI has them, and small
 scripts of ours where not: first as they are, then with emix's classes in `sklearn.mixture`.
 `--write` puts the table into the guide.
 """
