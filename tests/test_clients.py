@@ -6,7 +6,7 @@ from clients.try_clients import BEGIN, CLIENTS, END, HERE, PAGE, read, reason, t
 
 REPORT = """<testsuites><testsuite>
 <testcase name="a"/><testcase name="b"><skipped/></testcase>
-<testcase name="c"><failure message="no attribute '_x'&#10;more"/></testcase>
+<testcase name="c"><failure message="no&#10;  attribute '_x'"/></testcase>
 <testcase name="d"><error message="no attribute '_x'"/></testcase>
 </testsuite></testsuites>"""
 

@@ -23,6 +23,7 @@ REPOSITORY = HERE.parents[1]
 ENVIRONMENTS = REPOSITORY / ".clients"
 PAGE = REPOSITORY / "docs" / "guide" / "tools.md"
 BEGIN, END = "<!-- begin: clients -->", "<!-- end: clients -->"
+_SHOWN = 100  # characters of a message
 SECONDS = 1800  # for the tests of one package, once
 
 
@@ -131,12 +132,12 @@ def outcome(client: Client, python: Path, tests: list[str], replaced: bool) -> O
 
 
 def read(report: Path) -> Outcome:
-    """Skipped and expected failures are left out; of a test that failed, the first line."""
+    """Skipped and expected failures are left out; of a test that failed, how its message begins."""
     passed, failed = 0, Counter()
     for case in ElementTree.parse(report).iter("testcase"):
         told = [each for each in case if each.tag in ("failure", "error")]
         if told:
-            failed[told[0].get("message", "").partition("\n")[0][:100]] += 1
+            failed[" ".join(told[0].get("message", "").split())[:_SHOWN]] += 1
         elif case.find("skipped") is None:
             passed += 1
     return Outcome(passed, failed)
