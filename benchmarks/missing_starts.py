@@ -41,8 +41,8 @@ class Problem(NamedTuple):
     covariance_type: str
 
 
-def problems() -> Iterator[Problem]:
-    for table in TABLES:
+def problems(tables: Sequence[str]) -> Iterator[Problem]:
+    for table in tables:
         for at_random in ("MCAR", "MAR"):
             for share in SHARES:
                 for k in COMPONENTS:
@@ -125,10 +125,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--best", type=Path, help="file of the heights that are known")
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
     args = parser.parse_args(arguments)
     known = json.loads(args.best.read_text()) if args.best and args.best.exists() else {}
     rows = []
-    for problem in problems():
+    for problem in problems(args.tables):
         key = " ".join(map(str, problem))
         fits = Fits(problem, known.get(key, -np.inf))
         if key not in known:

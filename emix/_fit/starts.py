@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from .._em.ascent import Ascent
+from .._em.ascent import Ascent, Result
 from .._em.newton import Newton
 from .._em.quasi_newton import QuasiNewton
 from .._mixture import start
@@ -127,6 +127,8 @@ class Starts:
         problem, model = self._problem, self._model
         found = leading(model.likelihood, problem.n_components, self._rng, problem.n_init)
         found = [model.begin(problem.given.override(model.likelihood, each)) for each in found]
+        if model.likelihood is not model and len(found) > 1 and problem.max_iter:
+            found = self._by_short_climbs(found)
         may_give_up = problem.n_init == 1 and len(problem.phases) == 1
         first = found[0]
         if problem.n_init > 1 and problem.max_iter:
@@ -145,6 +147,21 @@ class Starts:
             if until():
                 return
             yield self._attempt(params, may_give_up)
+
+    def _by_short_climbs(self, found: list[Params]) -> list[Params]:
+        """Where climbs lead to from starts that raced on another likelihood than the model's, on
+        the sample that starts come from; sound ones first, then the highest."""
+        rows, complete = start.sample_of(self._model, self._problem.n_components)
+        ground = self._model if complete else self._model.over(rows, same_moments=False)
+        climbs = [self._climb(ground, params) for params in found]
+        runs = [judge(ground, self._run_a_little(climb)) for climb in climbs]
+        order = sorted(range(len(runs)), key=lambda i: runs[i].rank, reverse=True)
+        return [climbs[i].params for i in order]
+
+    def _run_a_little(self, climb: Ascent) -> Result:
+        problem = self._problem
+        passes = min(problem.max_iter, _SHORT_PASSES)
+        return climb.run(tol=max(problem.tol, _SHORT_TOL), max_iter=passes)
 
     def _cautious(self, params: Params) -> Iterator[Attempt]:
         """By plain EM from a sound start: all of the way, or as far as it is sound."""
@@ -180,13 +197,7 @@ class Starts:
             yield climb if ground is model else self._climb(model, climb.params)
 
     def _selected(self, ground: Mixture, climbs: list[Ascent]) -> list[Ascent]:
-        problem, sound = self._problem, []
-        for climb in climbs:
-            result = climb.run(
-                tol=max(problem.tol, _SHORT_TOL), max_iter=min(problem.max_iter, _SHORT_PASSES)
-            )
-            if not judge(ground, result).degenerate:
-                sound.append(climb)
+        sound = [c for c in climbs if not judge(ground, self._run_a_little(c)).degenerate]
         self.n_collapsed += len(climbs) - len(sound)
         kept = sorted(sound or climbs, key=lambda c: -c.objective)
         return kept[:1] + [c for c in kept[1:] if c.within_reach > kept[0].objective]
