@@ -196,6 +196,21 @@ def test_responsibilities_need_not_add_up_to_one(kind, name, monkeypatch):
     np.testing.assert_allclose(trace, whole, rtol=1e-10)
 
 
+@pytest.mark.parametrize("name", TYPES[2:])
+def test_odds_of_independent_features_give_the_same_statistics(name):
+    X, structure = gapped_clusters(1, 200, 3, 2), STRUCTURES[name]
+    model = gapped_model(X, structure, np.random.RandomState(0).uniform(size=200))
+    params = random_params(structure, 3, 3, 3)
+    kernel = model.kernel(params)
+    assert model.odds(kernel, params) is not None
+    found, expected = model._by_odds(kernel, params), model._by_log_joint(kernel, params)
+    np.testing.assert_allclose(found.vector, expected.vector, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(found.value, expected.value, rtol=1e-13)
+    # what all rows have less what the others have must leave digits of the variances
+    narrow = structure.form.factorise(np.full(structure.shape(3, 3), 1e-7), 0.0)
+    assert model.odds(kernel, Params(*params[:2], *narrow)) is None
+
+
 def test_nearly_singular_covariances_are_left_to_the_accurate_kernel():
     """What the hole form gives at condition numbers of 1e10 is not asked for."""
     X = gapped_clusters(0, 400, 4)

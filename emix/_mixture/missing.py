@@ -18,12 +18,14 @@ from .._normal.covariances import DIAG, FULL, Structure
 from .._normal.floor import SHARE, Floor
 from .._normal.gaussian import Params
 from .._normal.kernel_of_gaps import GapKernel, choose
+from .._normal.masked import Masked
 from .._rows.blocks import Rows
 from .._rows.patterns import GappedRows, Point
 from .._rows.sample import DistinctRows
 from .mixture import Mixture
 from .posterior import Rule, soft
 from .start import SAMPLE_ROWS
+from .seen_odds import SeenOdds
 from .sums import Look
 
 # Rows are filled by the normal of all features up to so many of them: beyond, that of the
@@ -87,8 +89,9 @@ class GappedMixture(Mixture):
         point = Point(params.log_weights, params.means, *matrices, origin)
         return choose(self.structure, point, self.noise, self.rows, is_partition)
 
-    def odds(self, kernel: GapKernel, params: Params) -> None:
-        """None: the moments of all rows are not known."""
+    def odds(self, kernel: GapKernel, params: Params) -> SeenOdds | None:
+        """None where patterns matter: the moments of all rows are not known."""
+        return SeenOdds.of(kernel, params) if type(kernel) is Masked else None
 
     def each_filled(self, params: Params, see: Callable) -> None:
         """see(at, log_joint (K, m), E[z | what is seen, k] (K, d, m)) for all blocks of rows."""

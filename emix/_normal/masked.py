@@ -6,6 +6,8 @@ seen tells nothing of it.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from .._rows.patterns import GappedRows, Point
@@ -89,6 +91,14 @@ class Masked(_OfWhatIsSeen):
         self._rows = rows
         self.n_features, self.n_scratch = self.width, 0
 
+    @cached_property
+    def moments(self) -> np.ndarray:
+        """Means of the features over all rows, (width,)."""
+        seen, first, squares = self._rows.means_of_seen
+        form = self.structure.form
+        products = form.pack(form.outer(squares, np.ones(self.d)))[: self.n_products]
+        return np.concatenate([products, first, seen, np.ones(1)])
+
     def features(self, m: int) -> tuple[np.ndarray, np.ndarray]:
         features = np.empty((self.n_features, m))
         features[-1] = 1.0
@@ -119,7 +129,7 @@ class Masked(_OfWhatIsSeen):
     def stats(self, value: float, sums: np.ndarray) -> Stats:
         if self.n_products:
             return self._stats(value, sums, self.point.origin)
-        squares = self._rows.squares
+        squares = self._rows.means_of_seen[2]
         value -= 0.5 * float(self.precision[0] @ squares)
         known = self.structure.form.outer(squares, np.ones(self.d))
         return self._stats(value, sums, self.point.origin, known)

@@ -189,9 +189,9 @@ class GappedRows(Rows):
         return self.total(_Seen(self.d)).reshape(3, -1)
 
     @property
-    def squares(self) -> np.ndarray:
-        """Mean over all rows of z², holes at zero, (d,)."""
-        return self._sums_of_seen[2] / self.total_weight
+    def means_of_seen(self) -> np.ndarray:
+        """Means over all rows of what is seen of 1, z and z², zero where nothing is, (3, d)."""
+        return self._sums_of_seen / self.total_weight
 
     @cached_property
     def seconds(self) -> np.ndarray:
