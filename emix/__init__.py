@@ -13,6 +13,7 @@ from ._kmeans_limit import KMeansLimit, kmeans_limit
 from ._outliers import GaussianMixtureOutlierDetector
 from ._poisson_mixture import PoissonMixture
 from ._regressor import GaussianMixtureRegressor
+from ._student_mixture import StudentMixture
 from ._two_normal_mixture import TwoNormalMixture
 
 __version__ = "0.1.0"
@@ -30,6 +31,7 @@ __all__ = [
     "HardGaussianMixture",
     "KMeansLimit",
     "PoissonMixture",
+    "StudentMixture",
     "TwoNormalMixture",
     "__version__",
     "datasets",

@@ -108,6 +108,9 @@ class BernoulliMixture(FamilyMixture):
     n_collapsed_ : int
         0: nothing collapses in this family.
 
+    singular_components_ : ndarray of int
+        None: no component of this family is.
+
     n_features_in_ : int
         Number of features.
 

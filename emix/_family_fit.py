@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
 from ._em.results import Reason
-from ._families.climbs import Settings, best_climb, drawn_starts, from_responsibilities
+from ._families.climbs import Settings, Starts, best_climb, drawn_starts, from_responsibilities
 from ._families.mixture import Mixture
 from ._families.protocols import Family, Parameters
 from ._fit.history import as_history, lower_bounds
 from ._mixture.posterior import Rule, at_temperature
 from ._refusals import brief, some
-from ._rows.blocks import Rows
+from ._rows.blocks import Rows, in_one_unit, standard_units
 from ._rows.grid import BLOCK_BYTES
 from ._validation import (
     check_assignment,
@@ -56,6 +56,12 @@ class Outcome(NamedTuple):
 def plain_rows(X: np.ndarray, weight: np.ndarray | None, mapper: Any = map) -> Rows:
     """Rows in the units of the data."""
     return Rows(X, weight, np.zeros(X.shape[1]), np.ones(X.shape[1]), mapper)
+
+
+def standard_rows(X: np.ndarray, weight: np.ndarray | None, mapper: Any, one_unit: bool) -> Rows:
+    """Rows in standard units, or in one unit for all features."""
+    rows = standard_units(plain_rows(X, weight, mapper))
+    return in_one_unit(rows) if one_unit else rows
 
 
 def is_large(X: np.ndarray, n_components: int, width: int) -> bool:
@@ -122,9 +128,12 @@ def fit_family(
     model = Mixture(problem.rows, problem.family, rule, constraint, fixed)
     starts = _starts(estimator.init_params, model, settings, X, rng)
     if weights is not None:
-        starts = [params._replace(weights=weights) for params in starts]
+        given = [params._replace(weights=weights) for params in starts.params]
+        starts = starts._replace(params=given)
     found = best_climb(model, starts, settings)
+    singular = model.family.singular(found.result.params)
     _warn(found.result, settings)
+    _warn_of_singular(singular.tolist())
     history = as_history(found.result.passes, problem.log_unit, float(estimator.temperature))
     attributes = {
         **problem.attributes,
@@ -137,11 +146,12 @@ def fit_family(
         "remaining_gain_": found.result.remaining,
         "history_": history,
         "n_collapsed_": found.n_collapsed,
+        "singular_components_": singular,
     }
     return Outcome(found.result.params, attributes)
 
 
-def _starts(init: Any, model: Mixture, settings: Settings, X: np.ndarray, rng) -> list:
+def _starts(init: Any, model: Mixture, settings: Settings, X: np.ndarray, rng) -> Starts:
     if isinstance(init, str):
         check_option("init_params", init, ("auto",))
         return drawn_starts(model, settings, rng)
@@ -151,7 +161,8 @@ def _starts(init: Any, model: Mixture, settings: Settings, X: np.ndarray, rng) -
         raise ValueError("init_params must be 'auto', an array or a callable, got None")
     assigned = check_assignment(given, len(X), n_components)
     resp = assigned if assigned.ndim == 2 else np.eye(n_components)[assigned]
-    return [from_responsibilities(model, n_components, lambda at: resp[at])]
+    params = from_responsibilities(model, n_components, lambda at: resp[at])
+    return Starts([params], model)
 
 
 def _warn(result: Any, settings: Settings) -> None:
@@ -168,6 +179,18 @@ def _warn(result: Any, settings: Settings) -> None:
             f"The fit did not converge in {result.n_iter} iterations: an estimated "
             f"{result.remaining:.2g} of mean log-likelihood is left to gain, and "
             f"tol={settings.tol:g}. Increase max_iter or tol.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+
+
+def _warn_of_singular(components: list[int]) -> None:
+    if components:
+        warnings.warn(
+            f"Components on rows that do not vary in some direction: {some(components)}. Their "
+            "variances there are held at the least that a component may have, a thousandth of the "
+            "local scale as a standard deviation. Decrease n_components, or drop features that "
+            "follow from others.",
             ConvergenceWarning,
             stacklevel=4,
         )

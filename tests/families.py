@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from emix import BernoulliMixture, CategoricalMixture, PoissonMixture
+from emix import BernoulliMixture, CategoricalMixture, PoissonMixture, StudentMixture
 
 FITS = json.loads((Path(__file__).parent / "families.json").read_text(encoding="utf-8"))
 
@@ -49,10 +49,45 @@ def log_bernoulli(fit, X):
     return stats.bernoulli.logpmf(X[:, None, :].astype(int), fit.probabilities_).sum(axis=2)
 
 
+def heavy(seed=0, n=300):
+    """Two clusters with tails."""
+    rng = np.random.RandomState(seed)
+    scale = np.sqrt(rng.chisquare(4.0, size=(n, 1)) / 4.0)
+    centres = np.array([[0.0, 0.0], [5.0, 3.0]])
+    return centres[(rng.rand(n) < 0.4).astype(int)] + rng.normal(size=(n, 2)) / scale
+
+
+def log_student(fit, X):
+    d = X.shape[1]
+    wide = {"full": lambda m: m, "tied": lambda m: m, "diag": np.diag}
+    matrices = fit.scale_matrices_
+    if fit.covariance_type == "tied":
+        matrices = [matrices] * len(fit.weights_)
+    if fit.covariance_type == "spherical":
+        matrices = [np.full(d, value) for value in matrices]
+    to_dense = wide.get(fit.covariance_type, np.diag)
+    columns = [
+        stats.multivariate_t.logpdf(X, mean, to_dense(matrix), df=dof)
+        for mean, matrix, dof in zip(fit.means_, matrices, fit.degrees_of_freedom_, strict=True)
+    ]
+    return np.column_stack(columns)
+
+
 # name -> (estimator of two components, rows, log p(row | component) by its attributes)
 FAMILIES = {
     "poisson": (PoissonMixture(2, random_state=0), counts(), log_poisson),
     "categorical": (CategoricalMixture(2, random_state=0), answers(), log_categorical),
     "gaps": (CategoricalMixture(2, random_state=0), answers(gaps=0.2), log_categorical),
+    "student": (StudentMixture(2, random_state=0), heavy(), log_student),
+    "student, each, tied": (
+        StudentMixture(2, degrees_of_freedom="each", covariance_type="tied", random_state=0),
+        heavy(1),
+        log_student,
+    ),
+    "student, known, spherical": (
+        StudentMixture(2, degrees_of_freedom=3.0, covariance_type="spherical", random_state=0),
+        heavy(2),
+        log_student,
+    ),
     "bernoulli": (BernoulliMixture(2, random_state=0), bits(), log_bernoulli),
 }

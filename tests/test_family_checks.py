@@ -3,7 +3,7 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from emix import BernoulliMixture, CategoricalMixture, PoissonMixture
+from emix import BernoulliMixture, CategoricalMixture, PoissonMixture, StudentMixture
 
 ESTIMATORS = [
     PoissonMixture(),
@@ -12,6 +12,9 @@ ESTIMATORS = [
     CategoricalMixture(2),
     BernoulliMixture(),
     BernoulliMixture(2),
+    StudentMixture(),
+    StudentMixture(2, n_init=2),
+    StudentMixture(2, degrees_of_freedom=4.0, covariance_type="tied_diag", n_init=2),
 ]
 
 

@@ -83,8 +83,8 @@ class Categorical:
     def is_feasible(self, sums: np.ndarray) -> bool:
         return bool(sums.min() >= 0.0)
 
-    def n_held(self, params: Classes) -> int:
-        return 0
+    def singular(self, params: Classes) -> np.ndarray:
+        return np.zeros(0, dtype=int)
 
     def n_free(self, params: Classes) -> int:
         return len(params.weights) * int((self._counts - 1).sum())

@@ -21,9 +21,7 @@ _SHARED = 0.1
 _SHORT_PASSES, _SHORT_TOL = 20, 1e-4
 # Objectives (nats per row) that differ by less are tied, and the first start wins: rounding errors,
 # which depend on the order of the rows, must not choose.
-_TIED = 1e-10
-
-Watch = Callable[[Ascent], bool]
+_TIED = 1e-8
 
 
 class Settings(NamedTuple):
@@ -37,7 +35,7 @@ class Settings(NamedTuple):
 
 
 class Climbed(NamedTuple):
-    """The best climb, and how many ended with variances at the floor."""
+    """The best climb, and how many ended with components that rest on too little."""
 
     result: Result
     n_collapsed: int
@@ -49,31 +47,34 @@ def from_responsibilities(model: Mixture, n_components: int, resp: Callable) -> 
     return model.m_step(model.statistics_at(alike, resp), alike)
 
 
-def best_climb(
-    model: Mixture,
-    starts: list[P],
-    settings: Settings,
-    watch: Watch | None = None,
-) -> Climbed:
-    """From the starts that can still win after short climbs; a maximum without variances at the
-    floor is better than one with."""
-    climbs = [_begin(model, params, settings) for params in starts]
-    if len(climbs) > 1:
+class Starts(NamedTuple):
+    """Parameters to climb from, and the model that tells which of them are promising: that of a
+    sample where there are many rows."""
+
+    params: list
+    ground: Mixture
+
+
+def best_climb(model: Mixture, starts: Starts, settings: Settings) -> Climbed:
+    """From the starts that can still win after short climbs. A maximum with fewer unsound
+    components is better than one with more."""
+    climbs = [_begin(starts.ground, params, settings) for params in starts.params]
+    if len(climbs) > 1 or starts.ground is not model:
         climbs = _promising(climbs, settings)
-    results = [
-        climb.run(tol=settings.tol, max_iter=settings.max_iter, watch=watch) for climb in climbs
-    ]
-    held = [model.family.n_held(result.params) for result in results]
-    fewest = [i for i, count in enumerate(held) if count == min(held)]
+    if starts.ground is not model:
+        climbs = [_begin(model, climb.params, settings) for climb in climbs]
+    results = [climb.run(tol=settings.tol, max_iter=settings.max_iter) for climb in climbs]
+    unsound = [model.family.n_unsound(result.params) for result in results]
+    fewest = [i for i, count in enumerate(unsound) if count == min(unsound)]
     top = max(results[i].objective for i in fewest)
     best = next(i for i in fewest if results[i].objective >= top - _TIED)
-    return Climbed(results[best], int(np.count_nonzero(held)))
+    return Climbed(results[best], int(np.count_nonzero(unsound)))
 
 
-def drawn_starts(model: Mixture, settings: Settings, rng: np.random.RandomState) -> list[P]:
-    """Parameters to climb from, by partitions of distinct rows: they depend neither on the order
-    of the rows nor on whether these are repeated or weighted."""
-    rows, _ = DistinctRows(model.rows).sample(SAMPLE_ROWS)
+def drawn_starts(model: Mixture, settings: Settings, rng: np.random.RandomState) -> Starts:
+    """By partitions of distinct rows: they depend neither on the order of the rows nor on whether
+    these are repeated or weighted."""
+    rows, is_complete = DistinctRows(model.rows).sample(SAMPLE_ROWS)
     ground, n_components = model.over(rows), settings.n_components
     count = 1 if n_components == 1 else settings.n_init
     alike = model.family.equal(n_components, model.rows)
@@ -85,7 +86,8 @@ def drawn_starts(model: Mixture, settings: Settings, rng: np.random.RandomState)
         stats = ground.statistics_at(alike, lambda at, one_hot=one_hot: one_hot[at])
         mixed = (1.0 - _SHARED) * stats.vector + _SHARED * of_all.vector
         starts.append(_aligned(model, ground.m_step(stats.at(mixed), alike)))
-    return starts
+    climbs_all = is_complete or model.constraint is not None
+    return Starts(starts, model if climbs_all else ground)
 
 
 def _equal(model: Mixture, at: slice | np.ndarray, n_components: int) -> np.ndarray:

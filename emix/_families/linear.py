@@ -146,7 +146,7 @@ class Components(Protocol[P]):
 
     def is_feasible(self, sums: np.ndarray) -> bool: ...
 
-    def n_held(self, params: P) -> int: ...
+    def singular(self, params: P) -> np.ndarray: ...
 
     def n_free(self, params: P) -> int: ...
 
@@ -197,7 +197,16 @@ class LinearFamily(Generic[P]):
         return self._components.is_feasible(stats.sums)
 
     def n_held(self, params: P) -> int:
-        return self._components.n_held(params)
+        return len(self.singular(params))
+
+    def singular(self, params: P) -> np.ndarray:
+        return self._components.singular(params)
+
+    def n_unsound(self, params: P) -> int:
+        return self.n_held(params)
+
+    def repair(self, stats: LinearStats, params: P, e_step: Any) -> None:
+        return None
 
     def n_free(self, params: P) -> int:
         return self._components.n_free(params)

@@ -80,7 +80,7 @@ class Mixture(Generic[P, S]):
         return self.family.rounding(stats, params)
 
     def repair(self, stats: S, params: P) -> Repair | None:
-        return None
+        return self.family.repair(stats, params, self.e_step)
 
     def natural(self, params: P, origin: object) -> Vector:
         return self.family.natural(params, origin)

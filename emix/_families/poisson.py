@@ -49,8 +49,8 @@ class Poisson:
     def is_feasible(self, sums: np.ndarray) -> bool:
         return bool(sums.min() >= 0.0)
 
-    def n_held(self, params: Rates) -> int:
-        return 0
+    def singular(self, params: Rates) -> np.ndarray:
+        return np.zeros(0, dtype=int)
 
     def n_free(self, params: Rates) -> int:
         return params.rates.size

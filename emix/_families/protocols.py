@@ -7,11 +7,12 @@ expected statistics.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 
-from .._em.protocols import Vector
+from .._em.protocols import Repair, Vector
 from .._rows.blocks import Rows
 from .._rows.room import Buffers, Worker
 
@@ -97,8 +98,17 @@ class Family(Protocol[P, S]):
     def log_prior(self, params: P) -> float:
         """log p(params) per unit of weight; 0.0 without a prior."""
 
+    def repair(self, stats: S, params: P, e_step: Callable[[P], S]) -> Repair | None:
+        """Parameters to try before the next pass, where EM does not get by itself; mostly None."""
+
     def n_held(self, params: P) -> int:
         """How many variances are held up by a floor, as the likelihood has no bound there."""
+
+    def n_unsound(self, params: P) -> int:
+        """How many components rest on too few rows to be believed."""
+
+    def singular(self, params: P) -> np.ndarray:
+        """Indices of components that have such variances."""
 
     def n_free(self, params: P) -> int:
         """Free parameters beside the weights."""

@@ -14,7 +14,7 @@ from .._mixture.posterior import at_temperature
 from .._normal.covariances import Structure
 from .._normal.gaussian import Params
 from .._normal.prior import Prior
-from .._rows.blocks import standard_units
+from .._rows.blocks import in_one_unit, standard_units
 from .._rows.grid import BLOCK_BYTES, Mapper
 from .._rows.patterns import rows_over
 
@@ -102,10 +102,7 @@ def make_model(
     d = X.shape[1]
     rows = standard_units(rows_over(X, weight, np.zeros(d), np.ones(d), mapper))
     if problem.structure.one_unit:
-        # one unit for all features, or the form would not stay isotropic
-        largest = rows.scale.max()
-        unit = largest * np.sqrt(np.mean((rows.scale / largest) ** 2))
-        rows = rows.in_units(rows.shift, np.full(d, unit))
+        rows = in_one_unit(rows)  # or the form would not stay isotropic
     noise = (np.sqrt(problem.reg_covar) / rows.scale) ** 2
     model = problem.model(problem.structure, rows, noise)
     model = model.ruled(at_temperature(problem.phases[0].temperature))

@@ -219,6 +219,13 @@ def standard_units(rows: Rows) -> Rows:
     return rows.in_units(shift, half * spread)
 
 
+def in_one_unit(rows: Rows) -> Rows:
+    """The same rows, with one unit for all features, the root mean square of their own."""
+    largest = rows.scale.max()
+    unit = largest * np.sqrt(np.mean((rows.scale / largest) ** 2))
+    return rows.in_units(rows.shift, np.full(rows.d, unit))
+
+
 def _sweep_rows(d: int) -> int:
     """Rows of a block that is read once, for sums of some features: with what is made of them
     they stay in the second cache, which takes half the time (20,000 rows of 16 and 30 features,

@@ -13,7 +13,8 @@ from .grid import MOST_ROWS, TILE
 
 class Buffers(NamedTuple):
     """Working arrays for a block of m rows: features holds what the kernel needs of the rows,
-    and nothing else; z is the part of it that the block is read into."""
+    and nothing else; z is the part of it that the block is read into. kept is for what log_joint
+    leaves to the statistics, where a kernel has room for it."""
 
     features: np.ndarray
     z: np.ndarray
@@ -22,13 +23,14 @@ class Buffers(NamedTuple):
     resp: np.ndarray
     work: np.ndarray
     norm: np.ndarray
+    kept: np.ndarray | None = None
 
 
 class Worker(Protocol):
     """What works on loaded blocks: a kernel.
 
-    Per row it needs n_features numbers, n_working of which it makes log_joint, resp, work and
-    norm, and n_scratch for at most ``chunk`` rows at a time.
+    Per row it needs n_features numbers, n_working of which it makes log_joint, resp, work, norm and
+    perhaps kept, and n_scratch for at most ``chunk`` rows at a time.
     """
 
     n_features: int
@@ -41,7 +43,7 @@ class Worker(Protocol):
         """Room for the features of m rows, and the part of it that rows are read into."""
 
     def working(self, rows: np.ndarray) -> tuple[np.ndarray, ...]:
-        """log_joint, resp, work and norm from an array (n_working, m)."""
+        """log_joint, resp, work, norm and perhaps kept from an array (n_working, m)."""
 
     def prepare(self, buffers: Buffers) -> None:
         """Fill the features that are not z."""
