@@ -10,6 +10,7 @@ from ._gaussian_mixture import GaussianMixture
 from ._hard_gaussian_mixture import HardGaussianMixture
 from ._imputer import GaussianMixtureImputer
 from ._kmeans_limit import KMeansLimit, kmeans_limit
+from ._mixture_of_regressions import MixtureOfRegressions
 from ._outliers import GaussianMixtureOutlierDetector
 from ._poisson_mixture import PoissonMixture
 from ._regressor import GaussianMixtureRegressor
@@ -30,6 +31,7 @@ __all__ = [
     "GaussianMixtureRegressor",
     "HardGaussianMixture",
     "KMeansLimit",
+    "MixtureOfRegressions",
     "PoissonMixture",
     "StudentMixture",
     "TwoNormalMixture",

@@ -161,7 +161,7 @@ def _starts(init: Any, model: Mixture, settings: Settings, X: np.ndarray, rng) -
         raise ValueError("init_params must be 'auto', an array or a callable, got None")
     assigned = check_assignment(given, len(X), n_components)
     resp = assigned if assigned.ndim == 2 else np.eye(n_components)[assigned]
-    params = from_responsibilities(model, n_components, lambda at: resp[at])
+    params: Any = from_responsibilities(model, n_components, lambda at: resp[at])
     return Starts([params], model)
 
 

@@ -18,7 +18,7 @@ from ._rows.blocks import Rows
 from ._validation import check_option, check_positive
 from .constraints import Allowed, Expectation, Proportions
 
-_TAILS = {"common": Common(), "each": Each()}
+_TAILS: dict[str, Common | Each] = {"common": Common(), "each": Each()}
 
 
 class StudentMixture(FamilyMixture):
@@ -251,10 +251,10 @@ default='full'
         structure, (shift, scale) = self._structure(), self._units()
         matrices = np.asarray(self.scale_matrices_, dtype=np.float64)
         factors = structure.form.factorise(matrices, 0.0)[1]
-        fitted = structure.form.rescale(matrices, factors, 1.0 / scale)
+        matrices, factors = structure.form.rescale(matrices, factors, 1.0 / scale)
         dof, means = np.asarray(self.degrees_of_freedom_), (self.means_ - shift) / scale
         held = np.zeros(structure.sharing.leading(len(dof)), dtype=int)
-        params = Params(np.asarray(self.weights_), means, *fitted, held, dof)
+        params = Params(np.asarray(self.weights_), means, matrices, factors, held, dof)
         return Students(structure, self._tails()), params
 
     def _log_unit(self) -> float:

@@ -3,7 +3,13 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from emix import BernoulliMixture, CategoricalMixture, PoissonMixture, StudentMixture
+from emix import (
+    BernoulliMixture,
+    CategoricalMixture,
+    MixtureOfRegressions,
+    PoissonMixture,
+    StudentMixture,
+)
 
 ESTIMATORS = [
     PoissonMixture(),
@@ -12,6 +18,9 @@ ESTIMATORS = [
     CategoricalMixture(2),
     BernoulliMixture(),
     BernoulliMixture(2),
+    MixtureOfRegressions(),
+    MixtureOfRegressions(1),
+    MixtureOfRegressions(fit_intercept=False),
     StudentMixture(),
     StudentMixture(2, n_init=2),
     StudentMixture(2, degrees_of_freedom=4.0, covariance_type="tied_diag", n_init=2),

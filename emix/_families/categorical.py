@@ -12,6 +12,7 @@ from .._normal.family import DEAD
 from .._normal.gaussian import log_of_weights
 from .._rows.blocks import Rows
 from .._rows.room import Buffers
+from .linear import LinearKernel
 
 
 class Classes(NamedTuple):
@@ -72,6 +73,9 @@ class Categorical:
         logs = log_of_weights(params.probabilities)
         return np.column_stack([logs, log_of_weights(params.weights)])
 
+    def kernel(self, params: Classes, base: float) -> LinearKernel:
+        return LinearKernel(self.encoding, self.coefficients(params), base)
+
     def estimate(self, sums: np.ndarray, params: Classes) -> Classes:
         """p_kj(l) = share of level l among the answers; as it was where there are none."""
         found = sums[:, :-1]
@@ -85,6 +89,9 @@ class Categorical:
 
     def singular(self, params: Classes) -> np.ndarray:
         return np.zeros(0, dtype=int)
+
+    def n_unsound(self, params: Classes) -> int:
+        return 0
 
     def n_free(self, params: Classes) -> int:
         return len(params.weights) * int((self._counts - 1).sum())

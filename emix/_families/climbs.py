@@ -56,19 +56,28 @@ class Starts(NamedTuple):
 
 
 def best_climb(model: Mixture, starts: Starts, settings: Settings) -> Climbed:
-    """From the starts that can still win after short climbs. A maximum with fewer unsound
-    components is better than one with more."""
+    """From the starts that can still win after short climbs, and from others where none of these
+    leads to a sound result."""
     climbs = [_begin(starts.ground, params, settings) for params in starts.params]
+    n_promising = len(climbs)
     if len(climbs) > 1 or starts.ground is not model:
-        climbs = _promising(climbs, settings)
-    if starts.ground is not model:
-        climbs = [_begin(model, climb.params, settings) for climb in climbs]
-    results = [climb.run(tol=settings.tol, max_iter=settings.max_iter) for climb in climbs]
-    unsound = [model.family.n_unsound(result.params) for result in results]
-    fewest = [i for i, count in enumerate(unsound) if count == min(unsound)]
-    top = max(results[i].objective for i in fewest)
-    best = next(i for i in fewest if results[i].objective >= top - _TIED)
+        climbs, n_promising = _ranked(climbs, model, settings)
+    results: list[Result] = []
+    for index, climb in enumerate(climbs):
+        if index >= n_promising and not _unsound(model, results).all():
+            break
+        whole = climb if starts.ground is model else _begin(model, climb.params, settings)
+        results.append(whole.run(tol=settings.tol, max_iter=settings.max_iter))
+    unsound = _unsound(model, results)
+    eligible = np.flatnonzero(unsound == unsound.min())
+    top = max(results[i].objective for i in eligible)
+    best = next(i for i in eligible if results[i].objective >= top - _TIED)
     return Climbed(results[best], int(np.count_nonzero(unsound)))
+
+
+def _unsound(model: Mixture, results: list[Result]) -> np.ndarray:
+    """How many components rest on too little, of each result."""
+    return np.array([model.family.n_unsound(result.params) for result in results])
 
 
 def drawn_starts(model: Mixture, settings: Settings, rng: np.random.RandomState) -> Starts:
@@ -106,10 +115,20 @@ def _begin(model: Mixture, params: P, settings: Settings) -> Ascent:
     return Ascent(model, params, model.acceleration() if settings.accelerate else None)
 
 
-def _promising(climbs: list[Ascent], settings: Settings) -> list[Ascent]:
-    """Those whose objective and likely gain reach the best objective, after some passes."""
+def _ranked(climbs: list[Ascent], model: Mixture, settings: Settings) -> tuple[list[Ascent], int]:
+    """The climbs after some passes, and how many are promising: their objective and likely gain
+    reach the best objective. These come first, in their order, then others by their objective;
+    those with unsound components, whose objective has no bound, come last."""
     tol, passes = max(settings.tol, _SHORT_TOL), min(settings.max_iter, _SHORT_PASSES)
     for climb in climbs:
         climb.run(tol=tol, max_iter=passes)
-    top = max(climb.objective for climb in climbs)
-    return [climb for climb in climbs if climb.within_reach >= top - _TIED]
+    unsound = np.array([model.family.n_unsound(climb.params) for climb in climbs])
+    fewest = unsound == unsound.min()
+    top = max(climb.objective for climb, is_sound in zip(climbs, fewest, strict=True) if is_sound)
+    reaches = np.array([climb.within_reach >= top - _TIED for climb in climbs])
+    promising = fewest & reaches
+    order = sorted(
+        range(len(climbs)),
+        key=lambda i: (not promising[i], unsound[i], 0.0 if promising[i] else -climbs[i].objective),
+    )
+    return [climbs[i] for i in order], int(np.count_nonzero(promising))

@@ -141,12 +141,17 @@ class Components(Protocol[P]):
     def coefficients(self, params: P) -> np.ndarray:
         """Of log pi_k + log p_k in the features, (K, width)."""
 
+    def kernel(self, params: P, base: float) -> LinearKernel:
+        """Of these coefficients."""
+
     def estimate(self, sums: np.ndarray, params: P) -> P:
         """The M-step of statistics (K, width) but for the weights."""
 
     def is_feasible(self, sums: np.ndarray) -> bool: ...
 
     def singular(self, params: P) -> np.ndarray: ...
+
+    def n_unsound(self, params: P) -> int: ...
 
     def n_free(self, params: P) -> int: ...
 
@@ -170,8 +175,7 @@ class LinearFamily(Generic[P]):
         return LinearFamily(self._components, float(rows.mean(job)[0]))
 
     def kernel(self, params: P, rows: Rows) -> LinearKernel:
-        components = self._components
-        return LinearKernel(components.encoding, components.coefficients(params), self._base)
+        return self._components.kernel(params, self._base)
 
     def m_step(self, stats: LinearStats, params: P) -> P:
         return self._components.estimate(stats.sums, params)
@@ -203,7 +207,7 @@ class LinearFamily(Generic[P]):
         return self._components.singular(params)
 
     def n_unsound(self, params: P) -> int:
-        return self.n_held(params)
+        return self._components.n_unsound(params)
 
     def repair(self, stats: LinearStats, params: P, e_step: Any) -> None:
         return None

@@ -11,7 +11,7 @@ from .._mixture.start import partition
 from .._normal.family import DEAD
 from .._normal.gaussian import log_of_weights
 from .._rows.blocks import Rows
-from .linear import Values
+from .linear import LinearKernel, Values
 
 
 class Rates(NamedTuple):
@@ -39,6 +39,9 @@ class Poisson:
         const = log_of_weights(params.weights) - params.rates.sum(axis=1)
         return np.column_stack([log_of_weights(params.rates), const])
 
+    def kernel(self, params: Rates, base: float) -> LinearKernel:
+        return LinearKernel(self.encoding, self.coefficients(params), base)
+
     def estimate(self, sums: np.ndarray, params: Rates) -> Rates:
         """l_kj = sum_i resp_ik x_ij / sum_i resp_ik."""
         weight = sums[:, -1:]
@@ -51,6 +54,9 @@ class Poisson:
 
     def singular(self, params: Rates) -> np.ndarray:
         return np.zeros(0, dtype=int)
+
+    def n_unsound(self, params: Rates) -> int:
+        return 0
 
     def n_free(self, params: Rates) -> int:
         return params.rates.size

@@ -199,7 +199,7 @@ class Fixed(NamedTuple):
         return 0
 
 
-class Common(NamedTuple):
+class Common:
     """One for all components."""
 
     def estimate(self, weight: np.ndarray, tails: np.ndarray, dof: np.ndarray) -> np.ndarray:
@@ -214,7 +214,7 @@ class Common(NamedTuple):
         return 1
 
 
-class Each(NamedTuple):
+class Each:
     """One for each component."""
 
     def estimate(self, weight: np.ndarray, tails: np.ndarray, dof: np.ndarray) -> np.ndarray:
