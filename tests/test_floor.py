@@ -276,7 +276,12 @@ def test_only_members_near_f_are_decomposed(monkeypatch):
     raised = bound._raised
     monkeypatch.setattr(bound, "_raised", lambda stack: seen.append(len(stack)) or raised(stack))
     stack = np.array(
-        [4.0 * np.eye(3), np.diag([-1.0, 4.0, 4.0]), np.zeros((3, 3)), spd(RNG(0), 3) + np.eye(3)]
+        [
+            4.0 * np.eye(3),
+            np.diag([-1.0, 4.0, 4.0]),
+            np.zeros((3, 3)),
+            spd(RNG(0), 3) + 9.0 * np.eye(3),
+        ]
     )
     found = bound.factorise(stack)
     assert seen == [2]

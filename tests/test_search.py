@@ -19,7 +19,7 @@ from scipy.special import logsumexp
 from sklearn.datasets import load_iris
 
 from emix import GaussianMixture
-from emix._fit import starts
+from emix._fit import runs, starts
 from emix._mixture import race as racing
 from emix._mixture import search, start
 from emix._mixture.candidates import metrics, one_hot, partitions
@@ -332,27 +332,43 @@ def hard_problem(n=400, d=2):
 
 
 def test_rounds_of_a_search(monkeypatch):
-    assert budget(monkeypatch, hard_problem(), 6) == [(8, 12), (24, 4), (12, 8)]
+    assert budget(monkeypatch, hard_problem(), 6) == [(8, 4), (8, 8), (24, 4), (12, 8)]
 
 
 def test_n_init_makes_more_rounds(monkeypatch):
     found = budget(monkeypatch, hard_problem(), 6, n_init=3)
-    assert found == [(8, 12), *[(24, 4), (12, 8)] * 3]
+    assert found == [(8, 4), (8, 8), *[(24, 4), (12, 8)] * 3]
 
 
 def test_a_search_is_over_when_the_best_maximum_was_met_thrice(monkeypatch):
     X = standardised(clusters(0, 200, 2, 2, 2.0))
     monkeypatch.setattr(search, "apart", lambda *_: None)
-    assert budget(monkeypatch, model_of(X, STRUCTURES["full"]), 2) == [(8, 12)]
+    assert budget(monkeypatch, model_of(X, STRUCTURES["full"]), 2) == [(8, 4), (8, 8)]
     monkeypatch.setattr(search, "_HITS", 9)
     assert len(budget(monkeypatch, model_of(X, STRUCTURES["full"]), 2)) > 1
+
+
+@pytest.mark.parametrize(
+    ("times", "last_gain", "unsound", "decided"),
+    [(3, 0.1, 0, True), (3, 0.2, 0, False), (4, 0.1, 0, False), (3, 0.1, 1, False)],
+)
+def test_a_round_ends_early_where_no_other_mixture_can_get_to_the_best(
+    monkeypatch, times, last_gain, unsound, decided
+):
+    """Three are at the best maximum; in eight passes the fourth gains eight times its last gain."""
+    known = search._Known(Ground(iris_model(), None), 2, RNG(0), times)
+    gain = np.array([1e-5, 1e-5, 1e-5, last_gain])
+    known.race = SimpleNamespace(value=np.array([-1.0, -1.0005, -1.0, -2.0]), gain=gain)
+    known._hits = np.ones(4)
+    monkeypatch.setattr(search, "_unsound", lambda race, model: np.full(4, unsound))
+    assert known._is_decided(search._Ranks(known.race, iris_model())) is decided
 
 
 def test_large_problems_get_fewer_mixtures(monkeypatch):
     model = model_of(standardised(clusters(2, 1500, 10, 5, 0.3)), STRUCTURES["full"])
     found = budget(monkeypatch, model, 5)
-    assert found[0] == (3, 12)
-    assert found[1][0] < 24
+    assert found[:2] == [(3, 4), (3, 8)]
+    assert found[2][0] < 24
 
 
 def test_factors_of_covariances_count_as_work(monkeypatch):
@@ -410,6 +426,30 @@ def test_clusters_apart_are_not_taken_if_one_is_unsound():
     assert start.apart(model.over(sample, True), 2, RNG(0)) is not None
 
 
+def test_clusters_that_k_means_does_not_settle_on_soon_are_not_far_apart(monkeypatch):
+    model = model_of(standardised(clusters(0, 300, 2, 3, 1.0)), STRUCTURES["full"])
+    sample = model.over(model.distinct.sample(1000)[0], True)
+    monkeypatch.setattr(start, "_labelled", lambda *_: pytest.fail("labels were tried"))
+    assert start.apart(sample, 3, RNG(0)) is None
+
+
+def climbs_of(monkeypatch, X, n_components):
+    """How many climbs a fit makes."""
+    judged, judge = [], runs.judge
+    monkeypatch.setattr(runs, "judge", lambda *args: judged.append(1) or judge(*args))
+    with convergence_warnings_allowed():
+        GaussianMixture(n_components, random_state=0).fit(X)
+    return len(judged)
+
+
+def test_no_second_start_where_rows_are_fewer_than_components_need(monkeypatch):
+    """Three components in two features need three rows each."""
+    X = np.r_[RNG(0).normal(size=(7, 2)), [[9.0, 9.0]]]
+    assert climbs_of(monkeypatch, X, 3) == 1
+    X = np.r_[RNG(0).normal(size=(11, 2)), [[9.0, 9.0]]]
+    assert climbs_of(monkeypatch, X, 3) == 2
+
+
 def test_explicit_starts_prior_and_frozen_means_are_not_raced(monkeypatch):
 
     calls = []
@@ -428,4 +468,4 @@ def test_explicit_starts_prior_and_frozen_means_are_not_raced(monkeypatch):
 def test_a_second_round_is_larger_than_the_first(monkeypatch):
     """Where the second round would be no larger than the first, there is none."""
     monkeypatch.setattr(search, "_WORK", (1.0, 1.0))
-    assert budget(monkeypatch, hard_problem(), 6) == [(3, 12)]
+    assert budget(monkeypatch, hard_problem(), 6) == [(3, 4), (3, 8)]

@@ -67,11 +67,12 @@ def leading(
         if again is not None and _is_same(local, found, again):
             return [found]
     ground = Ground(local, _given_weights(model, n_components))
-    race = _rounds(ground, n_components, rng, n_init)
+    race = _rounds(ground, _Known(ground, n_components, rng, _HITS * n_init), n_init)
     if not complete and len(race.value) > 1:
         race = _compared(model, n_components, race.field)
-    sound = _unsound(race, model) == 0
-    order = [s for s in _order(race, model) if sound[s] or not sound.any()]
+    unsound = _unsound(race, model)
+    order = _order_of(_height(race), unsound)
+    order = [s for s in order if not unsound[s] or unsound.all()]
     return [race.field.params(s) for s in order]
 
 
@@ -86,57 +87,77 @@ def _given_weights(model: Mixture, n_components: int) -> np.ndarray | None:
     return np.full(n_components, 1.0 / n_components) if frozen else None
 
 
-def _rounds(ground: Ground, n_components: int, rng, n_init: int) -> Race:
+def _rounds(ground: Ground, known: _Known, n_init: int) -> Race:
     """The first round, and more with larger numbers of mixtures until the best maximum is known."""
-    race = _Known(ground, n_components, rng)
-    work = n_components * ground.features.size + _FACTORS * ground.factor_work(n_components)
+    work = known.n_components * ground.features.size
+    work += _FACTORS * ground.factor_work(known.n_components)
     first, second = (int(np.clip(limit / work, _LEAST, _SECOND)) for limit in _WORK)
     first = min(first, _FIRST)
-    race.round(first)
+    known.round(first)
     for _ in range(n_init):
-        if race.is_met(_HITS * n_init) or second <= first:
+        if known.is_met or second <= first:
             break
-        race.round(second)
-    return race.race
+        known.round(second)
+    return known.race
 
 
 class _Known:
     """The best mixtures of all rounds, and how often each was met."""
 
-    def __init__(self, ground: Ground, n_components: int, rng):
-        self._ground, self._n_components, self._rng = ground, n_components, rng
+    def __init__(self, ground: Ground, n_components: int, rng, times: int):
+        """A maximum is known that was met so many times."""
+        self._ground, self.n_components, self._rng = ground, n_components, rng
+        self._times = times
         self.race: Race | None = None
         self._hits = np.zeros(0)
+        self.is_met = False  # whether the best maximum is known
 
     def round(self, count: int) -> None:
-        ground, k = self._ground, self._n_components
+        ground, k = self._ground, self.n_components
         y = metrics(ground.model, ground.z, count, self._rng)
         labels = partitions(y, ground.share, k, self._rng)
         fresh = Race(ground, ground.statistics(one_hot(labels, k)))
+        fresh.run(_SHORT)
         if count > _FIRST:
-            fresh.run(_SHORT)
             fresh.keep(_order(fresh, ground.model)[: max(_KEPT, int(_SHARE * count))])
         hits = np.ones(len(fresh.value))
         if self.race is not None:
             fresh.join(self.race)
             hits = np.concatenate([hits, self._hits])
-        fresh.run(_LONG if count > _FIRST else _SHORT + _LONG)
         self.race, self._hits = fresh, hits
-        self._merge()
+        ranks = _Ranks(fresh, ground.model)
+        if not self._is_decided(ranks):
+            fresh.run(_LONG)
+            ranks = _Ranks(fresh, ground.model)
+        self._merge(ranks)
 
-    def _merge(self) -> None:
+    def _is_decided(self, ranks: _Ranks) -> bool:
+        """Whether more passes would tell nothing: the best maximum is known, and no other mixture
+        gains so much that it could get there."""
+        may_win = self.race.value + _LONG * self.race.gain > ranks.height[ranks.order[0]]
+        is_met = self._hits[ranks.same].sum() >= self._times
+        return bool(is_met and ranks.is_sound and not (may_win & ~ranks.same).any())
+
+    def _merge(self, ranks: _Ranks) -> None:
         """Those at the best maximum become one, and the others but a few are given up."""
-        order, height = _order(self.race, self._ground.model), _height(self.race)
-        same = np.abs(height - height[order[0]]) < _SAME
+        order, same = ranks.order, ranks.same
         self._hits[order[0]] = self._hits[same].sum()
-        same[order[0]] = False
-        kept = np.array([s for s in order if not same[s]][:_KEPT])
+        kept = np.array([order[0], *(s for s in order[1:] if not same[s])][:_KEPT])
         self.race.keep(kept)
         self._hits = self._hits[kept]
+        self.is_met = bool(ranks.is_sound and self._hits[0] >= self._times)
 
-    def is_met(self, times: int) -> bool:
-        best = self._hits[0] >= times
-        return bool(best and not _unsound(self.race, self._ground.model)[0])
+
+class _Ranks:
+    """The mixtures of a race: heights (S,), their order, which are at the best maximum, and whether
+    the best is sound."""
+
+    def __init__(self, race: Race, model: Mixture):
+        unsound, self.height = _unsound(race, model), _height(race)
+        self.order = _order_of(self.height, unsound)
+        best = self.order[0]
+        self.same = np.abs(self.height - self.height[best]) < _SAME
+        self.is_sound = not unsound[best]
 
 
 def _height(race: Race) -> np.ndarray:
@@ -149,8 +170,12 @@ def _unsound(race: Race, model: Mixture) -> np.ndarray:
 
 
 def _order(race: Race, model: Mixture) -> np.ndarray:
+    return _order_of(_height(race), _unsound(race, model))
+
+
+def _order_of(height: np.ndarray, unsound: np.ndarray) -> np.ndarray:
     """Sound ones first, then by height; of equals the first, so that rounding has no say."""
-    return np.lexsort((-np.round(_height(race), _DIGITS), _unsound(race, model) > 0))
+    return np.lexsort((-np.round(height, _DIGITS), unsound > 0))
 
 
 def _compared(model: Mixture, n_components: int, field: Field) -> Race:

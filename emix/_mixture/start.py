@@ -12,12 +12,13 @@ from .._normal.gaussian import LOG_2PI, Params
 from .._rows.blocks import Rows
 from .._rows.grid import spans
 from .mixture import Mixture
-from .posterior import one_hot, soft
+from .posterior import labels_of, one_hot, soft
 
 # Starts are computed from at most this many rows (or so many per component).
 SAMPLE_ROWS = 16384
 _ROWS_PER_COMPONENT = 128
-_LLOYD_PASSES = 8
+# Good enough to start EM from; and where clusters are far apart, so few settle.
+_LLOYD_PASSES, _SOON = 8, 6
 _COLUMNS = 4096
 # Posteriors of clusters that are this well apart are as good as labels (nats per row).
 _WELL_APART = 0.05
@@ -105,24 +106,29 @@ def _with_ones(y: np.ndarray) -> np.ndarray:
 
 def _nearest(features: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Index of the nearest centre, for every column."""
-    scores = (scores for _, _, scores in _assignments(features, centres))
-    return np.concatenate([each.argmax(axis=0) for each in scores])
+    labels = np.empty(features.shape[1], dtype=np.int64)
+    for start, stop, scores in _assignments(features, centres):
+        labels_of(scores, labels[start:stop])
+    return labels
 
 
-def _lloyd(y: np.ndarray, weight: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Labels after some passes of k-means: good enough to start EM from."""
+def _lloyd(
+    y: np.ndarray, weight: np.ndarray, centres: np.ndarray, n_passes: int
+) -> tuple[np.ndarray, bool]:
+    """Labels after at most so many passes of k-means, and whether they have settled."""
     features = _with_ones(y)
-    weighted = (features * weight).T
-    for _ in range(_LLOYD_PASSES):
+    weighted, settled = (features * weight).T, False
+    for _ in range(n_passes):
         sums = np.zeros((len(centres), len(features)))
         for start, stop, scores in _assignments(features, centres):
             sums += one_hot(scores) @ weighted[start:stop]
         mass = sums[:, -1:]
         moved = np.divide(sums[:, :-1], mass, out=centres.copy(), where=mass > 0.0)
-        if (moved == centres).all():
+        settled = bool((moved == centres).all())
+        if settled:
             break
         centres = moved
-    return _nearest(features, centres)
+    return _nearest(features, centres), settled
 
 
 def partition(
@@ -152,11 +158,15 @@ def kmeans(model: Mixture, n_components: int, rng: np.random.RandomState) -> Par
 
 
 def apart(model: Mixture, n_components: int, rng: np.random.RandomState) -> Params | None:
-    """k-means from k-means++ seeds, on rows in standard units, if its clusters are sound and hardly
-    less probable than the mixture: they are well apart, and there is nothing to search for."""
+    """k-means from k-means++ seeds, on rows in standard units, if its clusters settle soon, are
+    sound and hardly less probable than the mixture: they are well apart, and there is nothing to
+    search for."""
     z = _standardised(model)
     chosen = seeds(z, model.rows.weight, n_components, rng)
-    found = _kmeans_on(model, z, chosen, whole(model, n_components))
+    labels, settled = _lloyd(z, model.rows.weight, z[:, chosen].T, _SOON)
+    if not settled:
+        return None
+    found = _labelled(model, labels, whole(model, n_components))
     value = model.ruled(soft).e_step(found).value
     is_apart = value - _classified(model, found) < _FAR_APART
     return found if is_apart and not model.is_degenerate(found) else None
@@ -182,7 +192,12 @@ def _classified(model, params):
 
 
 def _kmeans_on(model, y, chosen, alike):
-    labels, identity = _lloyd(y, model.rows.weight, y[:, chosen].T), np.eye(len(chosen))
+    labels, _ = _lloyd(y, model.rows.weight, y[:, chosen].T, _LLOYD_PASSES)
+    return _labelled(model, labels, alike)
+
+
+def _labelled(model, labels, alike):
+    identity = np.eye(len(alike.weights))
     return _m_step(model, lambda at: identity.take(labels[at], axis=0), alike)
 
 

@@ -122,7 +122,7 @@ class Common:
         return np.expand_dims(numbers, axis)
 
     def weighted(self, weight, stack):
-        return np.tensordot(weight, stack, axes=1)
+        return (weight @ stack.reshape(len(weight), -1)).reshape(stack.shape[1:])
 
     def summed(self, stack):
         return stack.sum(axis=0)[None]
