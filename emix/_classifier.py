@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from ._gaussian_mixture import GaussianMixture
-from ._structures import STRUCTURES
+from ._structures import SAME_AS, STRUCTURES
 from ._supervised import MixtureFitting, relative
 from ._validation import check_array_of, check_flag, check_integer, check_sample_weight
 from .constraints import Allowed
@@ -290,7 +290,12 @@ default='kmeans'
 
     def _joint_type(self, shared: bool) -> str:
         """The structure of the covariances of all classes together."""
-        given = self.covariance_type
+        given = SAME_AS.get(self.covariance_type, self.covariance_type)
+        if given not in STRUCTURES:
+            raise ValueError(
+                f"covariance_type={given!r} ties the components of one class, and all classes are "
+                f"fitted at once here: choose one of {', '.join(map(repr, STRUCTURES))}"
+            )
         if shared:
             return _SHARED.get(given, given)
         if given in _SHARED.values():

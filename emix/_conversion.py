@@ -16,7 +16,7 @@ from ._density.normals import Normals, inverse
 from ._fitted import when_fitted
 from ._normal.covariances import Structure
 from ._normal.gaussian import log_of_weights
-from ._structures import STRUCTURES
+from ._structures import SAME_AS, STRUCTURES
 from ._validation import check_array_of, check_covariances, check_option
 
 # Variances below the smallest normal number have no reciprocal.
@@ -151,6 +151,7 @@ default=None
         """A fitted mixture of these normals. They have this one's structure if it is one of the
         six, which hold for parts of a matrix as for the whole; else 'full'."""
         given = self._fitted_type()
+        given = SAME_AS.get(given, given)
         covariance_type = given if given in STRUCTURES else "full"
         mixture = type(self)(
             len(normals.means), covariance_type=covariance_type, random_state=self.random_state
@@ -247,6 +248,7 @@ default=None
         """
         check_is_fitted(self)
         given = self._fitted_type()
+        given = SAME_AS.get(given, given)
         covariance_type = given if given in _OWN else _SHARED.get(given, "full")
         structure = STRUCTURES[covariance_type]
         other = sklearn.mixture.GaussianMixture(

@@ -9,7 +9,7 @@ import numpy as np
 
 from ._normal.covariances import Structure
 from ._scoring import Scorer
-from ._structures import STRUCTURES
+from ._structures import NAMED
 from ._validation import check_frozen, check_option
 
 
@@ -68,8 +68,8 @@ def when_fitted(estimator: Any, name: str, default: Any) -> Any:
 def structure_when_fitted(estimator: Any) -> Structure:
     name = when_fitted(estimator, "covariance_type", None)
     if name is None:
-        name = check_option("covariance_type", estimator.covariance_type, STRUCTURES)
-    return STRUCTURES[name]
+        name = check_option("covariance_type", estimator.covariance_type, NAMED)
+    return NAMED[name]
 
 
 def parameters_of(estimator: Any) -> Parameters:

@@ -38,7 +38,7 @@ from ._publication import publish
 from ._report import Report, of_empty, of_its_end, of_singular
 from ._responsibilities import ResponsibilityTransformer
 from ._starting import given_values, is_warm, mixture_problem
-from ._structures import STRUCTURES
+from ._structures import NAMED
 from ._tables import Data
 from ._threads import thread_budget
 from ._validation import (
@@ -59,7 +59,7 @@ M_STEPS = {"exact": None, "conditional": Conditional, "gradient": Gradient}
 # Parameters of partial_fit after its first call.
 _ONLINE: Checks = {
     "n_components": at_least(1),
-    "covariance_type": one_of(STRUCTURES),
+    "covariance_type": one_of(NAMED),
     "reg_covar": check_real,
     "frozen": by(check_frozen),
     "temperature": by(check_temperature),
@@ -92,6 +92,11 @@ _OBJECTIVE = ("reg_covar", "temperature", "prior")
 def phases(values: SimpleNamespace, n_samples: int) -> tuple[Phase, ...]:
     """The climbs of a run: at each temperature, and by which algorithm."""
     variant = M_STEPS[values.m_step]
+    if values.m_step == "gradient" and not NAMED[values.covariance_type].is_free:
+        raise ValueError(
+            "m_step='gradient' moves the covariance of each component by itself, and "
+            f"covariance_type={values.covariance_type!r} ties them: set m_step='exact'"
+        )
     climbs = tuple(Phase(each, variant) for each in values.temperature)
     if values.algorithm == "batch":
         if values.batch_size is not None:
@@ -119,7 +124,7 @@ def n_blocks(batch_size: int | None, n_samples: int) -> int:
 def prior_of(values: SimpleNamespace, d: int) -> PriorOf | None:
     if values.prior is None:
         return None
-    return values.prior._checked(STRUCTURES[values.covariance_type], d)._of_model
+    return values.prior._checked(NAMED[values.covariance_type], d)._of_model
 
 
 def constraint_of(values: SimpleNamespace, data: Data) -> Constraint | None:
@@ -152,10 +157,16 @@ class GaussianMixture(ResponsibilityTransformer, DensityCalculus, GapsMixin, EME
     n_components : int, default=1
         Number of components K.
 
-    covariance_type : {'full', 'tied', 'diag', 'spherical', 'tied_diag', 'tied_spherical'}, \
-default='full'
+    covariance_type : {'full', 'tied', 'diag', 'spherical', 'tied_diag', 'tied_spherical'} or \
+str of three letters, default='full'
         Structure of the covariances: a general matrix, a diagonal one or a multiple of the
         identity; one for each component, or one for all ('tied' is the general one).
+
+        Three letters say what components share of C_k = l_k D_k A_k D_kᵀ [9]_: the volume l,
+        the shape A and the axes D are equal (E) or vary (V); axes may be those of the features
+        (I). There are 14: 'EII', 'VII', 'EEI', 'VEI', 'EVI', 'VVI', 'EEE', 'VEE', 'EVE', 'VVE',
+        'EEV', 'VEV', 'EVV' and 'VVV'. Six have two names: 'VVV' is 'full', 'EEE' is 'tied',
+        'VVI' is 'diag', 'EEI' is 'tied_diag', 'VII' is 'spherical', 'EII' is 'tied_spherical'.
 
     tol : float, default=1e-7
         The fit has converged when what EM would still gain in mean log-likelihood per sample,
@@ -283,9 +294,10 @@ callable, default='kmeans'
     covariances_ : ndarray
         Covariances, of shape
 
-        - (n_components, n_features, n_features) if 'full',
+        - (n_components, n_features, n_features) if 'full', 'VEE', 'EVE', 'VVE', 'EEV', 'VEV' or
+          'EVV',
         - (n_features, n_features) if 'tied',
-        - (n_components, n_features) if 'diag',
+        - (n_components, n_features) if 'diag', 'VEI' or 'EVI',
         - (n_components,) if 'spherical',
         - (n_features,) if 'tied_diag',
         - () if 'tied_spherical'.
@@ -369,6 +381,8 @@ callable, default='kmeans'
        data models. J. Royal Statistical Society B 71, 593-613.
     .. [8] T. A. Louis (1982). Finding the observed information matrix when using the EM
        algorithm. J. Royal Statistical Society B 44, 226-233.
+    .. [9] G. Celeux, G. Govaert (1995). Gaussian parsimonious clustering models. Pattern
+       Recognition 28, 781-793.
 
     Examples
     --------
@@ -617,9 +631,9 @@ callable, default='kmeans'
         values = checked(self, _ONLINE)
         X = self._validated(X)
         weight = check_sample_weight(sample_weight, X.shape[0])
-        structure, n_components = STRUCTURES[values.covariance_type], values.n_components
+        structure, n_components = NAMED[values.covariance_type], values.n_components
         as_fitted = when_fitted(self, "covariance_type", values.covariance_type)
-        check_stream(self._stream, values.covariance_type == as_fitted, n_components)
+        check_stream(self._stream, structure is NAMED[as_fitted], n_components)
         self._check_unchanged(values)
         constraint = check_constraints(values.constraints, None, X, n_components)
         make = partial(mixture_over, frozen=values.frozen)

@@ -100,7 +100,8 @@ class Report:
     def so_far(self, estimator: Any, problem: Problem, fit: Fit, dtype: Any) -> dict[str, Any]:
         """Of a fit that may be under way."""
         rests_on = {name: getattr(estimator, name) for name in self.rests_on}
-        rests_on["covariance_type"] = name_of(problem.structure)
+        name = getattr(estimator, "covariance_type", None)
+        rests_on["covariance_type"] = name or name_of(problem.structure)
         return {**self.attributes(problem, fit, dtype), "_fit_settings": rests_on}
 
     def of(self, estimator: Any, problem: Problem, fit: Fit, data: Data) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ._fit.problem import Given, Problem
 from ._fit.runs import fit_mixture
 from ._fitted import Parameters, parameters_of
 from ._report import warn
-from ._structures import STRUCTURES
+from ._structures import NAMED
 from ._tables import Data
 from ._validation import (
     check_assignment,
@@ -35,7 +35,7 @@ def check_count(n_components: int, data: Data) -> None:
 def initial_values(values: SimpleNamespace, data: Data) -> Given:
     """Those that the user gives: ``weights_init``, ``means_init``, ``precisions_init``."""
     n_components, d = values.n_components, data.X.shape[1]
-    structure = STRUCTURES[values.covariance_type]
+    structure = NAMED[values.covariance_type]
     weights, means, factors = values.weights_init, values.means_init, values.precisions_init
     if weights is not None:
         weights = check_weights_init(weights, n_components)
@@ -60,7 +60,7 @@ def given_values(estimator: Any, values: SimpleNamespace, data: Data, warm: bool
 
 def previous(parameters: Parameters, values: SimpleNamespace, data: Data) -> Given:
     """The last solution, to go on from."""
-    structure = STRUCTURES[values.covariance_type]
+    structure = NAMED[values.covariance_type]
     n_components, d = values.n_components, data.X.shape[1]
     weights, means, factors = (
         np.asarray(each, dtype=np.float64)
@@ -122,7 +122,7 @@ def mixture_problem(
     return Problem(
         solve=fit_mixture,
         n_components=values.n_components,
-        structure=STRUCTURES[values.covariance_type],
+        structure=NAMED[values.covariance_type],
         given=given,
         start=start,
         n_init=values.n_init if is_drawn else 1,

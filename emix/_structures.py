@@ -11,6 +11,7 @@ from ._normal.covariances import (
     TIED_SPHERICAL,
     Structure,
 )
+from ._normal.parsimonious import PARSIMONIOUS
 
 STRUCTURES: dict[str, Structure] = {
     "full": FULL,
@@ -19,6 +20,22 @@ STRUCTURES: dict[str, Structure] = {
     "spherical": SPHERICAL,
     "tied_diag": TIED_DIAG,
     "tied_spherical": TIED_SPHERICAL,
+}
+
+# What mclust calls them: volume, shape and axes are equal (E) or vary (V); I for spheres, or for
+# the axes of the features.
+SAME_AS = {
+    "EII": "tied_spherical",
+    "VII": "spherical",
+    "EEI": "tied_diag",
+    "VVI": "diag",
+    "EEE": "tied",
+    "VVV": "full",
+}
+NAMED: dict[str, Structure] = {
+    **STRUCTURES,
+    **{name: STRUCTURES[other] for name, other in SAME_AS.items()},
+    **PARSIMONIOUS,
 }
 
 

@@ -73,7 +73,7 @@ def test_what_covariances_are_built_from_knows_nothing_of_emix(name):
 @pytest.mark.parametrize("path", SOURCES, ids=identifier)
 def test_covariances_are_asked_not_told_apart(path):
     """Forms and structures have methods and capabilities: nobody looks at their classes."""
-    kinds = {"Dense", "Diagonal", "Isotropic", "Each", "Common", "Unrestricted"}
+    kinds = {"Dense", "Diagonal", "Isotropic", "Each", "Common", "Unrestricted", "Parsimonious"}
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"isinstance", "type"}:
             assert not kinds & {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}

@@ -42,7 +42,7 @@ class Given:
             structure.form.invert(self.factors), self.factors, 1.0 / rows.scale
         )
         count = np.zeros(structure.sharing.leading(len(weights)), dtype=int)
-        return Params(weights, means, covariance, factor, count)
+        return model.family.admitted(Params(weights, means, covariance, factor, count))
 
 
 @dataclass(frozen=True)

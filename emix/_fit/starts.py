@@ -13,6 +13,7 @@ from .._em.newton import Newton
 from .._em.quasi_newton import QuasiNewton
 from .._mixture import start
 from .._mixture.curvature import curved
+from .._mixture.late import Late
 from .._mixture.mixture import Mixture
 from .._mixture.search import can_race, leading
 from .._normal.gaussian import Params
@@ -31,6 +32,11 @@ _SHORT_PASSES = 20
 _SHORT_TOL = 1e-4
 # Starts that are tried in addition where no result is sound.
 _RETRIES = 1
+# Winners of a race that are compared in short climbs where a structure ties components to each
+# other, of which races know nothing. With one, fits of iris and Old Faithful (eight structures, two
+# to four components, four seeds) fell behind mclust's in 9 cells of 48, with four in 5; they take
+# two and a half times as long.
+_TOGETHER = 4
 # Iterations of plain EM where acceleration leads to a singular component: on the way there the
 # likelihood can be flat for very long.
 _CAUTIOUS = 30
@@ -43,7 +49,8 @@ def begin(model: Mixture, params: Params, problem: Problem) -> Ascent:
     bent = curved(model, params)
     if bent is not None:
         return Ascent(bent, params, Newton(bent))
-    return Ascent(model, params, QuasiNewton(model))
+    acceleration = QuasiNewton if model.structure.is_free else Late
+    return Ascent(model, params, acceleration(model))
 
 
 class Attempt(NamedTuple):
@@ -131,11 +138,12 @@ class Starts:
             found = self._by_short_climbs(found)
         may_give_up = problem.n_init == 1 and len(problem.phases) == 1
         first = found[0]
-        if problem.n_init > 1 and problem.max_iter:
-            climbs = [self._climb(model, params) for params in found[: problem.n_init]]
+        n_init = problem.n_init if model.structure.is_free else max(problem.n_init, _TOGETHER)
+        if n_init > 1 and problem.max_iter:
+            climbs = [self._climb(model, params) for params in found[:n_init]]
             for climb in self._selected(model, climbs):
                 yield Attempt(climb, problem, may_give_up)
-            found = found[problem.n_init :]
+            found = found[n_init:]
         else:
             yield self._attempt(found.pop(0), may_give_up)
         if until() or not problem.max_iter:

@@ -295,6 +295,7 @@ def curved(model: Mixture, params: Params) -> CurvedMixture | None:
 def _is_all(model: Mixture) -> bool:
     """Whether the objective is the log-likelihood, and all parameters are free."""
     usual = model.has_curvature and model.rule.has_odds and not model.frozen
+    usual = usual and model.structure.is_free
     return usual and model.prior is model.constraint is None and not model.noise.any()
 
 

@@ -84,7 +84,7 @@ class Mixture:
     def begin(self, params: Params, resp: Callable | None = None) -> Params:
         """The point to climb from, given parameters and perhaps responsibilities that were
         found with ``likelihood``."""
-        return params
+        return self.family.admitted(params)
 
     @property
     def n_null(self) -> int:

@@ -64,6 +64,7 @@ class Soundness:
         thin, on_spikes = self._thin(weights, means, covariances, factors)
         if (thin & ~on_spikes).any():
             above = form.above(covariances, floor.bound, d)[..., floor.n_null :]
+            above = np.maximum(above, 1.0)  # no covariance is below the floor, but for rounding
             nats = np.where(above < THIN, -0.5 * np.log(floor.share * above), 0.0).sum(axis=-1)
             found += np.where(thin & ~on_spikes, nats, 0.0)
         return found

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .dense import DENSE
 from .diagonal import DIAGONAL
 from .isotropic import ISOTROPIC
-from .protocols import Bound, Estimator, Factored, Form, Sharing
+from .protocols import Estimator, Factored, Floor, Form, Sharing
 from .sharing import COMMON, EACH
 
 
 class Unrestricted:
     """Every matrix is free: the scatter is its estimate, raised to the floor."""
+
+    is_free = True
 
     def __reduce__(self) -> str:
         return "UNRESTRICTED"
@@ -53,12 +55,17 @@ class Structure(NamedTuple):
         return self.estimator.one_unit(self.form)
 
     @property
+    def is_free(self) -> bool:
+        """Whether any matrices of the form are allowed."""
+        return self.estimator.is_free
+
+    @property
     def is_general(self) -> bool:
         """Whether each component has axes of its own."""
         return self.form.correlates and self.sharing.separable
 
     def estimate(
-        self, weight: np.ndarray, scatter: np.ndarray, before: Factored, floor: Bound
+        self, weight: np.ndarray, scatter: np.ndarray, before: Any, floor: Floor
     ) -> Factored:
         """See ``protocols.Estimator``; before may be all parameters."""
         return self.estimator.estimate(weight, scatter, before, floor)

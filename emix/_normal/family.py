@@ -60,3 +60,12 @@ class Family(NamedTuple):
         if "means" in self.frozen:
             return outer(centre, shift) + outer(shift, centre) - outer(shift, shift)
         return outer(centre, centre)
+
+    def admitted(self, params: Params) -> Params:
+        """The same weights and means with the covariances of the structure that fit best: those
+        that are given, or found otherwise, need not be of it."""
+        if self.structure.is_free or "covariances" in self.frozen:
+            return params
+        estimate = self.structure.estimate
+        weight = np.maximum(params.weights, DEAD)
+        return Params(*params[:2], *estimate(weight, params.covariances, params, self.floor))

@@ -76,28 +76,28 @@ class Floor:
     def __init__(self, form: Form, spread: np.ndarray, rows: DistinctRows, share: float = SHARE):
         """spread is the covariance of the rows, in the form."""
         self._form, self._spread, self._rows, self.share = form, spread, rows, share
-        self._rounding = form.floor(spread)
+        self.rounding = form.floor(spread)
         # no covariance whose variances are all above this is below F
-        self._above = self._rounding + share * form.largest(spread)
+        self.above = self.rounding + share * form.largest(spread)
 
     def factorise(self, covariance: np.ndarray) -> Factored:
         """The most likely covariances that satisfy the constraint, and their factors."""
-        fitted = self._form.unconstrained(covariance, self._above)
+        fitted = self._form.unconstrained(covariance, self.above)
         if fitted is not None:
             return fitted
         if self.share:
             return self.bound.factorise(covariance)
-        return self._form.factorise(covariance, self._rounding)
+        return self._form.factorise(covariance, self.rounding)
 
     def traces_at_most(self, precision: np.ndarray, d: int) -> np.ndarray:
         """tr(F C⁻¹) for precisions C⁻¹, or a bound on it from above; without the local scales,
         which are dear where rows are many."""
-        return self._above * self._form.variances(precision, d).sum(axis=-1)
+        return self.above * self._form.variances(precision, d).sum(axis=-1)
 
     @cached_property
     def n_null(self) -> int:
         """Directions in which the rows do not vary: no component can either."""
-        return int(self._form.factorise(self._spread, self._rounding).n_floored)
+        return int(self._form.factorise(self._spread, self.rounding).n_floored)
 
     @cached_property
     def scale(self) -> np.ndarray:
@@ -107,5 +107,5 @@ class Floor:
     @cached_property
     def bound(self) -> Bound:
         """F; in directions in which the rows do not vary it is as in others."""
-        least = self._form.least(self._spread, self.scale, self.share, self._rounding)
+        least = self._form.least(self._spread, self.scale, self.share, self.rounding)
         return self._form.bound(least)

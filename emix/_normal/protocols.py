@@ -10,7 +10,7 @@ structures are equal where their parts are the same.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -246,8 +246,26 @@ class Sharing(Protocol):
         """``form.unwhiten`` of rows that lie component by component, so many of each."""
 
 
+class Floor(Protocol):
+    """The least covariance of a model: F where its share of the data's scale is not zero, and what
+    keeps rounding errors out."""
+
+    share: float
+    rounding: float  # a variance below it is rounding
+    above: float  # variances above it are above F in any direction
+
+    @property
+    def bound(self) -> Bound:
+        """F."""
+
+    def factorise(self, covariance: np.ndarray) -> Factored:
+        """The most likely covariances above F, with their factors."""
+
+
 class Estimator(Protocol):
     """What ties the covariances of components together beyond a matrix that they share."""
+
+    is_free: bool  # whether nothing does: any matrices of the form are allowed
 
     def one_unit(self, form: Form) -> bool:
         """Whether features must have a common unit, or the structure would not stay."""
@@ -256,11 +274,11 @@ class Estimator(Protocol):
         """Free parameters of all matrices."""
 
     def estimate(
-        self, weight: np.ndarray, scatter: np.ndarray, before: Factored, floor: Bound
+        self, weight: np.ndarray, scatter: np.ndarray, before: Any, floor: Floor
     ) -> Factored:
         """The most likely covariances above the floor, with their factors: argmax of
 
             sum over matrices of weight_k (-log|C_k| - tr(C_k⁻¹ S_k)),
 
         scatter S in the shape of the covariances. Where there is no closed form they are at least
-        as likely as those of ``before``, which has covariance and factors."""
+        as likely as those of ``before``, which has covariances and factors."""
