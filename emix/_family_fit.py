@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ from ._families.protocols import Family, Parameters
 from ._fit.history import as_history, lower_bounds
 from ._mixture.posterior import Rule, at_temperature
 from ._refusals import brief, some
+from ._report import warn
 from ._rows.blocks import Rows, in_one_unit, standard_units
 from ._rows.grid import BLOCK_BYTES
 from ._validation import (
@@ -168,19 +168,17 @@ def _starts(init: Any, model: Mixture, settings: Settings, X: np.ndarray, rng) -
 def _warn(result: Any, settings: Settings) -> None:
     empty = np.flatnonzero(result.stats.weight <= _EMPTY).tolist()
     if empty:
-        warnings.warn(
+        warn(
+            ConvergenceWarning,
             f"Components without rows: {some(empty)}. Decrease n_components, or choose another "
             "start (init_params, n_init, random_state).",
-            ConvergenceWarning,
-            stacklevel=4,
         )
     if result.reason is Reason.MAX_ITER and settings.max_iter > 0:
-        warnings.warn(
+        warn(
+            ConvergenceWarning,
             f"The fit did not converge in {result.n_iter} iterations: an estimated "
             f"{result.remaining:.2g} of mean log-likelihood is left to gain, and "
             f"tol={settings.tol:g}. Increase max_iter or tol.",
-            ConvergenceWarning,
-            stacklevel=4,
         )
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._structures import STRUCTURES
 from ._families.normal import Space
 from ._families.student import LEAST, MOST, Common, Each, Fixed, Params, Students
 from ._family_fit import Problem, standard_rows
 from ._family_mixture import FamilyMixture
 from ._refusals import brief
 from ._rows.blocks import Rows
+from ._structures import STRUCTURES
 from ._validation import check_option, check_positive
 from .constraints import Allowed, Expectation, Proportions
 

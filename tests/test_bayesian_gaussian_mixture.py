@@ -10,14 +10,11 @@ from common import (
     assert_same_state,
     clusters,
     convergence_warnings_allowed,
-    integer_weights,
     not_converged_allowed,
     public_state,
 )
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import digamma
-from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
 from sklearn.mixture import BayesianGaussianMixture as Theirs
 from sklearn.mixture import GaussianMixture as TheirPlain
 from sklearn.model_selection import GridSearchCV
@@ -365,24 +362,6 @@ def test_superfluous_components_empty_themselves(prior_type):
     assert_allclose(mixture.means_[:2], two.means_, atol=0.05)
 
 
-def test_integer_weights_are_repetitions(covariance_type, prior_type):
-    weight = integer_weights(3, len(X))
-    options = {
-        "covariance_type": covariance_type,
-        "weight_concentration_prior_type": prior_type,
-        "acceleration": False,
-        "max_iter": 10,
-        "tol": 0.0,
-    }
-    weighted = fitted(X, 4, weight, **options)
-    repeated = fitted(np.repeat(X, weight, axis=0), 4, **options)
-    for name in POSTERIOR:
-        assert_allclose(getattr(weighted, name), getattr(repeated, name), rtol=1e-8, err_msg=name)
-    assert weighted.lower_bound_ == pytest.approx(repeated.lower_bound_, abs=1e-11)
-    more = fitted(X, 4, 3.0 * weight, **options)
-    assert np.abs(more.mean_precision_ - weighted.mean_precision_).max() > 1.0
-
-
 def test_acceleration_reaches_the_same_bound_in_fewer_passes(covariance_type, prior_type):
     options = {
         "covariance_type": covariance_type,
@@ -434,42 +413,13 @@ def test_the_bound_after_the_fit_is_that_of_the_attributes(covariance_type, prio
         assert_allclose(getattr(again, name), getattr(mixture, name), rtol=1e-10, err_msg=name)
 
 
-def test_float32_in_float32_out(covariance_type, prior_type):
-    options = {
-        "covariance_type": covariance_type,
-        "weight_concentration_prior_type": prior_type,
-    }
-    single = fitted(X.astype(np.float32), **options)
-    double = fitted(X.astype(np.float32).astype(np.float64), **options)
-    for name in [*POSTERIOR, "mean_prior_", "covariance_prior_", "precisions_cholesky_"]:
-        value = np.asarray(getattr(single, name))
-        assert value.dtype == np.float32, name
-        assert_allclose(value, getattr(double, name), rtol=1e-5, atol=1e-6, err_msg=name)
-    assert single.score_samples(X.astype(np.float32)).dtype == np.float32
-    assert_allclose(single.score(X), double.score(X), rtol=1e-5)
-
-
-def test_clone_pickle_and_grid_search():
-    mixture = fitted(X, 4)
-    copy = pickle.loads(pickle.dumps(mixture))
-    assert_array_equal(copy.predict_proba(X), mixture.predict_proba(X))
-    assert_array_equal(copy.score_samples(X), mixture.score_samples(X))
-    assert not hasattr(clone(mixture), "means_")
+def test_it_can_be_searched():
     search = GridSearchCV(
         BayesianGaussianMixture(random_state=0),
         {"n_components": [1, 3], "weight_concentration_prior_type": PRIOR_TYPES},
         cv=2,
     ).fit(X)
     assert search.best_params_["n_components"] == 3
-
-
-def test_positional_n_components_and_no_changed_parameters():
-    mixture = BayesianGaussianMixture(3, random_state=0)
-    before = mixture.get_params()
-    assert mixture.fit(X).get_params() == before
-    assert mixture.fit_predict(X).tolist() == mixture.predict(X).tolist()
-    with pytest.raises(NotFittedError):
-        BayesianGaussianMixture(3).score_samples_plugin(X)
 
 
 def test_many_rows_in_blocks_are_the_same_sums(prior_type):

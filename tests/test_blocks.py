@@ -136,17 +136,6 @@ def test_storage_formats_give_the_numbers_of_a_c_ordered_array(storage, dtype, t
     assert_array_equal(other, before)
 
 
-def test_float32_is_computed_as_its_float64_copy(covariance_type):
-    X = (clusters(4, 2000, 3, 3, 1.5) + 100.0).astype(np.float32)
-    single = fitted(X, 3, covariance_type=covariance_type, random_state=0)
-    double = fitted(X.astype(float), 3, covariance_type=covariance_type, random_state=0)
-    for name in FITTED:
-        assert getattr(single, name).dtype == np.float32
-        assert_array_equal(getattr(single, name), getattr(double, name).astype(np.float32))
-    assert single.lower_bound_ == double.lower_bound_
-    assert single.n_iter_ == double.n_iter_
-
-
 @pytest.mark.parametrize("method", ["predict", "score_samples", "predict_proba"])
 def test_evaluation_of_blocks_equals_that_of_small_pieces(method, covariance_type):
     X = clusters(5, 40_000, 3, 4, 1.5)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from common import clusters, fitted, integer_weights, model_of, random_params
+from common import clusters, fitted, model_of, random_params
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax, xlogy
@@ -194,14 +194,6 @@ def test_a_few_labels_help_and_number_the_components():
         assert (helped == y).mean() > 0.9
     free, helped = np.mean(gains, axis=0)
     assert helped > free + 0.1
-
-
-def test_integer_weights_are_repeated_rows():
-    weight = integer_weights(1, len(X)) + 1
-    options = {"constraints": (Proportions(),), "random_state": 0}
-    weighted = fitted(X, K, weight, **options)
-    repeated = fitted(np.repeat(X, weight, axis=0), K, **options)
-    assert_allclose(weighted.means_, repeated.means_, rtol=1e-5)
 
 
 def test_labels_are_routed_and_callables_serve_every_fold():

@@ -2,15 +2,16 @@
 
 import copy
 import pickle
-import pickletools
 import sys
 import warnings
 
 import numpy as np
 import pytest
-from common import clusters, integer_weights, not_converged_allowed
+from common import FITTED, clusters, integer_weights, not_converged_allowed, singular_allowed
+from estimators import MIXTURES, NORMALS, assert_same_mixture, made, parameters
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from emix import (
     BayesianGaussianMixture,
@@ -363,26 +364,262 @@ def test_distances_do_not_overflow_where_their_squares_do():
     assert_allclose(hard.transform([[1e300, -1e300]]), np.sqrt(2) * 1e300, rtol=1e-12)
 
 
-# --- pickles --------------------------------------------------------------------------------
+# --- what is no part of the data ------------------------------------------------------------
 
 
-def named_in(pickled):
-    """The classes and functions that a pickle looks up."""
-    strings = []
-    for operation, argument, _ in pickletools.genops(pickled):
-        if operation.name == "GLOBAL":
-            yield argument.replace(" ", ".")
-        elif operation.name == "STACK_GLOBAL":
-            yield ".".join(strings[-2:])
-        elif isinstance(argument, str):
-            strings.append(argument)
+@pytest.fixture(params=MIXTURES)
+def mixture(request):
+    """An estimator that is not fitted yet, and rows."""
+    return made(request.param)
 
 
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_pickles_name_the_estimator_alone(case, protocol):
-    """So that they can be read whatever is renamed inside; and all protocols work."""
-    mixture, rows = fit_of(case), case[1]
-    pickled = pickle.dumps(mixture, protocol)
-    own = {name for name in named_in(pickled) if name.startswith("emix")}
-    assert own == {f"{type(mixture).__module__}.{type(mixture).__name__}"}
-    assert_array_equal(pickle.loads(pickled).predict_proba(rows), mixture.predict_proba(rows))
+@pytest.fixture(params=NORMALS)
+def normal(request):
+    return made(request.param)
+
+
+def fit(estimator, rows, **given):
+    with not_converged_allowed():
+        return clone(estimator).fit(rows, **given)
+
+
+def test_integer_weights_are_repetitions(mixture):
+    estimator, rows = mixture
+    weight = integer_weights(1, len(rows))
+    weighted = fit(estimator, rows, sample_weight=weight)
+    repeated = fit(estimator, np.repeat(rows, weight, axis=0))
+    assert_same_mixture(weighted, repeated, 1e-5)
+    assert_allclose(weighted.lower_bound_, repeated.lower_bound_, rtol=1e-7)
+    if hasattr(weighted, "labels_"):
+        assert_array_equal(np.repeat(weighted.labels_, weight), repeated.labels_)
+
+
+def test_rows_of_weight_zero_are_left_out(mixture):
+    estimator, rows = mixture
+    weight = np.where(np.arange(len(rows)) % 3, 1.5, 0.0)
+    assert_same_mixture(
+        fit(estimator, rows, sample_weight=weight),
+        fit(estimator, rows[weight > 0.0], sample_weight=weight[weight > 0.0]),
+        1e-7,
+    )
+
+
+def test_the_order_of_rows_is_nothing(mixture):
+    estimator, rows = mixture
+    order = np.random.RandomState(3).permutation(len(rows))
+    assert_same_mixture(fit(estimator, rows), fit(estimator, rows[order]), 1e-5)
+
+
+def test_the_unit_of_weights_is_nothing_but_for_priors(mixture):
+    estimator, rows = mixture
+    weight = np.random.RandomState(4).uniform(0.5, 2.0, size=len(rows))
+    one = fit(estimator, rows, sample_weight=weight)
+    other = fit(estimator, rows, sample_weight=3.0 * weight)
+    if hasattr(one, "weight_concentration_prior_") or getattr(estimator, "prior", None):
+        assert np.abs(one.covariances_ - other.covariances_).max() > 1e-6
+    else:
+        assert_allclose(other.weights_, one.weights_, atol=1e-5)
+        assert_allclose(other.lower_bound_, one.lower_bound_, rtol=1e-8, atol=1e-9)
+
+
+def test_units_and_origin_are_nothing(normal):
+    estimator, rows = normal
+    here, moved = fit(estimator, rows), 64.0 * rows + 100.0
+    if getattr(estimator, "reg_covar", 0.0):
+        estimator.set_params(reg_covar=64.0**2 * estimator.reg_covar)
+    there = fit(estimator, moved)
+    assert_allclose(there.means_, 64.0 * here.means_ + 100.0, rtol=1e-5)
+    assert_allclose(there.predict_proba(moved), here.predict_proba(rows), atol=1e-5)
+    left = ~np.isnan(rows)
+    assert_allclose(
+        there.score_samples(moved),
+        here.score_samples(rows) - left.sum(axis=1) * np.log(64.0),
+        rtol=1e-6,
+        atol=1e-5,
+    )
+    assert_array_equal(there.predict(moved), here.predict(rows))
+
+
+def test_float32_is_computed_as_its_float64_copy(normal):
+    estimator, rows = normal
+    rows = rows.astype(np.float32)
+    single, double = fit(estimator, rows), fit(estimator, rows.astype(float))
+    for name in {*FITTED, "scales_", "variances_"} & vars(single).keys():
+        assert getattr(single, name).dtype == np.float32, name
+        assert_array_equal(getattr(single, name), getattr(double, name).astype(np.float32))
+    assert single.lower_bound_ == double.lower_bound_
+    for name in ("score_samples", "predict_proba", "transform"):
+        if hasattr(single, name):
+            found = getattr(single, name)(rows)
+            assert found.dtype == np.float32
+            assert_allclose(found, getattr(double, name)(rows), rtol=1e-3, atol=1e-4)
+
+
+def test_refits_and_clones_are_equal_and_change_no_parameter(mixture):
+    estimator, rows = mixture
+    before = {name: repr(value) for name, value in estimator.get_params().items()}
+    one = fit(estimator, rows)
+    assert not hasattr(clone(one), "weights_")
+    again = fit(one, rows)
+    assert_same_mixture(one, again, 0.0)
+    assert {name: repr(value) for name, value in one.get_params().items()} == before
+    assert_array_equal(clone(one).fit_predict(rows), one.predict(rows))
+
+
+# --- refusals -------------------------------------------------------------------------------
+
+NUMBERS = (-1e-3, np.nan, np.inf, "small", None, True)
+FLAGS = ("yes", 1, None)
+BAD = {
+    "n_components": (0, -1, 2.0, "2", None, True),
+    "covariance_type": ("elliptic", None, ["full"]),
+    "tol": NUMBERS,
+    "reg_covar": NUMBERS,
+    "max_iter": (-1, 10.0, None, True),
+    "n_init": (0, 1.5, "1"),
+    "init_params": ("bad", None, 3, np.zeros(3, dtype=int)),
+    "weights_init": ([0.5], [0.5, 0.6], [1.5, -0.5], "even"),
+    "means_init": ([[0.0]], np.full((2, 2), np.nan)),
+    "precisions_init": ([1.0], [-np.eye(2)] * 2),
+    "random_state": ("seed", -1, np.random.default_rng(0)),
+    "warm_start": FLAGS,
+    "verbose": (-1, "loud"),
+    "verbose_interval": (0, 2.5),
+    "acceleration": FLAGS,
+    "frozen": ("weights", ("sizes",), 3),
+    "temperature": (-1.0, "hot", None, np.inf),
+    "prior": ("flat", 3),
+    "constraints": (3, "even", ("even",)),
+    "algorithm": ("online", None),
+    "batch_size": (0, 2.5, 10),
+    "m_step": ("newton", None),
+    "step_exponent": (0.5, 1.1, "fast"),
+    "step_offset": NUMBERS,
+    "step_averaging": FLAGS,
+    "weight_concentration_prior_type": ("gamma", None),
+    "weight_concentration_prior": (0.0, -1.0, "weak"),
+    "mean_precision_prior": (0.0, -1.0, 1e13),
+    "mean_prior": ([0.0], [np.nan, 0.0]),
+    "degrees_of_freedom_prior": (0.0, 1.0, 1e10),
+    "covariance_prior": ([1.0], -np.eye(2)),
+    "equal_variance": FLAGS,
+    "binarize": ("half", np.inf),
+    "categories": ("found", [[0.0]]),
+}
+CLASSES = {type(made): name for name, (made, _) in reversed(list(MIXTURES.items()))}
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_unusable_parameters_are_refused_by_name_and_the_fit_before_is_kept(kind):
+    estimator, rows = made(CLASSES[kind])
+    fitted, parameters = fit(estimator, rows), estimator.get_params()
+    assert set(parameters) <= BAD.keys()
+    before = state_of(fitted)
+    for name, value in ((known, bad) for known in parameters for bad in BAD[known]):
+        fitted.set_params(**{**parameters, name: value})
+        with pytest.raises((ValueError, TypeError), match=name):
+            fitted.fit(rows)
+        fitted.set_params(**parameters)
+        assert state_of(fitted) == before, (name, value)
+
+
+BAD_WEIGHTS = {
+    "negative": lambda n: np.r_[-1.0, np.ones(n - 1)],
+    "NaN": lambda n: np.r_[np.nan, np.ones(n - 1)],
+    "infinite": lambda n: np.r_[np.inf, np.ones(n - 1)],
+    "all zero": np.zeros,
+    "too short": lambda n: np.ones(n - 1),
+    "two-dimensional": lambda n: np.ones((n, 1)),
+    "strings": lambda n: np.full(n, "a"),
+    "complex": lambda n: np.ones(n) + 1j,
+    "overflowing": lambda n: np.full(n, 1e308),
+}
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("problem", BAD_WEIGHTS)
+def test_unusable_weights_are_refused_by_name(kind, problem):
+    estimator, rows = made(CLASSES[kind])
+    fitted, weight = fit(estimator, rows), BAD_WEIGHTS[problem](len(rows))
+    before = state_of(fitted)
+    for method in ("fit", "fit_predict", "score", "aic"):
+        with np.errstate(over="ignore"), pytest.raises(ValueError, match="sample_weight"):
+            getattr(fitted, method)(rows, sample_weight=weight)
+    assert state_of(fitted) == before
+
+
+BAD_ROWS = {
+    "infinite": (lambda rows: np.vstack([rows, np.full(rows.shape[1], -np.inf)]), "infinity"),
+    "no rows": (lambda rows: rows[:0], "0 sample"),
+    "one row": (lambda rows: rows[:1], "1"),
+    "one-dimensional": (lambda rows: rows[:, 0], "1D array"),
+    "three-dimensional": (lambda rows: rows[None], "dim 3"),
+    "strings": (lambda rows: np.full(rows.shape, "a"), "text"),
+    "complex": (lambda rows: rows + 1j, "Complex"),
+}
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("problem", BAD_ROWS)
+def test_unusable_rows_are_refused(kind, problem):
+    estimator, rows = made(CLASSES[kind])
+    change, message = BAD_ROWS[problem]
+    fitted = fit(estimator, rows)
+    before = state_of(fitted)
+    for method in ("fit", "fit_predict", "predict", "predict_proba", "score_samples", "bic"):
+        if problem != "one row" or method.startswith("fit"):
+            with pytest.raises(ValueError, match=message):
+                getattr(fitted, method)(change(rows))
+    assert state_of(fitted) == before
+
+
+def test_unfitted_estimators_say_so(mixture):
+    estimator, rows = mixture
+    for method in ("predict", "predict_proba", "score_samples", "score", "aic", "bic", "icl"):
+        with pytest.raises(NotFittedError, match=type(estimator).__name__):
+            getattr(estimator, method)(rows)
+    with pytest.raises(NotFittedError, match=type(estimator).__name__):
+        estimator.sample()
+
+
+def test_warnings_are_about_the_line_that_asked_for_the_fit(mixture):
+    estimator, rows = mixture
+    estimator.set_params(tol=0.0, max_iter=1)
+    for method in ("fit", "fit_predict"):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            getattr(estimator, method)(rows)
+        assert [each.filename for each in caught] == [__file__] * len(caught)
+        assert caught or hasattr(estimator, "labels_")
+
+
+# --- unusual data ---------------------------------------------------------------------------
+
+NOISE = np.random.RandomState(0)
+UNUSUAL = {
+    "identical rows": np.full((20, 2), 3.7),
+    "two distinct rows": np.repeat([[0.0, 1.0], [5.0, -2.0]], 10, axis=0),
+    "constant column": np.column_stack([NOISE.normal(size=60), np.full(60, 1e6)]),
+    "equal columns": np.repeat(NOISE.normal(size=(60, 1)), 2, axis=1),
+    "as many rows as components": NOISE.normal(size=(2, 2)),
+    "far outlier": np.concatenate([NOISE.normal(size=(60, 2)), [[1e12, -1e12]]]),
+    "integers": NOISE.randint(0, 3, size=(60, 2)).astype(float),
+    "heavy tails": NOISE.standard_cauchy(size=(200, 2)),
+    "huge": NOISE.normal(size=(60, 2)) * 1e100,
+    "tiny": NOISE.normal(size=(60, 2)) * 1e-100,
+}
+
+
+# proportions cannot be held on all of these
+@pytest.mark.parametrize("name", sorted(NORMALS.keys() - {"proportions"}))
+@pytest.mark.parametrize("problem", UNUSUAL)
+def test_fits_of_unusual_data_are_finite(name, problem):
+    estimator, rows = made(name)
+    rows = UNUSUAL[problem][:, : rows.shape[1]]
+    with singular_allowed():
+        fitted = clone(estimator).fit(rows)
+    for name, value in parameters(fitted).items():
+        # an information of values that are all equal is no number
+        assert np.isfinite(value).all() or name.startswith(("information_", "null_")), name
+    assert np.isfinite(fitted.score_samples(rows)).all()
+    assert_allclose(fitted.predict_proba(rows).sum(axis=1), 1.0, rtol=1e-9)

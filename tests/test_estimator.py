@@ -1,10 +1,8 @@
 """The estimator's interface: attributes, methods, starts, scikit-learn's tools."""
 
 import copy
-import pickle
 import warnings
 
-import joblib
 import numpy as np
 import pytest
 from common import (
@@ -169,15 +167,6 @@ def test_icl_is_bic_where_components_do_not_overlap():
     apart = np.concatenate([X[:50], X[:50] + 1e4])
     mixture = fitted(apart, 2, random_state=0)
     assert_allclose(mixture.icl(apart), mixture.bic(apart), rtol=1e-12)
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_fit_predict_is_fit_and_predict(covariance_type, dtype):
-    data = X.astype(dtype)
-    mixture = GaussianMixture(K, covariance_type=covariance_type, random_state=0)
-    labels = mixture.fit_predict(data)
-    assert_array_equal(labels, clone(mixture).fit(data).predict(data))
-    assert_array_equal(labels, mixture.predict(data))
 
 
 def test_fit_predict_uses_weights():
@@ -385,15 +374,6 @@ def assert_same_fit(one, other, tolerance=1e-6):
         assert_allclose(getattr(other, name), expected, rtol=tolerance, atol=tolerance * scale)
 
 
-def test_the_order_of_rows_does_not_matter(covariance_type):
-    order = np.random.RandomState(0).permutation(len(X))
-    options = {"covariance_type": covariance_type, "random_state": 1}
-    one, other = fitted(X, K, **options), fitted(X[order], K, **options)
-    assert one.n_iter_ == other.n_iter_
-    assert_same_fit(one, other)
-    assert_array_equal(one.predict(X), other.predict(X))
-
-
 @pytest.mark.parametrize("seed", [13, 14, 19])
 def test_the_order_of_rows_does_not_matter_where_components_have_just_the_rows_they_need(seed):
     X = np.random.default_rng(seed).normal(size=(40, 2))
@@ -401,15 +381,6 @@ def test_the_order_of_rows_does_not_matter_where_components_have_just_the_rows_t
     options = {"covariance_type": "tied", "random_state": 0}
     one, other = fitted(X, 10, **options), fitted(X[order], 10, **options)
     assert_allclose(other.lower_bound_, one.lower_bound_, rtol=1e-6)
-
-
-def test_integer_weights_equal_repeated_rows(covariance_type):
-    weight = integer_weights(2, len(X))
-    options = {"covariance_type": covariance_type, "random_state": 1}
-    weighted = fitted(X, K, weight, **options)
-    repeated = fitted(np.repeat(X, weight, axis=0), K, **options)
-    assert weighted.n_iter_ == repeated.n_iter_
-    assert_same_fit(weighted, repeated)
 
 
 @pytest.mark.parametrize("max_iter", [0, 5])
@@ -458,17 +429,6 @@ def test_the_order_of_rows_of_large_data_does_not_matter(start_name):
     order = np.random.RandomState(0).permutation(len(data))
     options = {"init_params": start_name, "random_state": 1, "max_iter": 5}
     assert_same_fit(fitted(data, 3, **options), fitted(data[order], 3, **options))
-
-
-def test_weight_zero_is_the_same_as_leaving_the_row_out(covariance_type):
-    weight = np.ones(len(X))
-    weight[::3] = 0.0
-    data = X.copy()
-    data[::3] = 1e9  # must not even touch the units
-    options = {"covariance_type": covariance_type, "random_state": 0}
-    one, other = fitted(data, K, weight, **options), fitted(X[weight > 0], K, **options)
-    assert one.n_iter_ == other.n_iter_
-    assert_same_fit(one, other)
 
 
 def test_the_unit_of_weights_does_not_matter(covariance_type):
@@ -576,19 +536,6 @@ def test_clone_has_the_parameters_and_no_fit(covariance_type):
     assert not hasattr(other, "means_")
     assert_array_equal(other.means_init, initial["means_init"])
     assert_same_fit(mixture, other.fit(X), 0.0)
-
-
-def test_pickled_and_dumped_models_are_the_same(covariance_type, tmp_path):
-    mixture = fitted(X, K, covariance_type=covariance_type, random_state=0)
-    joblib.dump(mixture, tmp_path / "mixture.joblib")
-    for other in (
-        pickle.loads(pickle.dumps(mixture)),
-        joblib.load(tmp_path / "mixture.joblib"),
-        copy.deepcopy(mixture),
-    ):
-        assert_array_equal(other.score_samples(X), mixture.score_samples(X))
-        assert_array_equal(other.history_, mixture.history_)
-        assert_same_fit(mixture, other.fit(X), 0.0)
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])

@@ -7,7 +7,6 @@ import pytest
 from common import clusters, fitted, initial_values, textbook_em
 from numpy.testing import assert_allclose, assert_array_equal
 
-from emix import GaussianMixture
 from emix._validation import PARAMETERS
 
 X = clusters(0, 300, 2, 3, 1.5)
@@ -62,16 +61,3 @@ def test_criteria_count_free_parameters_alone():
     mixture = fitted(X, 3, frozen=("weights",), random_state=0)
     log_likelihood = mixture.score_samples(X).sum()
     assert mixture.aic(X) == pytest.approx(-2 * log_likelihood + 2 * (6 + 9))
-
-
-@pytest.mark.parametrize(
-    ("value", "error", "match"),
-    [
-        ("weights", TypeError, "frozen must be a tuple"),
-        (None, TypeError, "frozen must be a tuple"),
-        (("weight",), ValueError, "frozen may name 'weights', 'means', 'covariances'"),
-    ],
-)
-def test_bad_names_are_refused(value, error, match):
-    with pytest.raises(error, match=match):
-        GaussianMixture(3, frozen=value).fit(X)

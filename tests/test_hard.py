@@ -1,7 +1,5 @@
 """Hard assignments: classification EM for every structure, and K-means."""
 
-import pickle
-
 import numpy as np
 import pytest
 from common import (
@@ -16,7 +14,6 @@ from common import (
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.distance import cdist
 from sklearn import datasets
-from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
@@ -265,19 +262,6 @@ def test_free_proportions_and_covariances_beat_kmeans_on_data():
 # --- invariances ----------------------------------------------------------------------------
 
 
-def test_weights_equal_repetition(covariance_type):
-    X = clusters(4, 300, 2, 3, 2.0)
-    weight = integer_weights(4, len(X))
-    options = {"covariance_type": covariance_type, "random_state": 0}
-    weighted = HardGaussianMixture(3, **options).fit(X, sample_weight=weight)
-    repeated = HardGaussianMixture(3, **options).fit(np.repeat(X, weight, axis=0))
-    assert_allclose(weighted.means_, repeated.means_, rtol=1e-10)
-    assert_allclose(weighted.covariances_, repeated.covariances_, rtol=1e-9)
-    assert_array_equal(np.repeat(weighted.labels_, weight), repeated.labels_)
-    assert weighted.inertia_ == pytest.approx(repeated.inertia_, rel=1e-10)
-    assert weighted.n_iter_ == repeated.n_iter_
-
-
 def test_weights_equal_repetition_when_an_empty_component_gets_rows():
     X = np.concatenate([clusters(4, 300, 2, 2, 2.0), [[30.0, 30.0], [-40.0, 0.0]]])
     weight = integer_weights(4, len(X))
@@ -287,17 +271,6 @@ def test_weights_equal_repetition_when_an_empty_component_gets_rows():
     repeated = HardGaussianMixture(4, **options).fit(np.repeat(X, weight, axis=0))
     assert_allclose(weighted.means_, repeated.means_, rtol=1e-10, atol=1e-12)
     assert (np.bincount(weighted.labels_) > 0).all()
-
-
-def test_units_and_origin_do_not_matter(covariance_type):
-    X = clusters(5, 300, 2, 3, 2.0)
-    scale = 1e3 if covariance_type.endswith("spherical") else np.array([1e3, 1e-4])
-    options = {"covariance_type": covariance_type, "random_state": 0}
-    here = HardGaussianMixture(3, **options).fit(X)
-    there = HardGaussianMixture(3, **options).fit(X * scale + 10.0 * scale)
-    assert_array_equal(here.labels_, there.labels_)
-    assert_allclose(there.means_, here.means_ * scale + 10.0 * scale, rtol=1e-9)
-    assert here.n_iter_ == there.n_iter_
 
 
 # --- scikit-learn ---------------------------------------------------------------------------
@@ -314,14 +287,7 @@ def test_transform_gives_distances_as_kmeans_does():
     assert hard.transform(X.astype(np.float32)).shape == (272, 2)
 
 
-def test_float32_in_float32_out():
-    X = clusters(6, 200, 3, 2).astype(np.float32)
-    hard = HardGaussianMixture(2, random_state=0).fit(X)
-    assert hard.means_.dtype == hard.transform(X).dtype == np.float32
-    assert_array_equal(hard.labels_, hard.fit_predict(X))
-
-
-def test_pipeline_grid_search_clone_and_pickle():
+def test_it_can_be_searched():
     X, y = datasets.load_iris(return_X_y=True)
     pipeline = make_pipeline(StandardScaler(), HardGaussianMixture(3, n_init=5, random_state=0))
     assert adjusted_rand_score(y, pipeline.fit_predict(X)) > 0.6
@@ -329,10 +295,6 @@ def test_pipeline_grid_search_clone_and_pickle():
     search = GridSearchCV(HardGaussianMixture(random_state=0), grid, cv=3)
     search.fit(np.random.RandomState(0).permutation(X))
     assert search.best_params_["n_components"] == 3
-    fitted = search.best_estimator_
-    again = pickle.loads(pickle.dumps(fitted))
-    assert_array_equal(again.predict(X), fitted.predict(X))
-    assert clone(fitted).get_params() == fitted.get_params()
 
 
 def test_attributes_before_fit():
@@ -340,28 +302,6 @@ def test_attributes_before_fit():
     assert not hasattr(hard, "cluster_centers_")
     with pytest.raises(ValueError, match="not fitted"):
         hard.transform([[0.0]])
-
-
-@pytest.mark.parametrize(
-    ("parameters", "error", "match"),
-    [
-        ({"n_components": 0}, ValueError, "n_components must be at least 1"),
-        ({"n_components": 2.0}, TypeError, "n_components must be an integer"),
-        ({"covariance_type": "round"}, ValueError, "covariance_type must be one of"),
-        ({"tol": -1.0}, ValueError, "tol must be finite and not negative"),
-        ({"max_iter": -1}, ValueError, "max_iter must be at least 0"),
-        ({"frozen": "weights"}, TypeError, "frozen must be a tuple"),
-        ({"means_init": [[0.0]]}, ValueError, "means_init"),
-        ({"n_components": 500}, ValueError, "n_samples >= n_components"),
-    ],
-)
-def test_bad_parameters(parameters, error, match):
-    hard = HardGaussianMixture(2, random_state=0).fit(load_faithful().data)
-    before = hard.means_
-    hard.set_params(**parameters)
-    with pytest.raises(error, match=match):
-        hard.fit(load_faithful().data)
-    assert hard.means_ is before
 
 
 def test_a_component_for_every_row():

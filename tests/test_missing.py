@@ -370,20 +370,6 @@ def test_acceleration_finds_the_same_maximum_in_fewer_passes(covariance_type):
     assert fast.n_iter_ <= slow.n_iter_
 
 
-def test_integer_weights_are_repetitions(covariance_type):
-    X = gapped_clusters(1, 80, 3)
-    times = np.random.RandomState(0).randint(0, 3, len(X))
-    options = {"covariance_type": covariance_type, "random_state": 0, "tol": 1e-11}
-    weighted = fitted(X, 2, times, **options)
-    repeated = fitted(np.repeat(X, times, axis=0), 2, **options)
-    same = np.argsort(weighted.weights_), np.argsort(repeated.weights_)  # numbers are arbitrary
-    np.testing.assert_allclose(repeated.lower_bound_, weighted.lower_bound_, rtol=1e-9)
-    for name in ("weights_", "means_"):
-        np.testing.assert_allclose(
-            getattr(weighted, name)[same[0]], getattr(repeated, name)[same[1]], rtol=1e-4, atol=1e-5
-        )
-
-
 def test_the_order_of_rows_and_columns_is_nothing(covariance_type):
     X = gapped_clusters(2, 100, 4)
     rng = np.random.RandomState(0)
@@ -406,20 +392,6 @@ def test_the_order_of_rows_and_columns_is_nothing(covariance_type):
     np.testing.assert_allclose(*means, rtol=1e-4, atol=1e-5)
 
 
-def test_units_and_origin_are_nothing(covariance_type):
-    X = gapped_clusters(4, 120, 3)
-    scale = 1e-3 if "spherical" in covariance_type else np.array([1e-3, 1.0, 1e4])
-    shift = np.array([1e3, -1e2, 1e6])
-    mixture = fitted(X, 2, covariance_type=covariance_type, random_state=0)
-    moved = fitted(X * scale + shift, 2, covariance_type=covariance_type, random_state=0)
-    assert moved.n_iter_ == mixture.n_iter_
-    np.testing.assert_allclose(moved.means_, mixture.means_ * scale + shift, rtol=1e-6)
-    seen = (~np.isnan(X)) @ np.log(np.broadcast_to(scale, 3))
-    np.testing.assert_allclose(
-        moved.score_samples(X * scale + shift), mixture.score_samples(X) - seen, atol=1e-5
-    )
-
-
 def test_clusters_may_be_very_far_apart(covariance_type):
     rng = np.random.RandomState(0)
     X = with_gaps(np.vstack([rng.normal(size=(100, 2)), rng.normal(size=(100, 2)) + 1e8]), 0.2)
@@ -430,15 +402,6 @@ def test_clusters_may_be_very_far_apart(covariance_type):
     np.testing.assert_allclose(np.sort(mixture.means_[:, 0])[0], near.mean(), atol=0.1)
     variances = np.diagonal(dense_covariances(mixture), axis1=1, axis2=2)
     np.testing.assert_allclose(variances, 1.0, atol=0.3)
-
-
-def test_float32_rows_give_float32_results():
-    X = gapped_clusters(0).astype(np.float32)
-    mixture = fitted(X, 2, random_state=0)
-    assert mixture.means_.dtype == mixture.impute(X).dtype == np.float32
-    assert mixture.predict_proba(X).dtype == np.float32
-    wide = fitted(X.astype(float), 2, random_state=0)
-    np.testing.assert_allclose(mixture.means_, wide.means_, rtol=1e-4, atol=1e-4)
 
 
 def test_starts_of_large_data_are_drawn_from_a_sample():

@@ -152,15 +152,6 @@ def test_results_do_not_depend_on_units(covariance_type):
     assert scores[1] == pytest.approx(scores[0] + shift, abs=1e-8)
 
 
-def test_integer_weights_are_repeated_rows(covariance_type):
-    weight = integer_weights(1, len(X))
-    options = {"covariance_type": covariance_type, "prior": "fraley-raftery", "random_state": 0}
-    weighted = fitted(X, K, weight, **options)
-    repeated = fitted(np.repeat(X, weight, axis=0), K, **options)
-    assert_allclose(weighted.covariances_, repeated.covariances_, rtol=1e-6)
-    assert weighted.lower_bound_ == pytest.approx(repeated.lower_bound_, rel=1e-9)
-
-
 @pytest.mark.parametrize(
     ("prior", "match"),
     [

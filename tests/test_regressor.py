@@ -1,13 +1,11 @@
 """Regression by a mixture: least squares, the joint density, and what units and weights do."""
 
-import pickle
 import warnings
 
 import numpy as np
 import pytest
 from common import TYPES, clusters, integer_weights
 from scipy import stats
-from sklearn.base import clone
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
@@ -162,15 +160,12 @@ def test_far_away_predictions_are_finite():
         assert (std > 0.0).all()
 
 
-def test_it_can_be_searched_cloned_and_pickled():
+def test_it_can_be_searched():
     X, y = inverse_problem(300)
     search = GridSearchCV(
         GaussianMixtureRegressor(random_state=0), {"n_components": [1, 3]}, cv=3
     ).fit(X, y)
     assert search.best_params_["n_components"] in (1, 3)
-    fit = clone(search.best_estimator_).fit(X, y)
-    again = pickle.loads(pickle.dumps(fit))
-    np.testing.assert_array_equal(again.predict(X), fit.predict(X))
 
 
 @pytest.mark.skipif(

@@ -128,14 +128,6 @@ def test_the_ends_of_the_dial(covariance_type, temperature):
     assert np.isfinite(mixture.lower_bound_)
 
 
-def test_weights_equal_repetition():
-    weight = np.random.RandomState(0).randint(0, 4, size=len(X))
-    options = {"temperature": (2.0, 1.0), "random_state": 0}
-    weighted = fitted(X, 3, sample_weight=weight, **options)
-    repeated = fitted(np.repeat(X, weight, axis=0), 3, **options)
-    assert_allclose(weighted.means_, repeated.means_, rtol=1e-6)
-
-
 def test_temperature_one_changes_nothing():
     plain, one = fitted(X, 3, random_state=0), fitted(X, 3, random_state=0, temperature=[1])
     assert_array_equal(plain.means_, one.means_)

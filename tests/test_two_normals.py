@@ -277,17 +277,6 @@ def test_no_iterations_give_a_start():
 # --- weights, units, precision --------------------------------------------------------------
 
 
-@EQUAL
-def test_integer_weights_equal_repeated_rows(equal_variance):
-    weight = np.random.RandomState(0).randint(0, 4, size=len(WAITING))
-    weighted = TwoNormalMixture(equal_variance=equal_variance).fit(WAITING, sample_weight=weight)
-    repeated = TwoNormalMixture(equal_variance=equal_variance).fit(np.repeat(WAITING, weight, 0))
-    assert_allclose(weighted.means_, repeated.means_, rtol=1e-9)
-    assert weighted.log_likelihood_ == pytest.approx(repeated.log_likelihood_)
-    assert_allclose(weighted.information_, repeated.information_, rtol=1e-6, atol=1e-9)
-    assert_allclose(weighted.standard_errors_.scales, repeated.standard_errors_.scales, rtol=1e-6)
-
-
 @pytest.mark.parametrize(("scale", "shift"), [(1e-6, 0.0), (1e6, 0.0), (1.0, 1e8), (-2.0, 5.0)])
 def test_fit_and_errors_follow_the_unit_and_the_origin(scale, shift):
     here, there = TwoNormalMixture().fit(CLOSE), TwoNormalMixture().fit(scale * CLOSE + shift)
@@ -300,13 +289,6 @@ def test_fit_and_errors_follow_the_unit_and_the_origin(scale, shift):
     )
 
 
-def test_the_order_of_rows_does_not_matter():
-    shuffled = np.random.RandomState(0).permutation(CLOSE)
-    assert_allclose(
-        TwoNormalMixture().fit(shuffled).means_, TwoNormalMixture().fit(CLOSE).means_, atol=1e-8
-    )
-
-
 def test_large_data_start_from_a_sample():
     X = two_close_normals(0, 17500, separation=2.5)
     mixture = TwoNormalMixture().fit(X)
@@ -314,13 +296,6 @@ def test_large_data_start_from_a_sample():
         2, covariance_type="diag", means_init=[[0.0], [2.5]], precisions_init=[[1.0], [1.0]]
     ).fit(X)
     assert mixture.lower_bound_ == pytest.approx(from_truth.lower_bound_, abs=2e-7)
-
-
-def test_float32_in_float32_out():
-    mixture = TwoNormalMixture().fit(WAITING.astype(np.float32))
-    assert mixture.means_.dtype == mixture.scales_.dtype == np.float32
-    assert mixture.score_samples(WAITING.astype(np.float32)).dtype == np.float32
-    assert_allclose(mixture.means_, TwoNormalMixture().fit(WAITING).means_, rtol=1e-5)
 
 
 # --- the distribution -----------------------------------------------------------------------
@@ -502,22 +477,6 @@ def test_unusable_rows_are_refused_and_the_fit_before_is_kept(X, match):
     assert_same_state(before, public_state(mixture))
 
 
-@pytest.mark.parametrize(
-    ("parameters", "match"),
-    [
-        ({"equal_variance": "yes"}, "equal_variance must be"),
-        ({"tol": -1.0}, "tol must be"),
-        ({"max_iter": 1.5}, "max_iter must be"),
-        ({"acceleration": None}, "acceleration must be"),
-        ({"verbose": -1}, "verbose must be"),
-        ({"verbose_interval": 0}, "verbose_interval must be"),
-    ],
-)
-def test_bad_parameters_are_refused_by_name(parameters, match):
-    with pytest.raises((TypeError, ValueError), match=match):
-        TwoNormalMixture(**parameters).fit(WAITING)
-
-
 RNG = np.random.RandomState(0)
 DEGENERATE = {
     "far outlier": np.append(RNG.normal(size=60), 1e12),
@@ -604,11 +563,3 @@ def test_pipelines_and_searches_take_it():
     search.fit(np.random.RandomState(0).permutation(WAITING))
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert search.predict(WAITING).shape == (len(WAITING),)
-
-
-def test_fit_predict_and_names():
-    pd = pytest.importorskip("pandas")
-    frame = pd.DataFrame(WAITING, columns=["waiting"])
-    mixture = TwoNormalMixture()
-    assert_array_equal(mixture.fit_predict(frame), mixture.predict(frame))
-    assert list(mixture.feature_names_in_) == ["waiting"]

@@ -18,7 +18,6 @@ from common import (
     random_params,
 )
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone
 
 from emix import GaussianMixture
 from emix._em.ascent import Ascent
@@ -221,16 +220,6 @@ def test_a_stream_takes_a_single_row_and_bounded_memory():
         mixture.partial_fit(row[None])
     assert abs(len(pickle.dumps(mixture)) - size) < 500
     assert np.isfinite(mixture.score(rows))
-
-
-def test_a_pickled_stream_goes_on():
-    rows = stream_of(4, 1500)
-    mixture = online([rows[:500], rows[500:1000]])
-    other = pickle.loads(pickle.dumps(mixture))
-    assert_same_state(
-        public_state(mixture.partial_fit(rows[1000:])), public_state(other.partial_fit(rows[1000:]))
-    )
-    assert not hasattr(clone(mixture), "means_")
 
 
 def test_a_failed_call_changes_nothing():

@@ -24,8 +24,8 @@ from .._rows.patterns import GappedRows, Point
 from .._rows.sample import DistinctRows
 from .mixture import Mixture
 from .posterior import Rule, soft
-from .start import SAMPLE_ROWS
 from .seen_odds import SeenOdds
+from .start import SAMPLE_ROWS
 from .sums import Look
 
 # Rows are filled by the normal of all features up to so many of them: beyond, that of the
