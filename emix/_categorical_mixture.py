@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike
 from ._families.categorical import Categorical, Classes
 from ._families.linear import LinearFamily
 from ._family_fit import Problem, plain_rows
-from ._family_mixture import FLOATS, FamilyMixture
+from ._family_mixture import FamilyMixture
 from ._refusals import brief
 from ._rows.blocks import Rows
-from ._validation import check_option, check_rows
+from ._tables import read_floats_or_nan
+from ._validation import check_option
 from .constraints import Allowed, Expectation, Proportions
 
 # In place of a level: a missing answer, and a value that is no level.
@@ -196,9 +197,7 @@ class CategoricalMixture(FamilyMixture):
         self.acceleration = acceleration
         self.random_state = random_state
 
-    def _checked(self, X: ArrayLike, reset: bool) -> np.ndarray:
-        options = {"dtype": FLOATS, "ensure_all_finite": "allow-nan"}
-        return check_rows(self, X, reset=reset, ensure_min_samples=2 if reset else 1, **options)
+    _read = staticmethod(read_floats_or_nan)
 
     def _found(self, X: np.ndarray) -> list[np.ndarray]:
         """The values of each feature that are levels."""

@@ -184,19 +184,10 @@ def _warn(result: Any, settings: Settings) -> None:
 
 def _warn_of_singular(components: list[int]) -> None:
     if components:
-        warnings.warn(
+        warn(
+            ConvergenceWarning,
             f"Components on rows that do not vary in some direction: {some(components)}. Their "
             "variances there are held at the least that a component may have, a thousandth of the "
             "local scale as a standard deviation. Decrease n_components, or drop features that "
             "follow from others.",
-            ConvergenceWarning,
-            stacklevel=4,
         )
-
-
-def published(estimator: Any, checked: Any, attributes: dict[str, Any]) -> None:
-    """Set attributes in one step: a fit that fails leaves the estimator as it was."""
-    names = ("n_features_in_", "feature_names_in_")
-    seen = {name: value for name, value in vars(checked).items() if name in names}
-    before = {name: value for name, value in vars(estimator).items() if name not in names}
-    estimator.__dict__ = {**before, **seen, **attributes}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from abc import abstractmethod
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,12 +12,12 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._families.densities import Densities
-from ._family_fit import Problem, fit_family, is_large, plain_rows, published
+from ._family_fit import Problem, fit_family, is_large, plain_rows
+from ._publication import publish
 from ._rows.blocks import Rows
+from ._tables import Read, read_data, read_floats
 from ._threads import thread_budget
-from ._validation import check_integer, check_rows, check_sample_weight, check_seed
-
-FLOATS = [np.float64, np.float32]
+from ._validation import check_integer, check_sample_weight, check_seed
 
 
 def total(values: np.ndarray, weight: np.ndarray | None) -> tuple[float, float]:
@@ -34,8 +33,11 @@ class FamilyMixture(DensityMixin, BaseEstimator):
     """A mixture of components of one family.
 
     A subclass has the constructor, and says what its family is: ``_problem`` for a fit,
-    ``_fitted`` afterwards, by public attributes alone.
+    ``_fitted`` afterwards, by public attributes alone. ``_read`` says which tables it takes:
+    values that the family cannot have are refused.
     """
+
+    _read: ClassVar[Read] = staticmethod(read_floats)
 
     weights_: np.ndarray
     converged_: bool
@@ -64,11 +66,6 @@ class FamilyMixture(DensityMixin, BaseEstimator):
     @abstractmethod
     def _fitted(self) -> tuple[Any, Any]:
         """The family and its parameters, from the attributes, in the units of ``_rows``."""
-
-    def _checked(self, X: ArrayLike, reset: bool) -> np.ndarray:
-        """X, validated; values that the family cannot have are refused."""
-        least = 2 if reset else 1
-        return check_rows(self, X, reset=reset, dtype=FLOATS, ensure_min_samples=least)
 
     def _rows(self, X: np.ndarray) -> Rows:
         """Rows to evaluate, in the units of ``_fitted``."""
@@ -147,14 +144,14 @@ class FamilyMixture(DensityMixin, BaseEstimator):
         return self._labels(self._fit(X, sample_weight, labels))
 
     def _fit(self, X, sample_weight, labels) -> np.ndarray:
-        checked = copy.copy(self)  # takes what validation writes until the fit has succeeded
-        X = checked._checked(X, reset=True)
-        weight = check_sample_weight(sample_weight, X.shape[0])
+        data = read_data(self, self._read, X, sample_weight)
+        X, weight = data.X, data.weight
         n_components = check_integer("n_components", self.n_components, 1)
         with thread_budget(is_large(X, n_components, X.shape[1])) as mapper:
             problem = self._problem(X, weight, mapper)
             params, attributes = fit_family(self, problem, X, labels)
-        published(self, checked, {**attributes, **self._described(params, problem)})
+        described = {**attributes, **self._described(params, problem)}
+        publish(self, {**described, **data.feature_attributes})
         return X
 
     def _densities(self) -> Densities:
@@ -170,7 +167,7 @@ class FamilyMixture(DensityMixin, BaseEstimator):
 
     def _asked(self, X: ArrayLike) -> tuple[Densities, Rows]:
         densities = self._densities()
-        return densities, self._rows(self._checked(X, reset=False))
+        return densities, self._rows(self._read(self, X))
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Log-density of every row under the mixture.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, Self
@@ -15,10 +14,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._families.densities import Densities
 from ._families.linear import LinearFamily
 from ._families.regression import Lines, Regressions
-from ._family_fit import Problem, fit_family, is_large, plain_rows, published, standard_rows
-from ._family_mixture import FLOATS, total
+from ._family_fit import Problem, fit_family, is_large, plain_rows, standard_rows
+from ._family_mixture import total
+from ._publication import publish
 from ._refusals import refuse_masked
 from ._rows.blocks import Rows
+from ._tables import FLOATS, Features
 from ._threads import thread_budget
 from ._validation import (
     check_flag,
@@ -252,8 +253,8 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         ConvergenceWarning
             If ``max_iter`` was too small for ``tol``, or a regression has no rows or no errors.
         """
-        checked = copy.copy(self)  # takes what validation writes until the fit has succeeded
-        X, y = checked._checked(X, y, reset=True)
+        features = Features()
+        X, y = self._checked(X, y, features)
         weight = check_sample_weight(sample_weight, X.shape[0])
         n_components = check_integer("n_components", self.n_components, 1)
         has_intercept = check_flag("fit_intercept", self.fit_intercept)
@@ -264,16 +265,20 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
             family: LinearFamily[Any] = LinearFamily(Regressions.over(rows, has_intercept))
             problem = Problem(rows, family, -math.log(rows.scale[-1]), {})
             params, attributes = fit_family(self, problem, X, labels)
-        published(self, checked, {**attributes, **_in_data_units(params, rows)})
+        names = {"feature_names_in_": None, **vars(features)}
+        publish(self, {**names, **attributes, **_in_data_units(params, rows)})
         return self
 
-    def _checked(self, X: ArrayLike, y: ArrayLike, reset: bool) -> tuple[np.ndarray, np.ndarray]:
+    def _checked(
+        self, X: ArrayLike, y: ArrayLike, features: Features | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows to fit where there are features to tell of, or to evaluate."""
         refuse_unreadable(X)
         refuse_masked("y", y)
         options: dict[str, Any] = {"dtype": FLOATS, "y_numeric": True}
-        found: Any = validate_data(
-            self, X, y, reset=reset, ensure_min_samples=2 if reset else 1, **options
-        )
+        if features is not None:
+            options |= {"reset": True, "ensure_min_samples": 2, "estimator": self}
+        found: Any = validate_data(features or self, X, y, **{"reset": False, **options})
         return found[0], found[1]
 
     def _lines(self, X: ArrayLike) -> np.ndarray:
@@ -285,7 +290,7 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
 
     def _asked(self, X: ArrayLike, y: ArrayLike) -> tuple[Densities, Rows]:
         check_is_fitted(self)
-        X, y = self._checked(X, y, reset=False)
+        X, y = self._checked(X, y)
         coefficients = np.asarray(self.coef_, dtype=np.float64)
         params = Lines(self.weights_, coefficients, self.intercept_, self.sigma_**2)
         family: LinearFamily[Any] = LinearFamily(Regressions(coefficients.shape[1]))

@@ -13,7 +13,22 @@ from ._families.poisson import Poisson, Rates
 from ._family_fit import Problem, plain_rows
 from ._family_mixture import FamilyMixture
 from ._refusals import brief
+from ._tables import Features, read_floats
 from .constraints import Allowed, Expectation, Proportions
+
+
+def read_counts(
+    estimator: Any, X: ArrayLike, features: Features | None = None, **requirements: Any
+) -> np.ndarray:
+    """Rows of numbers that are not negative."""
+    X = read_floats(estimator, X, features, **requirements)
+    if X.min() < 0.0:
+        row, column = np.unravel_index(int(X.argmin()), X.shape)
+        raise ValueError(
+            f"Negative values in data passed to PoissonMixture: {brief(X[row, column].item())} "
+            f"in row {row}, column {column} of X; counts are not negative"
+        )
+    return X
 
 
 class PoissonMixture(FamilyMixture):
@@ -170,15 +185,7 @@ class PoissonMixture(FamilyMixture):
         self.acceleration = acceleration
         self.random_state = random_state
 
-    def _checked(self, X: ArrayLike, reset: bool) -> np.ndarray:
-        X = super()._checked(X, reset)
-        if X.min() < 0.0:
-            row, column = np.unravel_index(int(X.argmin()), X.shape)
-            raise ValueError(
-                f"Negative values in data passed to PoissonMixture: {brief(X[row, column].item())} "
-                f"in row {row}, column {column} of X; counts are not negative"
-            )
-        return X
+    _read = staticmethod(read_counts)
 
     def _problem(self, X: np.ndarray, weight: np.ndarray | None, mapper: Any) -> Problem:
         rows = plain_rows(X, weight, mapper)

@@ -110,8 +110,7 @@ class Report:
         attributes = {
             **described,
             **self.conclusion(problem, fit, data, described),
-            "n_features_in_": data.features.n_features_in_,
-            "feature_names_in_": data.names,
+            **data.feature_attributes,
         }
         for remark in self.remarks:
             text = remark(problem, fit, data)

@@ -42,6 +42,13 @@ def read_floats(
     return check_rows(estimator, X, reset=False, dtype=FLOATS, **requirements)
 
 
+def read_floats_or_nan(
+    estimator: Any, X: ArrayLike, features: Features | None = None, **requirements: Any
+) -> np.ndarray:
+    """The same, and NaN."""
+    return read_floats(estimator, X, features, ensure_all_finite="allow-nan", **requirements)
+
+
 class Data(NamedTuple):
     """What a fit gets: rows, their weights, their features, and labels if there are any."""
 
@@ -53,6 +60,11 @@ class Data(NamedTuple):
     @property
     def names(self) -> np.ndarray | None:
         return getattr(self.features, "feature_names_in_", None)
+
+    @property
+    def feature_attributes(self) -> dict[str, Any]:
+        """What a fit publishes of its features."""
+        return {"n_features_in_": self.features.n_features_in_, "feature_names_in_": self.names}
 
     @property
     def counted(self) -> np.ndarray:
