@@ -1,6 +1,7 @@
 """Imports go one way, and only through public doors."""
 
 import ast
+import os
 import re
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import emix
+from emix._family_mixture import FamilyMixture
 
 PACKAGE = Path(emix.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -41,6 +43,10 @@ def imports(path):
 
 def identifier(path):
     return str(path.relative_to(PACKAGE))
+
+
+def dotted(path):
+    return ".".join(["emix", *path.relative_to(PACKAGE).with_suffix("").parts])
 
 
 def own(path):
@@ -89,9 +95,6 @@ def test_fits_know_nothing_of_estimators(layer):
 
 
 def test_engine_modules_form_no_cycle():
-    def dotted(path):
-        return ".".join(["emix", *path.relative_to(PACKAGE).with_suffix("").parts])
-
     edges = {dotted(path): own(path) for path in ENGINE}
     order = []
     while edges:
@@ -121,6 +124,59 @@ def test_no_path_of_a_machine_is_written_down(path):
     text = path.read_text(encoding="utf-8")
     pattern = r"(?<![\w.:/])(/(home|root|work|tmp|Users|usr|opt|var|mnt)\b|[A-Z]:\\)"
     assert not re.search(pattern, text)
+
+
+# What is made for one model alone: modules and packages.
+SPECIAL = {
+    "BayesianGaussianMixture": [
+        "emix._bayes",
+        "emix._bayesian_conversion",
+        "emix._bayesian_gaussian_mixture",
+        "emix._bayesian_prior",
+        "emix._fitted_posterior",
+        "emix._predictive",
+    ],
+    "TwoNormalMixture": ["emix._pair", "emix._two_normal_mixture"],
+    "HardGaussianMixture": [
+        "emix._hard_gaussian_mixture",
+        "emix._kmeans_limit",
+        "emix.display._kmeans_limit",
+    ],
+}
+
+
+@pytest.mark.parametrize("model", SPECIAL)
+def test_deleting_a_special_model_is_deleting_files_and_lines_of_public_names(model):
+    def is_special(name):
+        return any(name == made or name.startswith(f"{made}.") for made in SPECIAL[model])
+
+    users = {identifier(path) for path in SOURCES if any(map(is_special, own(path)))}
+    users -= {identifier(path) for path in SOURCES if is_special(dotted(path))}
+    assert "__init__.py" in users <= {"__init__.py", os.path.join("display", "__init__.py")}
+
+
+# What a class may say although one above it says it, too: values, and what is declared there.
+STATED = {"_read", "_checks", "_report"}
+# Mixtures of other families do have defaults to override.
+MADE = [
+    kind
+    for kind in vars(emix).values()
+    if hasattr(kind, "set_fit_request") and not issubclass(kind, FamilyMixture)
+]
+
+
+@pytest.mark.parametrize("kind", MADE, ids=lambda kind: kind.__name__)
+def test_no_hook_is_overridden(kind):
+    known = {}
+    for each in reversed(kind.__mro__):
+        if each.__module__.startswith("emix."):
+            for name, value in vars(each).items():
+                if name.startswith("_") and not name.startswith(("__", "_abc", "_sklearn")):
+                    above = known.get(name)
+                    is_declared = getattr(above, "__isabstractmethod__", False)
+                    assert above is None or is_declared or name in STATED, (each, name)
+                    known[name] = value
+    assert known
 
 
 def test_public_names():
