@@ -135,7 +135,8 @@ def partition(
     y: np.ndarray, weight: np.ndarray, n_components: int, rng: np.random.RandomState
 ) -> np.ndarray:
     """Labels (n,) of the columns of y: k-means from k-means++ seeds."""
-    return _lloyd(y, weight, y[:, seeds(y, weight, n_components, rng)].T)
+    labels, _ = _lloyd(y, weight, y[:, seeds(y, weight, n_components, rng)].T, _LLOYD_PASSES)
+    return labels
 
 
 def kmeans(model: Mixture, n_components: int, rng: np.random.RandomState) -> Params:
