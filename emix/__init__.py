@@ -7,6 +7,7 @@ from ._categorical_mixture import CategoricalMixture
 from ._classifier import GaussianMixtureClassifier
 from ._conditional_mixtures import ConditionalMixtures
 from ._gaussian_mixture import GaussianMixture
+from ._gaussian_mixture_with_noise import GaussianMixtureWithNoise
 from ._hard_gaussian_mixture import HardGaussianMixture
 from ._imputer import GaussianMixtureImputer
 from ._kmeans_limit import KMeansLimit, kmeans_limit
@@ -29,6 +30,7 @@ __all__ = [
     "GaussianMixtureImputer",
     "GaussianMixtureOutlierDetector",
     "GaussianMixtureRegressor",
+    "GaussianMixtureWithNoise",
     "HardGaussianMixture",
     "KMeansLimit",
     "MixtureOfRegressions",

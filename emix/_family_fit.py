@@ -115,10 +115,12 @@ def fit_family(
     problem: Problem,
     X: np.ndarray,
     labels: ArrayLike | None = None,
+    n_more: int = 0,
 ) -> Outcome:
-    """The best fit, by the constructor's parameters that all families have."""
+    """The best fit, by the constructor's parameters that all families have; ``n_more`` is how many
+    components there are beside those that these count."""
     n_samples = len(X)
-    n_components = check_components(estimator, n_samples)
+    n_components = check_components(estimator, n_samples) + n_more
     settings, rule = _settings(estimator, n_components), _rule(estimator.temperature)
     rng = check_seed(estimator.random_state)
     if labels is not None:
@@ -132,7 +134,7 @@ def fit_family(
         starts = starts._replace(params=given)
     found = best_climb(model, starts, settings)
     singular = model.family.singular(found.result.params)
-    _warn(found.result, settings)
+    _warn(found.result, settings, n_components - n_more)
     _warn_of_singular(singular.tolist())
     history = as_history(found.result.passes, problem.log_unit, float(estimator.temperature))
     attributes = {
@@ -165,8 +167,9 @@ def _starts(init: Any, model: Mixture, settings: Settings, X: np.ndarray, rng) -
     return Starts([params], model)
 
 
-def _warn(result: Any, settings: Settings) -> None:
-    empty = np.flatnonzero(result.stats.weight <= _EMPTY).tolist()
+def _warn(result: Any, settings: Settings, n_counted: int) -> None:
+    """Of the first so many components that have no rows, and of a climb that was cut short."""
+    empty = np.flatnonzero(result.stats.weight[:n_counted] <= _EMPTY).tolist()
     if empty:
         warn(
             ConvergenceWarning,

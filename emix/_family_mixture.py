@@ -51,6 +51,7 @@ class FamilyMixture(DensityMixin, BaseEstimator):
     singular_components_: np.ndarray
     n_features_in_: int
     feature_names_in_: np.ndarray
+    _n_more = 0  # components beside n_components
     n_components: int
     frozen: tuple[str, ...]
     random_state: int | np.random.RandomState | None
@@ -149,7 +150,7 @@ class FamilyMixture(DensityMixin, BaseEstimator):
         n_components = check_integer("n_components", self.n_components, 1)
         with thread_budget(is_large(X, n_components, X.shape[1])) as mapper:
             problem = self._problem(X, weight, mapper)
-            params, attributes = fit_family(self, problem, X, labels)
+            params, attributes = fit_family(self, problem, X, labels, self._n_more)
         described = {**attributes, **self._described(params, problem)}
         publish(self, {**described, **data.feature_attributes})
         return X
@@ -163,7 +164,11 @@ class FamilyMixture(DensityMixin, BaseEstimator):
         return 0.0
 
     def _labels(self, X: np.ndarray) -> np.ndarray:
-        return self._densities().labels(self._rows(X))
+        return self._numbered(self._densities().labels(self._rows(X)))
+
+    def _numbered(self, labels: np.ndarray) -> np.ndarray:
+        """What stands for the components."""
+        return labels
 
     def _asked(self, X: ArrayLike) -> tuple[Densities, Rows]:
         densities = self._densities()
@@ -223,7 +228,7 @@ class FamilyMixture(DensityMixin, BaseEstimator):
             Component indices.
         """
         densities, rows = self._asked(X)
-        return densities.labels(rows)
+        return self._numbered(densities.labels(rows))
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Responsibilities: the probability of every component given the row.
@@ -268,7 +273,7 @@ class FamilyMixture(DensityMixin, BaseEstimator):
         family, params = self._fitted()
         counts = rng.multinomial(n_samples, params.weights / params.weights.sum())
         y = np.repeat(np.arange(counts.size), counts)
-        return self._in_data_units(family.sample(params, y, rng)), y
+        return self._in_data_units(family.sample(params, y, rng)), self._numbered(y)
 
     def _in_data_units(self, z: np.ndarray) -> np.ndarray:
         """Rows (n, d) in the units of ``_fitted``, in those of the data."""

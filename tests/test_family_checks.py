@@ -6,6 +6,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from emix import (
     BernoulliMixture,
     CategoricalMixture,
+    GaussianMixtureWithNoise,
     MixtureOfRegressions,
     PoissonMixture,
     StudentMixture,
@@ -18,6 +19,8 @@ ESTIMATORS = [
     CategoricalMixture(2),
     BernoulliMixture(),
     BernoulliMixture(2),
+    GaussianMixtureWithNoise(),
+    GaussianMixtureWithNoise(2, covariance_type="tied", n_init=2),
     MixtureOfRegressions(),
     MixtureOfRegressions(1),
     MixtureOfRegressions(fit_intercept=False),

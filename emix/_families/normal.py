@@ -49,7 +49,6 @@ class Space:
         distinct = self._distinct = DistinctRows(rows)
         self.floor = Floor(form, self.spread, distinct)
         self.soundness = Soundness(structure, d, self.floor, distinct)
-        self.no_noise = np.zeros(d)
 
     def equal(self, n_components: int) -> Params:
         """Components with the mean and the covariance of the rows."""
@@ -69,6 +68,12 @@ class Space:
         weights = np.full(n_components, 1.0 / n_components)
         return Params(weights, np.tile(centre, (n_components, 1)), *parts)
 
+    @property
+    def least_deviations(self) -> np.ndarray:
+        """Standard deviations (d,) that components have where rows do not vary."""
+        least = self.floor.factorise(np.zeros_like(self.spread)[None])[0][0]
+        return np.sqrt(np.broadcast_to(self.structure.form.variances(least, self.d), self.d))
+
     def n_unsound(self, params: Params) -> int:
         """Components that rest on too little."""
         return int(np.count_nonzero(self.soundness.unsound(*params)))
@@ -84,24 +89,33 @@ class Space:
 
 
 class Normals:
-    """The family. Responsibilities of a row need not add up to one: it may have a background."""
+    """The family. Responsibilities of a row need not add up to one: it may have a background. A
+    climb needs the space of its rows; what is fitted does not."""
 
-    def __init__(self, space: Space):
-        self._space, self._structure = space, space.structure
-        no_noise = space.structure.form.from_variances(space.no_noise)
-        self._components = Components(space.structure, no_noise, frozenset(), space.floor)
-        self.n_held, self.n_unsound = space.n_held, space.n_unsound
-        self.singular = space.singular
+    def __init__(self, structure: Structure, space: Space | None = None):
+        self._structure, self._space = structure, space
 
     def natural(self, params: Params, origin: np.ndarray) -> Natural:
-        return natural(self._structure, params, origin, self._space.no_noise)
+        return natural(self._structure, params, origin, np.zeros(params.means.shape[1]))
 
     def kernel(self, params: Params, rows: Rows) -> Kernel:
         eta = self.natural(params, origin_of_units(*params.means.shape))
-        return choose(self._structure, params, eta, self._space.no_noise, None)
+        return choose(self._structure, params, eta, np.zeros(params.means.shape[1]), None)
 
     def m_step(self, stats: Stats, params: Params) -> Params:
-        return self._components.m_step(stats, params)._replace(weights=params.weights)
+        space, no_noise = self._space, np.zeros(params.means.shape[1])
+        no_noise = self._structure.form.from_variances(no_noise)
+        components = Components(self._structure, no_noise, frozenset({"weights"}), space.floor)
+        return components.m_step(stats, params)
+
+    def n_held(self, params: Params) -> int:
+        return self._space.n_held(params)
+
+    def n_unsound(self, params: Params) -> int:
+        return self._space.n_unsound(params)
+
+    def singular(self, params: Params) -> np.ndarray:
+        return self._space.singular(params)
 
     def expected(self, stats: Stats, params: Params) -> float:
         return expected_log_joint(stats, self.natural(params, stats.origin))
