@@ -267,6 +267,42 @@ class CategoricalMixture(FamilyMixture):
         )
         return family, Classes(np.asarray(self.weights_), np.concatenate(parts, axis=1))
 
+    def standard_errors(
+        self, X: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> dict[str, Any]:
+        """Standard errors of the parameters, from the observed information.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows that the model was fitted to.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, those that the fit had: how often each was seen.
+
+        Returns
+        -------
+        errors : dict
+            'weights_' and 'probabilities_', in the shapes of the attributes. 0 where a
+            parameter is at the edge of what is possible, or frozen: it is taken as known.
+
+        Raises
+        ------
+        ValueError
+            If the parameters are not identified by the rows.
+
+        References
+        ----------
+        T. A. Louis (1982). Finding the observed information matrix when using the EM algorithm.
+        J. Royal Statistical Society B 44, 226-233.
+        """
+        errors = self._errors(X, sample_weight)
+        ends = np.cumsum([len(values) for values in self.categories_])
+        return {
+            "weights_": errors[:, -1],
+            "probabilities_": np.split(errors[:, :-1], ends[:-1], axis=1),
+        }
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.categorical = True

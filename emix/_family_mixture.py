@@ -12,6 +12,8 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._families.densities import Densities
+from ._families.mixture import Mixture
+from ._families.uncertainty import standard_errors
 from ._family_fit import Problem, fit_family, is_large, plain_rows
 from ._publication import publish
 from ._rows.blocks import Rows
@@ -282,6 +284,14 @@ class FamilyMixture(DensityMixin, BaseEstimator):
     def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         densities, rows = self._asked(X)
         return total(densities.log_prob(rows), check_sample_weight(sample_weight, rows.n))
+
+    def _errors(self, X: ArrayLike, sample_weight: ArrayLike | None) -> np.ndarray:
+        """Standard errors of the values of a linear family, and of weights in the last column."""
+        _, rows = self._asked(X)
+        weight = check_sample_weight(sample_weight, rows.n)
+        family, params = self._fitted()
+        model = Mixture(plain_rows(rows.X, weight), family)
+        return standard_errors(model, params, bool(self.frozen))
 
     def _n_parameters(self) -> int:
         family, params = self._fitted()

@@ -198,6 +198,38 @@ class PoissonMixture(FamilyMixture):
         rates = np.asarray(self.rates_, dtype=np.float64)
         return LinearFamily(Poisson(rates.shape[1])), Rates(np.asarray(self.weights_), rates)
 
+    def standard_errors(
+        self, X: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> dict[str, np.ndarray]:
+        """Standard errors of the parameters, from the observed information.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows that the model was fitted to.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, those that the fit had: how often each was seen.
+
+        Returns
+        -------
+        errors : dict
+            'weights_' and 'rates_', in the shapes of the attributes. 0 where a
+            parameter is at the edge of what is possible, or frozen: it is taken as known.
+
+        Raises
+        ------
+        ValueError
+            If the parameters are not identified by the rows.
+
+        References
+        ----------
+        T. A. Louis (1982). Finding the observed information matrix when using the EM algorithm.
+        J. Royal Statistical Society B 44, 226-233.
+        """
+        errors = self._errors(X, sample_weight)
+        return {"weights_": errors[:, -1], "rates_": errors[:, :-1]}
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = True

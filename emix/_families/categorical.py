@@ -12,7 +12,7 @@ from .._normal.family import DEAD
 from .._normal.gaussian import log_of_weights
 from .._rows.blocks import Rows
 from .._rows.room import Buffers
-from .linear import LinearKernel
+from .linear import LinearKernel, Slots
 
 
 class Classes(NamedTuple):
@@ -95,6 +95,13 @@ class Categorical:
 
     def n_free(self, params: Classes) -> int:
         return len(params.weights) * int((self._counts - 1).sum())
+
+    def slots(self, params: Classes) -> Slots:
+        """Probabilities and weights; those of each feature of a class add up to one."""
+        values = np.column_stack([params.probabilities, params.weights])
+        index = np.arange(values.size).reshape(values.shape)
+        features = [part for row in index for part in np.split(row[:-1], self._starts[1:])]
+        return Slots(values, [index[:, -1], *features], np.zeros((values.size, values.size)))
 
     def equal(self, n_components: int, rows: Rows) -> Classes:
         """Equal probabilities of all levels."""

@@ -133,6 +133,16 @@ class Coefficients(NamedTuple):
     vector: np.ndarray
 
 
+class Slots(NamedTuple):
+    """What standard errors rest on: values (K, width) that coefficients are logarithms of; flat
+    indices of those that add up to one together; and the linear terms, (K width, K width), slopes
+    of coefficients in values."""
+
+    values: np.ndarray
+    shares: list[np.ndarray]
+    linear: np.ndarray
+
+
 class Components(Protocol[P]):
     """What tells one linear family from another. The entries of P are (K, ...)."""
 
@@ -223,6 +233,10 @@ class LinearFamily(Generic[P]):
 
     def sample(self, params: P, labels: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
         return self._components.sample(params, labels, rng)
+
+    def slots(self, params: P) -> Any:
+        """What standard errors need; see ``uncertainty.Slots``."""
+        return self._components.slots(params)
 
     def taken(self, params: P, order: np.ndarray) -> P:
         return params._make(part[order] for part in params)

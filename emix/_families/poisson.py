@@ -11,7 +11,7 @@ from .._mixture.start import partition
 from .._normal.family import DEAD
 from .._normal.gaussian import log_of_weights
 from .._rows.blocks import Rows
-from .linear import LinearKernel, Values
+from .linear import LinearKernel, Slots, Values
 
 
 class Rates(NamedTuple):
@@ -60,6 +60,15 @@ class Poisson:
 
     def n_free(self, params: Rates) -> int:
         return params.rates.size
+
+    def slots(self, params: Rates) -> Slots:
+        """Rates and weights; the last coefficient also has minus the sum of the rates."""
+        values = np.column_stack([params.rates, params.weights])
+        last = np.arange(values.size).reshape(values.shape)[:, -1]
+        linear = np.zeros((values.size, values.size))
+        for row in last:
+            linear[row, row - values.shape[1] + 1 : row] = -1.0
+        return Slots(values, [last], linear)
 
     def equal(self, n_components: int, rows: Rows) -> Rates:
         mean = rows.moments()[0]
