@@ -49,7 +49,7 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         The fit has converged when what EM would still gain in mean log-likelihood per sample is
         estimated to be at most ``tol``. With 0 the fit makes ``max_iter`` iterations.
 
-    max_iter : int, default=1000
+    max_iter : int, default=10000
         Largest number of EM iterations, that is of sweeps over the data.
 
     n_init : int, default=10
@@ -191,7 +191,7 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         *,
         fit_intercept: bool = True,
         tol: float = 1e-10,
-        max_iter: int = 1000,
+        max_iter: int = 10_000,
         n_init: int = 10,
         init_params: str | ArrayLike | Callable = "auto",
         weights_init: ArrayLike | None = None,

@@ -46,7 +46,7 @@ class PoissonMixture(FamilyMixture):
         The fit has converged when what EM would still gain in mean log-likelihood per sample is
         estimated to be at most ``tol``. With 0 the fit makes ``max_iter`` iterations.
 
-    max_iter : int, default=1000
+    max_iter : int, default=10000
         Largest number of EM iterations, that is of sweeps over the data.
 
     n_init : int, default=10
@@ -163,7 +163,7 @@ class PoissonMixture(FamilyMixture):
         n_components: int = 1,
         *,
         tol: float = 1e-10,
-        max_iter: int = 1000,
+        max_iter: int = 10_000,
         n_init: int = 10,
         init_params: str | ArrayLike | Callable = "auto",
         weights_init: ArrayLike | None = None,
