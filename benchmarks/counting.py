@@ -16,7 +16,7 @@ import numpy as np
 from emix import GaussianMixture
 from emix._fit.problem import make_model
 from emix._mixture.mixture import Mixture
-from emix._normal.gaussian import Kernel
+from emix._normal.choice import Kernel
 from emix._parameters import checked
 from emix._rows.grid import block_rows, spans
 from emix._rows.room import Buffers, bytes_per_row

@@ -13,7 +13,8 @@ from emix._base import STRUCTURES
 from emix._mixture.mixture import Mixture
 from emix._normal.dense import Dense
 from emix._normal.diagonal import Diagonal
-from emix._normal.gaussian import Panels, Params, Products, Residuals
+from emix._normal.gaussian import Params, Products, Residuals
+from emix._normal.panels import Panels
 from emix._normal.rounding import FLOOR
 from emix._rows.blocks import Rows
 from emix._rows.room import allocate

@@ -18,8 +18,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from emix import BayesianGaussianMixture
 from emix._mixture.posterior import hard
 from emix._normal.covariances import FULL
-from emix._normal.gaussian import Panels, Params, Products, Residuals
+from emix._normal.gaussian import Params, Products, Residuals
 from emix._normal.mixed import Mixed
+from emix._normal.panels import Panels
 
 OWN = [name for name, structure in STRUCTURES.items() if structure.sharing.separable]
 

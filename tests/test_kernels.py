@@ -18,7 +18,8 @@ from scipy.special import logsumexp, softmax
 
 from emix._mixture.posterior import hard, log_evidence, soft
 from emix._normal.covariances import FULL
-from emix._normal.gaussian import Panels, Params, Products, Residuals
+from emix._normal.gaussian import Params, Products, Residuals
+from emix._normal.panels import Panels
 
 SIZES = [(1, 1), (1, 3), (2, 1), (2, 4), (7, 3), (30, 2), (61, 3)]
 

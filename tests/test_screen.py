@@ -11,7 +11,8 @@ from emix._mixture.constraint import Constraint
 from emix._mixture.posterior import Tempered, hard, soft
 from emix._normal import screen
 from emix._normal.covariances import FULL
-from emix._normal.gaussian import Pairs, Panels, Params
+from emix._normal.gaussian import Params
+from emix._normal.panels import Pairs, Panels
 from emix._rows.room import allocate
 
 N, D, K = 700, 40, 6

@@ -10,12 +10,11 @@ import numpy as np
 from .._mixture.soundness import Soundness
 from .._mixture.start import SAMPLE_ROWS, partition
 from .._mixture.sums import Moments
-from .._normal.choice import choose
+from .._normal.choice import Kernel, choose
 from .._normal.covariances import Structure
 from .._normal.family import Family as Components
 from .._normal.floor import Floor
 from .._normal.gaussian import (
-    Kernel,
     Natural,
     Params,
     about,

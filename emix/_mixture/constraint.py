@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment, minimize
 
-from .._normal.gaussian import Kernel, Params
+from .._normal.choice import Kernel
+from .._normal.gaussian import Params
 from .._rows.blocks import Block, Rows
 from .posterior import Rule
 from .sums import KernelJob

@@ -13,12 +13,11 @@ from functools import cached_property
 import numpy as np
 
 from .._em.protocols import Point, Repair
-from .._normal.choice import choose
+from .._normal.choice import Kernel, choose
 from .._normal.covariances import Structure
 from .._normal.family import DEAD, Family
 from .._normal.floor import SHARE, Floor
 from .._normal.gaussian import (
-    Kernel,
     Natural,
     Params,
     Products,

@@ -8,16 +8,9 @@ import numpy as np
 
 from .covariances import Structure
 from .gathered import Gathered
-from .gaussian import (
-    Components,
-    Natural,
-    Panels,
-    Params,
-    Products,
-    Residuals,
-    distant,
-)
+from .gaussian import Components, Natural, Params, Products, Residuals, distant
 from .mixed import Mixed, part_of, part_of_natural
+from .panels import Panels
 from .stats import layout_of
 
 Kernel = Products | Panels | Residuals | Mixed

@@ -5,16 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .._rows.room import Buffers
-from .gaussian import (
-    BlockKernel,
-    Components,
-    Natural,
-    Panels,
-    Params,
-    Products,
-    Residuals,
-    most_scratch,
-)
+from .gaussian import BlockKernel, Components, Natural, Params, Products, Residuals
+from .panels import Panels, most_scratch
 from .stats import Stats
 
 

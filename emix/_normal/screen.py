@@ -13,7 +13,9 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from .._rows.room import Buffers
-from .gaussian import Kernel, Pairs, Panels, Params, n_directions
+from .choice import Kernel
+from .gaussian import Params
+from .panels import Pairs, Panels, n_directions
 
 # Multiplications of a sweep from which it pays to look for the directions.
 _WORTH = 1e8
