@@ -1,7 +1,9 @@
 """Missing values: EM conditions on what is seen, whatever the pattern."""
 
+import json
 import pickle
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -301,6 +303,40 @@ def test_passes_are_those_of_a_loop_over_rows(covariance_type, noise):
     np.testing.assert_allclose(mixture.means_, means, rtol=1e-9, atol=1e-10)
     np.testing.assert_allclose(dense_covariances(mixture), covariances, rtol=1e-8, atol=1e-10)
     np.testing.assert_allclose(mixture.lower_bound_, value, rtol=1e-11)
+
+
+REFERENCE = json.loads((Path(__file__).parent / "missing.json").read_text())
+
+
+def own_form(covariance_type, matrices):
+    """Of dense matrices (K, d, d), as the structure has them."""
+    matrices = np.asarray(matrices)
+    if covariance_type in DENSE:
+        return matrices if covariance_type == "full" else matrices[0]
+    diagonal = np.diagonal(matrices, axis1=1, axis2=2)
+    own = diagonal if "diag" in covariance_type else diagonal[:, 0]
+    return own[0] if covariance_type.startswith("tied") else own
+
+
+@pytest.mark.parametrize("fit", REFERENCE["fits"], ids=lambda f: f"{f['data']}-{len(f['means'])}")
+def test_fits_are_those_of_other_programs(fit):
+    """At the start, after a step and at the maximum; one normal is that of R's packages."""
+    X, covariance_type = np.array(REFERENCE["data"][fit["data"]], dtype=float), fit["structure"]
+    start = {f"{name}_init": np.array(fit["start"][name]) for name in ("weights", "means")}
+    precisions = np.linalg.inv(fit["start"]["covariances"])
+    start["precisions_init"] = own_form(covariance_type, precisions)
+    options = {"covariance_type": covariance_type, **start}
+    n_components = len(fit["means"])
+    for passes, value in enumerate(fit["loglik"][:2]):
+        with not_converged_allowed():
+            step = fitted(X, n_components, max_iter=passes, acceleration=False, **options)
+        np.testing.assert_allclose(step.score(X), value / len(X), rtol=0.0, atol=1e-10)
+    end = fitted(X, n_components, max_iter=20_000, tol=1e-13, **options)
+    np.testing.assert_allclose(end.score(X), fit["loglik"][2] / len(X), rtol=0.0, atol=1e-8)
+    order = end.means_[:, 0].argsort(), np.array(fit["means"])[:, 0].argsort()
+    np.testing.assert_allclose(
+        end.means_[order[0]], np.array(fit["means"])[order[1]], rtol=1e-4, atol=1e-4
+    )
 
 
 def test_one_normal_with_monotone_gaps_has_a_closed_form():
