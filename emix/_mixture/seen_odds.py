@@ -1,4 +1,4 @@
-"""The soft E-step by odds for rows with gaps: features are independent given the component."""
+"""The soft E-step by odds for rows with gaps, features independent given the component."""
 
 from __future__ import annotations
 
