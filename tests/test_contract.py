@@ -4,6 +4,7 @@ import copy
 import pickle
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
+import emix
 from emix import (
     BayesianGaussianMixture,
     GaussianMixture,
@@ -111,10 +113,9 @@ def test_labelled_rows_without_weight_are_no_start():
 
 
 def interrupted(method, rows, estimator, at):
-    """State after method(rows), interrupted at that line of the estimator's own modules, and how
-    many lines there were."""
-    modules = {kind.__module__ for kind in type(estimator).__mro__}
-    files = {sys.modules[name].__file__ for name in modules if name.startswith("emix.")}
+    """State after method(rows), interrupted at that line of the modules of estimators, and how many
+    lines there were."""
+    files = {str(path) for path in Path(emix.__file__).parent.glob("*.py")}
     count = 0
 
     def trace(frame, event, argument):
@@ -571,6 +572,66 @@ def test_unusable_rows_are_refused(kind, problem):
             with pytest.raises(ValueError, match=message):
                 getattr(fitted, method)(change(rows))
     assert state_of(fitted) == before
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_rows_of_other_features_are_refused(kind):
+    estimator, rows = made(CLASSES[kind])
+    fitted = fit(estimator, rows)
+    for name in ("predict", "predict_proba", "score_samples", "score", "bic"):
+        with pytest.raises(ValueError, match=f"expecting {rows.shape[1]} features"):
+            getattr(fitted, name)(np.hstack([rows, rows]))
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("n_samples", [0, -1, 2.5, "3"])
+def test_unusable_numbers_of_samples_are_refused(kind, n_samples):
+    fitted = fit(*made(CLASSES[kind]))
+    with pytest.raises((ValueError, TypeError), match="n_samples"):
+        fitted.sample(n_samples)
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_a_failed_first_fit_leaves_no_attribute(kind):
+    estimator, rows = made(CLASSES[kind])
+    before = state_of(estimator)
+    with pytest.raises(ValueError, match="infinity"):
+        estimator.fit(np.vstack([rows, np.full(rows.shape[1], np.inf)]))
+    assert state_of(estimator) == before
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_names_of_features_are_kept_checked_and_forgotten(kind, library):
+    frames = pytest.importorskip(library)
+    estimator, rows = made(CLASSES[kind])
+    names = [f"feature {j}" for j in range(rows.shape[1])]
+    table = frames.DataFrame(dict(zip(names, rows.T, strict=True)))
+    named, plain = fit(estimator, table), fit(estimator, rows)
+    assert_array_equal(named.feature_names_in_, names)
+    assert_same_mixture(named, plain, 0.0)
+    assert_array_equal(named.predict(table), plain.predict(rows))
+    assert_array_equal(clone(estimator).fit_predict(table), plain.predict(rows))
+    with pytest.raises(ValueError, match="feature names"):
+        named.predict(table.rename({names[0]: "other"}, **AXIS[library]))
+    with pytest.warns(UserWarning, match="feature names"):
+        named.predict(rows)
+    with not_converged_allowed():
+        named.fit(rows)
+    assert not hasattr(named, "feature_names_in_")
+
+
+AXIS: dict = {"pandas": {"axis": 1}, "polars": {}}
+
+
+def test_y_is_ignored(mixture):
+    estimator, rows = mixture
+    fitted, y = fit(estimator, rows), np.arange(len(rows)) % 2
+    with not_converged_allowed():
+        assert_same_mixture(clone(estimator).fit(rows, y), fitted, 0.0)
+    assert fitted.score(rows, y) == fitted.score(rows)
+    assert type(fitted.score(rows)) is float
+    assert fitted.predict(rows).dtype == np.int64
 
 
 def test_unfitted_estimators_say_so(mixture):

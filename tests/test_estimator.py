@@ -76,16 +76,6 @@ def test_shapes_and_dtypes_of_attributes(covariance_type, dtype):
     )
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_dtypes_of_what_methods_return(dtype):
-    data = X.astype(dtype)
-    mixture = fitted(data, K, random_state=0)
-    assert mixture.score_samples(data).dtype == dtype
-    assert mixture.predict_proba(data).dtype == dtype
-    assert mixture.predict(data).dtype == np.int64
-    assert type(mixture.score(data)) is float
-
-
 def test_precisions_and_their_factors_belong_to_the_covariances(covariance_type):
     structure = STRUCTURES[covariance_type]
     mixture = fitted(X, K, covariance_type=covariance_type, random_state=0)
@@ -176,13 +166,6 @@ def test_fit_predict_uses_weights():
     other = clone(mixture).fit(X, sample_weight=weight)
     assert_array_equal(labels, other.predict(X))
     assert_array_equal(mixture.means_, other.means_)
-
-
-def test_y_is_ignored():
-    one = fitted(X, K, random_state=0)
-    other = GaussianMixture(K, random_state=0).fit(X, np.arange(len(X)))
-    assert_array_equal(one.means_, other.means_)
-    assert one.score(X, np.arange(len(X))) == one.score(X)
 
 
 # --- sampling -------------------------------------------------------------------------------
@@ -536,23 +519,6 @@ def test_clone_has_the_parameters_and_no_fit(covariance_type):
     assert not hasattr(other, "means_")
     assert_array_equal(other.means_init, initial["means_init"])
     assert_same_fit(mixture, other.fit(X), 0.0)
-
-
-@pytest.mark.parametrize("library", ["pandas", "polars"])
-def test_feature_names_of_data_frames_are_kept_and_checked(library):
-    frames = pytest.importorskip(library)
-    table = frames.DataFrame({"length": X[:, 0], "width": X[:, 1]})
-    mixture = fitted(table, K, random_state=0)
-    assert_array_equal(mixture.feature_names_in_, ["length", "width"])
-    expected = fitted(X, K, random_state=0)
-    assert_array_equal(mixture.means_, expected.means_)
-    assert_array_equal(mixture.predict(table), expected.predict(X))
-    assert mixture.bic(table) == expected.bic(X)
-    assert_array_equal(mixture.fit_predict(table), expected.predict(X))
-    with pytest.raises(ValueError, match="feature names"):
-        mixture.predict(frames.DataFrame({"width": X[:, 1], "length": X[:, 0]}))
-    with pytest.warns(UserWarning, match="feature names"):
-        mixture.predict(X)
 
 
 def test_pipeline_with_a_scaler():
