@@ -23,6 +23,7 @@ from emix._fit import runs, starts
 from emix._mixture import race as racing
 from emix._mixture import search, start
 from emix._mixture.candidates import metrics, one_hot, partitions
+from emix._mixture.mixture import Mixture
 from emix._mixture.race import Ground, Race
 from emix._mixture.search import can_race, leading
 
@@ -448,6 +449,12 @@ def test_no_second_start_where_rows_are_fewer_than_components_need(monkeypatch):
     assert climbs_of(monkeypatch, X, 3) == 1
     X = np.r_[RNG(0).normal(size=(11, 2)), [[9.0, 9.0]]]
     assert climbs_of(monkeypatch, X, 3) == 2
+
+
+def test_no_other_start_is_climbed_from_where_the_best_of_a_race_is_unsound(monkeypatch):
+    assert len(leading(hard_problem(), 6, RNG(0), 1)) > 1
+    monkeypatch.setattr(Mixture, "is_degenerate", lambda model, params: True)
+    assert climbs_of(monkeypatch, clusters(2, 400, 2, 6, 1.0), 6) == 1
 
 
 def test_explicit_starts_prior_and_frozen_means_are_not_raced(monkeypatch):

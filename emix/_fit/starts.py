@@ -148,9 +148,10 @@ class Starts:
             yield self._attempt(found.pop(0), may_give_up)
         if until() or not problem.max_iter:
             return
-        if not model.is_degenerate(first):
-            yield from self._cautious(first)
-            may_give_up = True
+        if model.is_degenerate(first):
+            return  # nor would another start be sound: those that are come first
+        yield from self._cautious(first)
+        may_give_up = True
         for params in found[:_RETRIES]:
             if until():
                 return
