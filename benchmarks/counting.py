@@ -109,7 +109,7 @@ def counted(model: Mixture) -> Mixture:
 
 
 def _telling(buffers: Buffers) -> Buffers:
-    return Buffers(*(array.view(Counted) for array in buffers))
+    return Buffers(*(array if array is None else array.view(Counted) for array in buffers))
 
 
 def tally_of(work: Callable[[], object]) -> Tally:
