@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from common import STRUCTURES, clusters, model_of, random_params, rows_of, two_close_normals
-from families import counts
+from families import counts, heavy
 from gaps import gapped_clusters
 from numpy.testing import assert_allclose
 from own_models import DAYS, DEATHS, PoissonMixtureWithGap
@@ -22,9 +22,14 @@ from emix._em.protocols import Acceleration, Estimate, Model, Repair
 from emix._em.quasi_newton import QuasiNewton
 from emix._em.results import Reason
 from emix._em.schemes import Anderson, Squared
+from emix._families.background import WithBackground
 from emix._families.linear import LinearFamily
 from emix._families.mixture import Mixture as FamilyMixture
+from emix._families.normal import Normals, Space
 from emix._families.poisson import Poisson, Rates
+from emix._families.regression import Regressions
+from emix._families.student import Each, Students
+from emix._family_fit import standard_rows
 from emix._mixture.curvature import CurvedMixture
 from emix._mixture.incremental import Incremental
 from emix._mixture.missing import mixture_over
@@ -81,6 +86,28 @@ def of_counts():
     return model, Rates(np.array([0.4, 0.6]), np.array([[3.0, 7.0], [5.0, 4.0]]))
 
 
+def of_tails():
+    rows = standard_rows(heavy(), None, map, False)
+    model = FamilyMixture(rows, Students(FULL, Each(), Space(FULL, rows)))
+    params = model.family.equal(2, rows)
+    return model, params._replace(means=np.array([[-0.5, 0.2], [0.4, 0.1]]))
+
+
+def of_background():
+    rows = standard_rows(X, None, map, False)
+    model = FamilyMixture(rows, WithBackground(Normals(TIED, Space(TIED, rows)), -3.0))
+    params = model.family.equal(3, rows)
+    others = params.others._replace(means=np.array([[-0.5, 0.2], [0.4, 0.1]]))
+    return model, params._replace(others=others)
+
+
+def of_lines():
+    rows = standard_rows(X, None, map, False)
+    model = FamilyMixture(rows, LinearFamily(Regressions.over(rows, True)))
+    params = model.family.equal(2, rows)
+    return model, params._replace(coefficients=np.array([[0.5], [-0.8]]))
+
+
 def of_a_user():
     start = {"weights": np.array([0.3, 0.7]), "rates": np.array([1.0, 2.5])}
     model = Watched(PoissonMixtureWithGap(DEATHS, DAYS), start)
@@ -99,6 +126,9 @@ MODELS = {
     "variational": of_variational,
     "two normals": of_two_normals,
     "counts": of_counts,
+    "tails": of_tails,
+    "background": of_background,
+    "lines": of_lines,
     "a user's": of_a_user,
 }
 
