@@ -269,7 +269,7 @@ KERNELS_BY_TYPE = [
 
 def with_kernel(model, kernel_name):
     """The same model, held to one kernel."""
-    model.kernel = lambda params: KERNELS[kernel_name](model, params)
+    model.kernel = lambda params, **_: KERNELS[kernel_name](model, params)
     return model
 
 
