@@ -501,6 +501,7 @@ BAD = {
     "weight_concentration_prior": (0.0, -1.0, "weak"),
     "mean_precision_prior": (0.0, -1.0, 1e13),
     "mean_prior": ([0.0], [np.nan, 0.0]),
+    "degrees_of_freedom": (0.0, "many", None),
     "degrees_of_freedom_prior": (0.0, 1.0, 1e10),
     "covariance_prior": ([1.0], -np.eye(2)),
     "equal_variance": FLAGS,
