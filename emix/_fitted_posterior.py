@@ -134,7 +134,7 @@ class GivenPosterior:
         return True
 
     def override(self, model: VariationalMixture, base: Params | None) -> Posterior:
-        params = self.values.override(model, base)
+        params = self.values.override(model.likelihood, base)
         return model.posterior(
             self.concentration,
             self.mean_precision,
