@@ -200,10 +200,11 @@ default='full'
     def _problem(self, X: np.ndarray, weight: np.ndarray | None, mapper: Any) -> Problem:
         structure = self._structure()
         rows = standard_rows(X, weight, mapper, structure.one_unit)
-        used = X if weight is None else X[weight > 0.0]
+        used = slice(None) if weight is None else weight > 0.0
         space = Space(structure, rows)
         held = space.least_deviations * rows.scale
-        box = smallest_box(np.asarray(used, dtype=np.float64), held)
+        counts = None if weight is None else weight[used]
+        box = smallest_box(np.asarray(X[used], dtype=np.float64), held, counts)
         log_unit = -float(np.log(rows.scale).sum())
         normals = Normals(structure, space)
         family: WithBackground[Any, Any] = WithBackground(normals, -log_unit - box.log_volume)

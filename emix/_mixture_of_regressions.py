@@ -276,8 +276,9 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         refuse_unreadable(X)
         refuse_masked("y", y)
         if y is None:
-            name = type(self).__name__
-            raise ValueError(f"{name} requires y to be passed, but the target y is None")
+            raise ValueError(
+                "MixtureOfRegressions requires y to be passed, but the target y is None"
+            )
         options: dict[str, Any] = {"dtype": FLOATS, "y_numeric": True}
         if features is not None:
             options |= {"reset": True, "ensure_min_samples": 2, "estimator": self}

@@ -20,12 +20,14 @@ ESTIMATORS = [
     BernoulliMixture(),
     BernoulliMixture(2),
     GaussianMixtureWithNoise(),
-    GaussianMixtureWithNoise(2, covariance_type="tied", n_init=2),
+    GaussianMixtureWithNoise(2, covariance_type="tied", n_init=2, acceleration=False),
     MixtureOfRegressions(),
     MixtureOfRegressions(1),
     MixtureOfRegressions(fit_intercept=False),
     StudentMixture(),
-    StudentMixture(2, n_init=2),
+    StudentMixture(
+        2, degrees_of_freedom=4.0, covariance_type="spherical", n_init=2, acceleration=False
+    ),
     StudentMixture(2, degrees_of_freedom=4.0, covariance_type="tied_diag", n_init=2),
 ]
 

@@ -116,6 +116,13 @@ def test_weights_are_repeated_rows_in_any_order():
     assert_allclose(one.noise_volume_, two.noise_volume_)
     assert_allclose(one.weights_, two.weights_, atol=1e-5)
     assert_allclose(one.lower_bound_, two.lower_bound_, atol=1e-9)
+    # also where the box lies along the principal axes
+    slanted = rng.normal(size=(100, 1)) * [[9.0, 9.0]] + rng.normal(size=(100, 2))
+    counts = rng.randint(1, 4, size=100)
+    weighted = GaussianMixtureWithNoise(1).fit(slanted, sample_weight=counts)
+    repeated = GaussianMixtureWithNoise(1).fit(slanted.repeat(counts, axis=0))
+    assert_allclose(weighted.noise_volume_, repeated.noise_volume_)
+    assert not np.array_equal(np.abs(weighted.noise_axes_), np.eye(2))
 
 
 def test_labels_say_which_component_is_which():

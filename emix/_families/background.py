@@ -204,14 +204,15 @@ class Box(NamedTuple):
         return (self.low + sides * rng.uniform(size=(count, len(sides)))) @ self.axes.T
 
 
-def smallest_box(X: np.ndarray, deviations: np.ndarray) -> Box:
-    """Around rows (n, d), along the features or along the principal axes: the smaller one.
+def smallest_box(X: np.ndarray, deviations: np.ndarray, weight: np.ndarray | None = None) -> Box:
+    """Around rows (n, d), of positive weight, along the features or along the principal axes: the smaller one.
 
     Where rows do not vary, normal components are held at these standard deviations (d,): sides are
     so long at least that the densities at a mean are equal there, and nothing tells rows apart.
     """
-    centred = X - X.mean(axis=0)
-    principal = np.linalg.eigh(centred.T @ centred)[1]
+    weight = np.ones(len(X)) if weight is None else weight
+    centred = X - np.average(X, axis=0, weights=weight)
+    principal = np.linalg.eigh((centred * weight[:, None]).T @ centred)[1]
     boxes = [_around(X, axes, deviations) for axes in (np.eye(X.shape[1]), principal)]
     return min(boxes, key=lambda box: box.log_volume)
 
