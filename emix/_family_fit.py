@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,21 +15,21 @@ from ._families.mixture import Mixture
 from ._families.protocols import Family, Parameters
 from ._fit.history import as_history, lower_bounds
 from ._mixture.posterior import Rule, at_temperature
+from ._parameters import STOPS, Checks, at_least, by, with_data
 from ._refusals import brief, some
 from ._report import warn
 from ._rows.blocks import Rows, in_one_unit, standard_units
 from ._rows.grid import BLOCK_BYTES
+from ._starting import check_count
 from ._validation import (
     check_assignment,
     check_flag,
-    check_integer,
     check_labels,
     check_option,
     check_real,
-    check_seed,
     check_weights_init,
 )
-from .constraints import check_constraints
+from .constraints import check_constraints, check_kinds
 
 # A component with no more than this share of the rows, what rounding makes of 1, adds nothing.
 _EMPTY = float(np.finfo(float).eps)
@@ -69,66 +70,78 @@ def is_large(X: np.ndarray, n_components: int, width: int) -> bool:
     return 8 * len(X) * (width + 2 * n_components) > BLOCK_BYTES // 16
 
 
-def check_components(estimator: Any, n_samples: int) -> int:
-    n_components = check_integer("n_components", estimator.n_components, 1)
-    if n_samples < n_components:
-        raise ValueError(
-            f"Expected n_samples >= n_components but got n_components = {n_components}, "
-            f"n_samples = {n_samples}; decrease n_components"
-        )
-    return n_components
-
-
-def _settings(estimator: Any, n_components: int) -> Settings:
-    return Settings(
-        n_components=n_components,
-        n_init=check_integer("n_init", estimator.n_init, 1),
-        tol=check_real("tol", estimator.tol),
-        max_iter=check_integer("max_iter", estimator.max_iter, 0),
-        accelerate=check_flag("acceleration", estimator.acceleration),
-    )
-
-
-def _rule(temperature: Any) -> Rule:
-    found = check_real("temperature", temperature)
+def _check_rule(name: str, value: Any) -> Rule:
+    """The rule at a temperature."""
+    found = check_real(name, value)
     coldest, hottest = _TEMPERATURES
     if found and not coldest <= found <= hottest:
-        raise ValueError(
-            f"temperature must be 0, or between {coldest:g} and {hottest:g}, got {found:g}"
-        )
+        raise ValueError(f"{name} must be 0, or between {coldest:g} and {hottest:g}, got {found:g}")
     return at_temperature(found)
 
 
-def _given_weights(estimator: Any, n_components: int) -> tuple[np.ndarray | None, bool]:
-    """Weights to start with, and whether they stay."""
-    frozen = estimator.frozen
-    if not isinstance(frozen, tuple | list | set | frozenset) or set(frozen) - {"weights"}:
-        raise ValueError(f"frozen must be () or ('weights',), got {brief(frozen)}")
-    weights = estimator.weights_init
-    if weights is not None:
-        return check_weights_init(weights, n_components), bool(frozen)
-    return (np.full(n_components, 1.0 / n_components) if frozen else None), bool(frozen)
+def _check_fixed(name: str, value: Any) -> bool:
+    """Whether the weights stay."""
+    if not isinstance(value, tuple | list | set | frozenset) or set(value) - {"weights"}:
+        raise ValueError(f"{name} must be () or ('weights',), got {brief(value)}")
+    return bool(value)
+
+
+def _check_init(name: str, value: Any) -> Any:
+    """A name, or what gives labels or responsibilities."""
+    if value is None:
+        raise ValueError(f"{name} must be 'auto', an array or a callable, got None")
+    return check_option(name, value, ("auto",)) if isinstance(value, str) else value
+
+
+# Parameters that all families have.
+FAMILY: Checks = {
+    "n_components": at_least(1),
+    "n_init": at_least(1),
+    "init_params": _check_init,
+    "weights_init": with_data,
+    "frozen": _check_fixed,
+    "temperature": _check_rule,
+    "constraints": by(check_kinds),
+    "acceleration": check_flag,
+    **STOPS,
+}
+
+
+def _settings(values: SimpleNamespace, n_components: int) -> Settings:
+    return Settings(
+        n_components=n_components,
+        n_init=values.n_init,
+        tol=values.tol,
+        max_iter=values.max_iter,
+        accelerate=values.acceleration,
+    )
+
+
+def _given_weights(values: SimpleNamespace, n_components: int) -> np.ndarray | None:
+    """Weights to start with."""
+    if values.weights_init is not None:
+        return check_weights_init(values.weights_init, n_components)
+    return np.full(n_components, 1.0 / n_components) if values.frozen else None
 
 
 def fit_family(
-    estimator: Any,
+    values: SimpleNamespace,
     problem: Problem,
     X: np.ndarray,
     labels: ArrayLike | None = None,
     n_more: int = 0,
 ) -> Outcome:
-    """The best fit, by the constructor's parameters that all families have; ``n_more`` is how many
+    """The best fit, by parameters that all families have (``FAMILY``); ``n_more`` is how many
     components there are beside those that these count."""
-    n_samples = len(X)
-    n_components = check_components(estimator, n_samples) + n_more
-    settings, rule = _settings(estimator, n_components), _rule(estimator.temperature)
-    rng = check_seed(estimator.random_state)
+    check_count(values.n_components, X)
+    n_components, rule = values.n_components + n_more, values.temperature
+    settings = _settings(values, n_components)
     if labels is not None:
-        labels = check_labels(labels, n_samples, n_components)
-    constraint = check_constraints(estimator.constraints, labels, X, n_components)
-    weights, fixed = _given_weights(estimator, n_components)
-    model = Mixture(problem.rows, problem.family, rule, constraint, fixed)
-    starts = _starts(estimator.init_params, model, settings, X, rng)
+        labels = check_labels(labels, len(X), n_components)
+    constraint = check_constraints(values.constraints, labels, X, n_components)
+    weights = _given_weights(values, n_components)
+    model = Mixture(problem.rows, problem.family, rule, constraint, values.frozen)
+    starts = _starts(values.init_params, model, settings, X, values.random_state)
     if weights is not None:
         given = [params._replace(weights=weights) for params in starts.params]
         starts = starts._replace(params=given)
@@ -136,7 +149,7 @@ def fit_family(
     singular = model.family.singular(found.result.params)
     _warn(found.result, settings, n_components - n_more)
     _warn_of_singular(singular.tolist())
-    history = as_history(found.result.passes, problem.log_unit, float(estimator.temperature))
+    history = as_history(found.result.passes, problem.log_unit, rule.temperature)
     attributes = {
         **problem.attributes,
         "weights_": found.result.params.weights,
@@ -155,12 +168,9 @@ def fit_family(
 
 def _starts(init: Any, model: Mixture, settings: Settings, X: np.ndarray, rng) -> Starts:
     if isinstance(init, str):
-        check_option("init_params", init, ("auto",))
         return drawn_starts(model, settings, rng)
     n_components = settings.n_components
     given = init(X, n_components, rng) if callable(init) else init
-    if given is None:
-        raise ValueError("init_params must be 'auto', an array or a callable, got None")
     assigned = check_assignment(given, len(X), n_components)
     resp = assigned if assigned.ndim == 2 else np.eye(n_components)[assigned]
     params: Any = from_responsibilities(model, n_components, lambda at: resp[at])

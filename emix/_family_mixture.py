@@ -14,7 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 from ._families.densities import Densities
 from ._families.mixture import Mixture
 from ._families.uncertainty import standard_errors
-from ._family_fit import Problem, fit_family, is_large, plain_rows
+from ._family_fit import FAMILY, Problem, fit_family, is_large, plain_rows
+from ._parameters import checked
 from ._publication import publish
 from ._rows.blocks import Rows
 from ._tables import Read, read_data, read_floats
@@ -147,12 +148,12 @@ class FamilyMixture(DensityMixin, BaseEstimator):
         return self._labels(self._fit(X, sample_weight, labels))
 
     def _fit(self, X, sample_weight, labels) -> np.ndarray:
+        values = checked(self, FAMILY)
         data = read_data(self, self._read, X, sample_weight)
         X, weight = data.X, data.weight
-        n_components = check_integer("n_components", self.n_components, 1)
-        with thread_budget(is_large(X, n_components, X.shape[1])) as mapper:
+        with thread_budget(is_large(X, values.n_components, X.shape[1])) as mapper:
             problem = self._problem(X, weight, mapper)
-            params, attributes = fit_family(self, problem, X, labels, self._n_more)
+            params, attributes = fit_family(values, problem, X, labels, self._n_more)
         described = {**attributes, **self._described(params, problem)}
         publish(self, {**described, **data.feature_attributes})
         return X

@@ -14,8 +14,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._families.densities import Densities
 from ._families.linear import LinearFamily
 from ._families.regression import Lines, Regressions
-from ._family_fit import Problem, fit_family, is_large, plain_rows, standard_rows
+from ._family_fit import FAMILY, Problem, fit_family, is_large, plain_rows, standard_rows
 from ._family_mixture import total
+from ._parameters import Checks, checked
 from ._publication import publish
 from ._refusals import refuse_masked
 from ._rows.blocks import Rows
@@ -23,12 +24,13 @@ from ._tables import FLOATS, Features
 from ._threads import thread_budget
 from ._validation import (
     check_flag,
-    check_integer,
     check_sample_weight,
     check_seed,
     refuse_unreadable,
 )
 from .constraints import Allowed, Expectation, Proportions
+
+_CHECKS: Checks = {**FAMILY, "fit_intercept": check_flag}
 
 
 class MixtureOfRegressions(RegressorMixin, BaseEstimator):
@@ -253,18 +255,17 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         ConvergenceWarning
             If ``max_iter`` was too small for ``tol``, or a regression has no rows or no errors.
         """
-        features = Features()
+        values, features = checked(self, _CHECKS), Features()
         X, y = self._checked(X, y, features)
         weight = check_sample_weight(sample_weight, X.shape[0])
-        n_components = check_integer("n_components", self.n_components, 1)
-        has_intercept = check_flag("fit_intercept", self.fit_intercept)
-        with thread_budget(is_large(X, n_components, X.shape[1] ** 2)) as mapper:
+        has_intercept = values.fit_intercept
+        with thread_budget(is_large(X, values.n_components, X.shape[1] ** 2)) as mapper:
             rows = standard_rows(np.column_stack([X, y]), weight, mapper, False)
             if not has_intercept:
                 rows = rows.in_units(np.zeros(rows.d), np.hypot(rows.scale, rows.shift))
             family: LinearFamily[Any] = LinearFamily(Regressions.over(rows, has_intercept))
             problem = Problem(rows, family, -math.log(rows.scale[-1]), {})
-            params, attributes = fit_family(self, problem, X, labels)
+            params, attributes = fit_family(values, problem, X, labels)
         names = {"feature_names_in_": None, **vars(features)}
         publish(self, {**names, **attributes, **_in_data_units(params, rows)})
         return self

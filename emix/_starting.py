@@ -21,9 +21,9 @@ from ._validation import (
 )
 
 
-def check_count(n_components: int, data: Data) -> None:
+def check_count(n_components: int, X: np.ndarray) -> None:
     """Whether there is a row for every component."""
-    n_samples = len(data.X)
+    n_samples = len(X)
     if n_samples < n_components:
         raise ValueError(
             "Expected n_samples >= n_components "
@@ -114,7 +114,7 @@ def mixture_problem(
     values: SimpleNamespace, data: Data, given: Given, warm: bool, **more: Any
 ) -> Problem:
     """A mixture of normals that climbs from what is given, or from drawn starts."""
-    check_count(values.n_components, data)
+    check_count(values.n_components, data.X)
     if not warm:
         check_together(values, given)
     start = assignment(values, data, given)
