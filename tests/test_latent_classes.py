@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
 from emix import BernoulliMixture, CategoricalMixture, PoissonMixture
+from emix._em.ascent import Ascent
 
 # Hasselblad 1969: days, 1910 to 1912, by death notices of women of 80 years and more in The Times
 DEATHS = np.arange(10.0)[:, None]
@@ -197,3 +198,18 @@ def test_components_without_rows_are_told():
         fit = PoissonMixture(3, init_params=resp).fit(X)
     assert np.isfinite(fit.rates_).all()
     assert_allclose(fit.weights_, [0.5, 0.5, 0.0], atol=1e-15)
+
+
+def test_climbs_to_the_same_maximum_are_not_all_finished(monkeypatch):
+    """Ten starts that lead to one place are one climb after the short ones."""
+    lengths = []
+    plain = Ascent.run
+
+    def run(climb, *, tol, max_iter, **options):
+        lengths.append(max_iter)
+        return plain(climb, tol=tol, max_iter=max_iter, **options)
+
+    monkeypatch.setattr(Ascent, "run", run)
+    PoissonMixture(2, n_init=10, random_state=0).fit(counts())
+    assert lengths[:10] == [20] * 10
+    assert 11 <= len(lengths) <= 13

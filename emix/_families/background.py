@@ -205,8 +205,7 @@ class Box(NamedTuple):
 
 
 def smallest_box(X: np.ndarray, deviations: np.ndarray, weight: np.ndarray | None = None) -> Box:
-    """Around rows (n, d) of positive weight, along the features or along the principal axes: the
-    smaller one.
+    """Around rows (n, d) of positive weight, along features or principal axes: the smaller one.
 
     Where rows do not vary, normal components are held at these standard deviations (d,): sides are
     so long at least that the densities at a mean are equal there, and nothing tells rows apart.

@@ -22,6 +22,8 @@ _SHORT_PASSES, _SHORT_TOL = 20, 1e-4
 # Objectives (nats per row) that differ by less are tied, and the first start wins: rounding errors,
 # which depend on the order of the rows, must not choose.
 _TIED = 1e-8
+# Short climbs whose objectives differ by less (nats per row) lead to the same maximum.
+_SAME = 1e-6
 
 
 class Settings(NamedTuple):
@@ -115,10 +117,16 @@ def _begin(model: Mixture, params: P, settings: Settings) -> Ascent:
     return Ascent(model, params, model.acceleration() if settings.accelerate else None)
 
 
+def _is_new(objectives: np.ndarray) -> np.ndarray:
+    """Which differ from all before: climbs of one height are on the way to one maximum."""
+    gaps = np.abs(np.subtract.outer(objectives, objectives))
+    return ~(np.tril(gaps <= _SAME, -1)).any(axis=1)
+
+
 def _ranked(climbs: list[Ascent], model: Mixture, settings: Settings) -> tuple[list[Ascent], int]:
     """The climbs after some passes, and how many are promising: their objective and likely gain
-    reach the best objective. These come first, in their order, then others by their objective;
-    those with unsound components, whose objective has no bound, come last."""
+    reach the best objective, and no other is as high. These come first, in their order, then others
+    by their objective; those with unsound components, whose objective has no bound, come last."""
     tol, passes = max(settings.tol, _SHORT_TOL), min(settings.max_iter, _SHORT_PASSES)
     for climb in climbs:
         climb.run(tol=tol, max_iter=passes)
@@ -126,7 +134,9 @@ def _ranked(climbs: list[Ascent], model: Mixture, settings: Settings) -> tuple[l
     fewest = unsound == unsound.min()
     top = max(climb.objective for climb, is_sound in zip(climbs, fewest, strict=True) if is_sound)
     reaches = np.array([climb.within_reach >= top - _TIED for climb in climbs])
-    promising = fewest & reaches
+    eligible = fewest & reaches
+    objectives = np.where(eligible, [climb.objective for climb in climbs], np.nan)
+    promising = eligible & _is_new(objectives)
     order = sorted(
         range(len(climbs)),
         key=lambda i: (not promising[i], unsound[i], 0.0 if promising[i] else -climbs[i].objective),
