@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ._families.normal import Space
-from ._families.student import LEAST, MOST, Common, Each, Fixed, Params, Students
+from ._families.student import Students
+from ._families.student_kernel import Params
+from ._families.tails import LEAST, MOST, Common, Each, Fixed
 from ._family_fit import Problem, standard_rows
 from ._family_mixture import FamilyMixture
 from ._refusals import brief

@@ -28,7 +28,8 @@ from emix._families.mixture import Mixture as FamilyMixture
 from emix._families.normal import Normals, Space
 from emix._families.poisson import Poisson, Rates
 from emix._families.regression import Regressions
-from emix._families.student import Each, Students
+from emix._families.student import Students
+from emix._families.tails import Each
 from emix._family_fit import standard_rows
 from emix._mixture.curvature import CurvedMixture
 from emix._mixture.incremental import Incremental

@@ -11,7 +11,9 @@ from emix import GaussianMixture, StudentMixture
 from emix._em.ascent import Ascent
 from emix._families.mixture import Mixture
 from emix._families.normal import Space
-from emix._families.student import LEAST, MOST, Common, Each, Params, Students, root
+from emix._families.student import Students
+from emix._families.student_kernel import Params
+from emix._families.tails import LEAST, MOST, Common, Each, root
 from emix._family_fit import standard_rows
 from emix._normal.covariances import FULL
 from emix.datasets import load_faithful
