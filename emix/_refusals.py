@@ -115,7 +115,9 @@ def explained(X: Any, error: Exception) -> Exception:
 
 def _not_finite(X: Any, text: str) -> Exception | None:
     """Where the first gap or infinity is, in place of advice on supervised learning."""
-    is_bad = np.isnan if "contains NaN" in text else np.isinf
+    is_gap = "contains NaN" in text
+    is_bad = np.isnan if is_gap else np.isinf
+    cure = "fill the gaps with emix.GaussianMixtureImputer" if is_gap else "put NaN in its place"
     for name, column in _columns(X):
         try:
             bad = np.flatnonzero(is_bad(column.astype(float)))
@@ -125,8 +127,7 @@ def _not_finite(X: Any, text: str) -> Exception | None:
             count = f"{bad.size} rows" if bad.size > 1 else "one row"
             return ValueError(
                 f"{text.splitlines()[0].rstrip('.')}. Column {name} has it in {count}, the first "
-                f"is row {bad[0]}: leave such rows or columns out, or fill the gaps, for instance "
-                "with sklearn.impute"
+                f"is row {bad[0]}: leave such rows or columns out, or {cure}"
             )
     return None
 
