@@ -362,7 +362,7 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         Returns
         -------
         resp : ndarray of shape (n_samples, n_components)
-            p(z = k | x, y); rows add up to one.
+            Probabilities p(z = k | x, y); rows add up to one.
         """
         densities, rows = self._asked(X, y)
         return densities.responsibilities(rows)
@@ -381,7 +381,7 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         Returns
         -------
         log_prob : ndarray of shape (n_samples,)
-            log p(y | x), natural logarithm.
+            Natural logarithm of p(y | x).
         """
         densities, rows = self._asked(X, y)
         return densities.log_prob(rows)

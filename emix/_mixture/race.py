@@ -22,6 +22,9 @@ _LEAST_EVIDENCE = 1e-290
 # EM's own. Three starts of iris need half of the passes to 1e-6 so; longer steps save no more.
 _GROWTH, _LONGEST = 1.3, 4.0
 
+# Log-likelihoods per row fall by less where nothing but rounding changes them: a mixture that has
+# arrived must not be taken for one whose last step was too long.
+_ROUNDING = 1e-12
 # A race is over where no mixture gains more than this in a pass (nats per row).
 _SETTLED = 1e-6
 
@@ -172,7 +175,7 @@ class Race:
         resp, value = ground.e_step(field)
         plain = ground.statistics(resp)
         # by EM's own step only rounding can lower it
-        fell = (value < self.value) & (self._step > 1.0)
+        fell = (value < self.value - _ROUNDING) & (self._step > 1.0)
         gain = value - self.value
         if fell.any():
             for new, old in zip(field, self.field, strict=True):
