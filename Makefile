@@ -8,17 +8,17 @@ OLDEST_PYTHON ?= $(PYTHON)
 demo: $(VENV)/.demo  ## fit Old Faithful with emix and scikit-learn, and draw it
 	$(BIN)/python -m emix
 
-test: $(VENV)/.test  ## run all tests, docstrings and documents included
-	$(BIN)/python -m pytest
+test: $(VENV)/.test  ## run all tests, docstrings and documents included, one process a core
+	$(BIN)/python -m pytest -n auto
 
 fresh: $(VENV)/.test  ## arbitrary input once more, new in every run; some minutes
 	$(BIN)/python -m pytest tests/test_properties.py --hypothesis-profile=fresh
 
 oldest: .oldest/.test  ## run the tests with the oldest supported dependencies
-	.oldest/bin/python -m pytest tests emix
+	.oldest/bin/python -m pytest -n auto tests emix
 
 coverage: $(VENV)/.test  ## all tests, and fail if they cover too little of the engine
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest -n auto --cov --cov-report=term
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
