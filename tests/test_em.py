@@ -524,6 +524,7 @@ def test_the_result_draws_itself():
     pytest.importorskip("matplotlib")
     import matplotlib.pyplot as plt
 
+    plt.close("all")  # left by other tests: a switch would warn of them
     plt.switch_backend("Agg")
     told = climb(deaths(PoissonMixtureWithGap), DEATHS_START).plot(name="deaths")
     assert told.ax_.get_ylabel() == "nats"

@@ -133,7 +133,7 @@ def test_of_scikit_learn(case, monkeypatch):
 def test_nearly_all_tests_of_scikit_learn_ran():
     functions = {function.__name__ for _, function, _ in COLLECTED}
     assert len(functions) >= 34
-    assert len(COLLECTED) >= 60
+    assert len(COLLECTED) >= 59
 
 
 def test_every_argument_of_a_test_is_provided():
