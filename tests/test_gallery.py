@@ -19,7 +19,6 @@ def test_gallery_script_draws(script, monkeypatch):
     if script.stem == "plot_comparison" and VERSION < (1, 7):
         pytest.skip("draws the bounds that scikit-learn keeps since 1.7")
     plt.close("all")
-    plt.close("all")  # left by other tests: a switch would warn of them
     plt.switch_backend("Agg")
     monkeypatch.setattr(plt, "show", lambda: None)
     runpy.run_path(str(script), run_name="__main__")
