@@ -9,8 +9,9 @@ from sklearn.utils.validation import check_is_fitted
 from ._base import BaseNormalMixture
 from ._fitted import when_fitted
 
-# Structures of which scikit-learn's expected log-density is that of the posterior. For 'diag' and
-# 'spherical' it takes the formula for matrices; 'tied_diag' and 'tied_spherical' it does not have.
+# Structures for which scikit-learn's responsibilities are those of the posterior. For 'diag' and
+# 'spherical' scikit-learn uses the formula of full matrices, which gives others. It has neither
+# 'tied_diag' nor 'tied_spherical'.
 _EQUAL = ("full", "tied")
 _COPIED = (
     "weights_",

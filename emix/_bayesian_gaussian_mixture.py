@@ -302,7 +302,7 @@ default='dirichlet_process'
         "covariance_prior": with_data,
         "acceleration": check_flag,
     }
-    # of empty components nothing is said: those that the data do not need are meant to become so
+    # Empty components are not warned of: the prior is meant to empty those that are not needed.
     _report = Report(posterior_attributes, remarks=(of_singular, of_its_end, of_pairs))
 
     def _fitted(self) -> Fitted:

@@ -18,12 +18,13 @@ from scipy.linalg.lapack import dtrtrs
 
 from .protocols import Estimate, Exponential, P, Point, V
 
-# Steps that are remembered: so many, and no more bytes.
+# Steps that are remembered: their number, and the bytes that they may take.
 _STEPS, _BYTES = 20, 32 * 1024 * 1024
-# A step is at most so many times as long as EM's; the limit grows by this factor where a step
-# that reached it did not lower the objective, and shrinks by it after one that did.
+# The first limit of a step, in lengths of EM's step. The limit grows by this factor after a step
+# that reached it and did not lower the objective, and shrinks by it after one that did.
 _LIMIT = _GROWTH = 4.0
-# Less curvature than this, in units of I, is rounding, and a longer step no quadratic's.
+# Curvature below _FLAT (in units of I) is rounding. A step longer than _FAR is believed by no
+# quadratic model.
 _FLAT, _FAR = 1e-8, 1e6
 _HALVINGS = 6
 # Over overlapping mixtures, with rates of up to 0.9995, the estimate of what is left was a bound

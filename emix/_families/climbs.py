@@ -17,7 +17,8 @@ from .protocols import P
 # A start has this part of the statistics of all rows for every component: nothing that the data
 # have is impossible then, also where a partition of a sample has not seen it. Not tuned.
 _SHARED = 0.1
-# Starts are told apart after so many passes, or when this little is left to gain (nats per row).
+# A short climb ends after 20 passes, or when 1e-4 nats per row are left to gain. Starts are
+# compared then.
 _SHORT_PASSES, _SHORT_TOL = 20, 1e-4
 # Objectives (nats per row) that differ by less are tied, and the first start wins: rounding errors,
 # which depend on the order of the rows, must not choose.

@@ -28,8 +28,8 @@ _EXACT = 1e-12
 _COLLINEAR = 1e-12
 # Passes of least squares and nearest lines that make a partition to start from.
 _PASSES = 8
-# A variance below so many times the least rests on rows that happen to lie on a line, unless it has
-# so many times as many as a line needs.
+# A line is thin if its variance is below 100 times the least one. A thin line is believed only if
+# it has 10 times the rows that a line needs: fewer may lie on a line by accident.
 _THIN, _MANY = 100.0, 10.0
 # Rows of the sample that the variance about one regression is measured on.
 _SAMPLE = 16384

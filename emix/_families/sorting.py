@@ -6,8 +6,8 @@ import numpy as np
 
 from .._rows.blocks import Rows
 
-# Deviations beyond so many of the middle half's are cut to it: farther rows, which may be outliers,
-# would be clusters by themselves. A normal sample has 1 % of its rows beyond.
+# Deviations are cut at 4 half ranges of the middle half. Rows beyond may be outliers, and would
+# make clusters of their own. A normal sample has 1 % of its rows beyond.
 _FAR = 4.0
 # Half the range of the middle half of a normal distribution, in standard deviations.
 _HALF = 0.6745

@@ -31,10 +31,10 @@ from .sorting import robust
 from .student_kernel import Params, StudentKernel, StudentStats, Vector
 from .tails import Common, Each, Fixed
 
-# From so many degrees of freedom on, each time that they double the normal limit is tried: EM goes
-# there by steps that do not grow, and would never arrive.
+# Degrees of freedom from which the normal limit is tried, each time that they double. EM's steps
+# towards it do not grow, so EM alone would never arrive.
 _TAILLESS = 32.0
-# ... and in every pass from so many on.
+# Degrees of freedom from which the limit is tried in every pass.
 _ALWAYS = 1000.0
 # Where degrees of freedom go that turn out to be finite, and the slope (nats per row and unit of
 # 1 / nu) from which on they do.

@@ -12,8 +12,8 @@ from .fit import Fit
 
 # A component is flat in a feature if its variance there is at most this multiple of the floor.
 _FLAT = 4.0
-# Columns of at most so many distinct values, and at most this share of the rows, are categories:
-# that a component has one of them alone is no news.
+# A column of categories has at most 10 distinct values, and at most 0.2 distinct values a row.
+# Nothing is said of a component that has one category alone.
 _CATEGORIES, _SHARE = 10, 0.2
 # Features with less than this loading (of unit vectors) do not belong to a direction.
 _LOADING = 0.2

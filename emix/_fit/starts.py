@@ -27,7 +27,8 @@ STARTS: dict[str, Callable] = {
     "random_from_data": start.random_from_data,
 }
 
-# Starts are told apart after so many passes, or when this little is left to gain.
+# A short climb ends after 20 passes, or when 1e-4 nats per row are left to gain. Starts are
+# compared then.
 _SHORT_PASSES = 20
 _SHORT_TOL = 1e-4
 # Starts that are tried in addition where no result is sound.
@@ -149,7 +150,7 @@ class Starts:
         if until() or not problem.max_iter:
             return
         if model.is_degenerate(first):
-            return  # nor would another start be sound: those that are come first
+            return  # sound starts come first, so the others are not sound either
         yield from self._cautious(first)
         may_give_up = True
         for params in found[:_RETRIES]:

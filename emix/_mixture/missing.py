@@ -28,8 +28,8 @@ from .seen_odds import SeenOdds
 from .start import SAMPLE_ROWS
 from .sums import Look
 
-# Rows are filled by the normal of all features up to so many of them: beyond, that of the
-# structure's own form, which costs less.
+# Up to 64 features, rows are filled by one normal with a full covariance. With more features its
+# covariance has the structure's own form, which costs less.
 _MOST_FEATURES = 64
 # Of the climb to one normal, which is but a start: gain per row that is left, and passes.
 _TOL, _PASSES = 1e-6, 200

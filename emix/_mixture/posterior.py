@@ -17,11 +17,11 @@ from typing import Protocol
 
 import numpy as np
 
-# Logarithms are dear: that of a product of so many evidences takes the place of as many.
+# Logarithms are slow, so one logarithm is taken of the product of 8 rows' evidences.
 _GROUP = 8
-# Of so few the products are not worth their calls.
+# Rows up to which that does not pay: the products cost more calls than they save.
 _FEW = 4096
-# exp(-46) is 1e-20, a share that is nothing even in the sum over very many rows.
+# Nats. exp(-46) is 1e-20: a component with this share of a row adds nothing to any sum of rows.
 _NEGLIGIBLE = 46.0
 # Scores (nats) that differ by less are tied: log-densities have rounding errors of up to 1e-9 that
 # depend on where in a block a row stands.

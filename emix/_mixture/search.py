@@ -40,8 +40,9 @@ _SAME = 2e-3
 _PROMISE = 0.01
 # Decimal digits of a log-likelihood per row that rounding does not touch.
 _DIGITS = 8
-# Rows of a race, or so many for each component, and of the comparison of those kept at the end.
+# Rows of a race: 1000, or 100 a component where that is more.
 _ROWS, _ROWS_OF_ONE = 1000, 100
+# Rows, and passes on them, by which the mixtures that are left at the end are compared.
 _FINAL_ROWS, _FINAL_PASSES = 8192, 3
 # Work of a pass (multiplications) of the first round and of the second.
 _WORK = 1e6, 4e6

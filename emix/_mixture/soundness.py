@@ -21,11 +21,12 @@ from .._rows.spikes import is_crowded, spikes
 # deviation of a hundredth of the local scale. benchmarks/quality.py calls fits healthy by the
 # same limit; a tenth or ten times of it there changes its shares by one point at most.
 THIN = 100.0
-# Rows that make a thin component sound, as a multiple of those that its covariance needs: so many
-# do not lie near a plane by accident. At the floor (more than this in the trace of F C⁻¹) no number
-# does.
+# A thin component is sound if it has 10 times the rows that its covariance needs: so many do not
+# lie near a plane by accident. No number of rows makes it sound at the floor, that is where the
+# trace of F C⁻¹ is above 0.5.
 _MANY, _AT_FLOOR = 10, 0.5
-# A mean is at a spike within so many standard deviations, and has its variance up to this factor.
+# A mean is at a spike if it is within 3 standard deviations of it, those of the floor. A component
+# is flat in a feature if its variance there is at most 4 times the floor's.
 _NEAR, _FLAT = 3.0, 4.0
 # Rows that rounding may take from a component: where it has just as many as it needs, the order of
 # the rows must not decide.

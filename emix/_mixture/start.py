@@ -14,7 +14,7 @@ from .._rows.grid import spans
 from .mixture import Mixture
 from .posterior import labels_of, one_hot, soft
 
-# Starts are computed from at most this many rows (or so many per component).
+# Starts are computed from at most 16384 rows, or 128 rows a component where that is more.
 SAMPLE_ROWS = 16384
 _ROWS_PER_COMPONENT = 128
 # Good enough to start EM from; and where clusters are far apart, so few settle.
