@@ -26,8 +26,8 @@ _WELL_APART = 0.05
 _FAR_APART = 0.01
 # Directions with less than this share of the largest variance do not tell clusters apart.
 _WHITEN = 1e-12
-# Means are moved by so many standard deviations to tell equal components apart: too little
-# to leave a maximum, enough to be seen to gain where it is not one.
+# Standard deviations by which means are moved to tell equal components apart: too little to leave a
+# maximum, enough to be seen to gain where it is not one.
 _NUDGE = 0.05
 
 

@@ -19,12 +19,12 @@ Kernel = Products | Panels | Residuals | Mixed
 # component by so much less that 1 / _FEATURES more features make up for it: passes of d = 2 to 64
 # and K = 2 to 100 (one thread of an AMD EPYC server, OpenBLAS).
 _LEAST, _FEATURES = 6, 2
-# From so many features on panels leave out components that do not matter to a row. The share of
-# pairs that do up to which this is faster than products: measured at d = 50, K = 100.
+# From 36 features on panels leave out components that do not matter to a row. This is faster than
+# products if at most 0.25 of the pairs of rows and components matter (measured at d = 50, K = 100).
 _SCREENED, _SHARE = 36, 0.25
 # Nats by which a component is less probable on average where it does not matter.
 _REACH = 46.0
-# For log_joint alone panels are faster from so many features on, for so many components a feature.
+# For log_joint alone panels are faster from 8 features on, with at most 0.67 components a feature.
 _LEAST_FOR_SCORES, _PER_FEATURE_FOR_SCORES = 8, 0.67
 
 

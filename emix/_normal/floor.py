@@ -36,7 +36,7 @@ _WINDOW = 0.05
 # The lower quartile is _WINDOW / 0.379 standard deviations in a normal column: its density is more
 # than 0.379 at a quarter of the values.
 _DENSITY = 0.379
-# A window spans at least so many gaps, if there are as many: single gaps vary much.
+# Gaps between values that a window spans at least, if there are as many: single gaps vary much.
 _FEWEST = 3
 # Rows that the local scale is measured on: its error is a few percent.
 _ROWS = 256

@@ -19,7 +19,7 @@ from .panels import Pairs, Panels, n_directions
 
 # Multiplications of a sweep from which it pays to look for the directions.
 _WORTH = 1e8
-# One in so many of a block's rows tells whether it pays to look at all of them.
+# One in 8 of a block's rows tells whether it pays to look at all of them.
 _PART = 8
 
 

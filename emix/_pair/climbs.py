@@ -43,10 +43,10 @@ class Behind(NamedTuple):
 _BEHIND = (Behind(10.0, 0.8), Behind(45.0, 0.3), Behind(30.0, 0.1), Behind(WORTH + 5.0, 0.05))
 # A few starts are climbed one by one, on all rows, if these are no more than this.
 _FEW, _FEW_ROWS = 3, 4096
-# At most so many starts with a component at the floor, and as many with another narrow one, are
-# followed to the end.
+# Starts with a component at the floor that are followed to the end, at most; and as many with
+# another narrow component.
 _MOST_NARROW = 6
-# Climbs are told apart after so many passes, or when this little is left to gain.
+# A short climb ends after 12 passes, or when 1e-4 nats per row are left to gain.
 _SHORT_PASSES = 12
 _SHORT_TOL = 1e-4
 # Equal are two points whose weights, logarithms of scales, and means in units of the smaller

@@ -14,8 +14,8 @@ from .two_normals import Sums, TwoNormals, numbers_of
 
 # Components with less than this share are left to EM: gradients do not vanish where they die.
 _DYING = 1e-10
-# A proposal moves a mean by at most so many standard deviations, and changes the logarithm of a
-# deviation or the log-odds of the weight by as much.
+# A proposal moves a mean by at most one standard deviation, and changes the logarithm of a
+# deviation or the log-odds of the weight by at most one.
 _LONGEST = 1.0
 # Least curvature, of one in labelled rows, that is believed.
 _FLATTEST = 1e-6

@@ -17,8 +17,8 @@ from .._normal.gaussian import LOG_2PI
 _LEAST = 1e-12
 # A variance of a cell below this share of its squared mean is a rounding error.
 _ROUNDING = 1e-13
-# Newton's method may move a mean by so many standard deviations, or change a log deviation or
-# the log-odds of the weights by as much.
+# A step of Newton's method moves a mean by at most one standard deviation, and changes a log
+# deviation or the log-odds of the weights by at most one.
 _LONGEST = 1.0
 # Least curvature, of one in labelled rows, that is believed.
 _FLATTEST = 1e-6

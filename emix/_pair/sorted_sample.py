@@ -14,7 +14,7 @@ from .._rows.sample import DistinctRows
 # Many rows are counted in bins of equal width in place of being sorted, unless one of the bins
 # holds more than this share of them.
 _BINS, _CROWDED = 65536, 1.0 / 2048
-# At least so many rows at either end are taken as they are: outliers weigh as much as many others.
+# Rows at either end that are taken as they are: outliers weigh as much as many others.
 _ENDS = 64
 
 

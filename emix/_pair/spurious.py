@@ -13,9 +13,9 @@ from .two_normals import TwoNormals, pair
 
 # Ratio of standard deviations from which a component is narrow.
 _NARROW = 10.0
-# Rows within so many deviations of a component at the floor are the rows that it holds.
+# A component at the floor holds the rows within 4 of its standard deviations.
 _REACH = 4.0
-# A value is a spike if it has so many times the rows of either neighbour. Numbers that people
+# A value is a spike if it has 10 times the rows of either neighbour. Numbers that people
 # round to tens or halves are up to five times as frequent as those between.
 _FAR_MORE = 10.0
 # Deviation of a uniform distribution of width one.

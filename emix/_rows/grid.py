@@ -11,7 +11,7 @@ from itertools import pairwise
 # Large enough that threads meet rarely at the interpreter's lock (each NumPy call should take
 # tens of microseconds), small enough for the caches.
 BLOCK_BYTES = 8 * 1024 * 1024
-# Matrix products take blocks in tiles of so many rows. Not a power of two: arrays of whole tiles
+# Rows of a tile, in which matrix products take blocks. Not a power of two: arrays of whole tiles
 # would have their rows at multiples of a page, where they contend for the same cache sets.
 TILE = 488
 _FEWEST_ROWS, MOST_ROWS = TILE, 128 * TILE

@@ -17,11 +17,11 @@ from .blocks import KEPT_BYTES, Block, Rows
 from .grid import Mapper, Span, block_rows, spans
 from .room import Room
 
-# Indices of patterns are kept in two bytes a row up to so many patterns, in four beyond: sorting
-# them is then a sort by digits.
+# Patterns up to which an index takes two bytes a row; it takes four beyond. Two bytes are sorted by
+# digits, which is fast.
 _FEW = 65536
-# Rows are sorted by pattern so many at a time: more make longer runs of one pattern, fewer leave
-# neighbours in X close together, where it is read from a file.
+# Rows that are sorted by pattern at a time: more rows make longer runs of one pattern, fewer leave
+# neighbours in X close together, where X is read from a file.
 _SORTED = 131072
 
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from .grid import TILE
 
-# OpenBLAS takes its kernels for small products up to so many multiplications, and, where sums
-# run over the columns of both factors, up to so many results.
+# OpenBLAS uses its kernels for small products up to a million multiplications, and, where sums run
+# over the columns of both factors, up to 1100 results.
 _SMALL_WORK = 1_000_000
 _SMALL_RESULT = 1100
 # Fewer rows at a time are not worth it.
