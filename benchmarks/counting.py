@@ -94,7 +94,7 @@ def model_and_start(problem: Problem) -> tuple[Mixture, tuple]:
 
 def counted(model: Mixture) -> Mixture:
     """The model, its buffers made to tell the tally."""
-    choose, load, read = model.kernel, model.rows.loaded, model.rows.read
+    choose, load, read = model.space.kernel, model.rows.loaded, model.rows.read
 
     def kernel(params):
         chosen = choose(params)
@@ -102,7 +102,7 @@ def counted(model: Mixture) -> Mixture:
         chosen.prepare = lambda buffers: prepare(_telling(buffers))
         return chosen
 
-    model.kernel = kernel
+    model.space.kernel = kernel
     model.rows.loaded = lambda *block: _telling(load(*block))
     model.rows.read = lambda start, stop, out: read(start, stop, out.view(Counted))
     return model
@@ -121,8 +121,8 @@ def tally_of(work: Callable[[], object]) -> Tally:
 
 def kernel_of(model: Mixture, params) -> Kernel:
     """What an E-step is computed with."""
-    kernel = model.kernel(params)
-    return model.odds(kernel, params) or kernel
+    kernel = model.space.kernel(params)
+    return model.space.view.odds(kernel, params) or kernel
 
 
 def count_pass(model: Mixture, params) -> dict:

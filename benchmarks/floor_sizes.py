@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 import emix
 from best_known import STORE, BestKnown, Climber
 from emix._mixture import soundness
-from emix._mixture.mixture import Mixture
+from emix._mixture.missing import mixture_over
 from healthy import STANDARD
 from quality import _height, _in_metric
 from quality_problems import STRUCTURES, TABLES, QualityProblem, real_problems, synthetic_problems
@@ -65,7 +65,7 @@ def tallied(
     problems: Sequence[QualityProblem], share: float, n_seeds: int, known: BestKnown
 ) -> Tally:
     """All fits with this least covariance."""
-    Mixture.__init__.__kwdefaults__["least_share"] = share
+    mixture_over.__kwdefaults__["least_share"] = share
     soundness.THIN = _THIN / share
     tally = Tally()
     with threadpool_limits(1):

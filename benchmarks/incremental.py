@@ -16,6 +16,7 @@ from emix._em.ascent import Ascent
 from emix._em.quasi_newton import QuasiNewton
 from emix._mixture import start
 from emix._mixture.incremental import Incremental
+from emix._mixture.missing import mixture_over
 from emix._mixture.mixture import Mixture
 from emix._normal.covariances import FULL
 from emix._rows.blocks import Rows, standard_units
@@ -53,7 +54,7 @@ def draw(n: int, d: int, n_components: int, spread: float) -> np.ndarray:
 
 
 def model_of(rows: Rows) -> Mixture:
-    return Mixture(FULL, rows, np.zeros(rows.d))
+    return mixture_over(FULL, rows, np.zeros(rows.d))
 
 
 def climb(model, params, best: float, accelerate: bool) -> Climb:

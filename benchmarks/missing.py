@@ -15,7 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from emix._base import STRUCTURES
-from emix._mixture.missing import GappedMixture
+from emix._mixture.missing import mixture_over
 from emix._mixture.mixture import Mixture
 from emix._normal.gaussian import Params
 from emix._rows.blocks import Rows, standard_units
@@ -80,7 +80,9 @@ def params_of(structure, model: Mixture, means, roots) -> Params:
         stack = stack if len(structure.form.shape(rows.d)) else stack.mean(axis=1)
     covariances = stack.mean(axis=0) if (not structure.sharing.separable) else np.array(stack)
     weights = np.full(n_components, 1.0 / n_components)
-    return Params(weights, (means - rows.shift) / rows.scale, *model.factorise(covariances))
+    return Params(
+        weights, (means - rows.shift) / rows.scale, *model.space.floor.factorise(covariances)
+    )
 
 
 def loop(z: np.ndarray, weights, means, covariances) -> None:
@@ -123,8 +125,8 @@ def line(problem: Problem) -> str:
     complete, means, roots = draw(problem)
     X = punched(complete, problem.missing)
     rows = standard_units(rows_over(X, None, np.zeros(d), np.ones(d)))
-    plain = Mixture(structure, Rows(complete, None, rows.shift, rows.scale), np.zeros(d))
-    gapped = GappedMixture(structure, rows, np.zeros(d))
+    plain = mixture_over(structure, Rows(complete, None, rows.shift, rows.scale), np.zeros(d))
+    gapped = mixture_over(structure, rows, np.zeros(d))
     params = params_of(structure, plain, means, roots)
     z = (X[:_LOOPED] - rows.shift) / rows.scale
     dense = roots @ roots.swapaxes(1, 2) / np.multiply.outer(rows.scale, rows.scale)

@@ -34,7 +34,7 @@ def attributes_of(problem: Problem, fit: Fit, dtype: Any) -> dict[str, Any]:
         "history_": np.concatenate(histories),
         "n_collapsed_": fit.n_collapsed,
         "singular_components_": singular_components(problem.structure, fit),
-        "_spurious_heights": fit.model.spurious_heights(result.params),
+        "_spurious_heights": fit.model.soundness.spurious_heights(result.params),
     }
 
 

@@ -82,7 +82,7 @@ class GivenPrior(NamedTuple):
             total = rows.total_weight
             # weights of less than two rows in all have no unbiased variance
             unbiased = total / max(total - 1.0, 0.5 * total)
-            return form.factorise(likelihood.spread * unbiased, _LEAST)[:2]
+            return form.factorise(likelihood.space.spread * unbiased, _LEAST)[:2]
         with np.errstate(over="ignore", under="ignore"):
             prior = factorised(form, self.covariance, rows.d, 1.0 / rows.scale)
         variances = form.variances(prior[0], rows.d)

@@ -636,11 +636,10 @@ callable, default='kmeans'
         check_stream(self._stream, structure is NAMED[as_fitted], n_components)
         self._check_unchanged(values)
         constraint = check_constraints(values.constraints, None, X, n_components)
-        make = partial(mixture_over, frozen=values.frozen)
+        make = partial(mixture_over, frozen=values.frozen, constraint=constraint)
         with thread_budget(is_parallel(X, structure, n_components)) as mapper:
             stream = restored(self._stream, structure)
             model = stream_model(stream, make, structure, X, weight, mapper)
-            model.constraint = constraint
             stream = advance(stream, model, values.step_offset, values.step_exponent)
             fit = published(stream, model, values.step_averaging)
         attributes = parameter_attributes(structure, fit, X.dtype)

@@ -118,7 +118,7 @@ class ConjugatePrior:
         form, d, weight = structure.form, rows.d, rows.total_weight
         checked = self._checked(structure, d)
         # the density needs all directions: the log-determinant of a singular scale is infinite
-        spread = form.factorise(model.spread, _LEAST).covariance
+        spread = form.factorise(model.space.spread, _LEAST).covariance
         mean, scale = np.zeros(d), spread / n_components ** (2.0 / d)
         if checked.mean is not None:
             mean = (checked.mean - rows.shift) / rows.scale

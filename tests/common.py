@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from emix import GaussianMixture
 from emix._base import STRUCTURES
-from emix._mixture.mixture import Mixture
+from emix._mixture.missing import mixture_over
 from emix._normal.dense import Dense
 from emix._normal.diagonal import Diagonal
 from emix._normal.gaussian import Params, Products, Residuals
@@ -242,12 +242,14 @@ def rows_of(X, weight=None, shift=0.0, scale=1.0, mapper=map):
 def model_of(X, structure, weight=None, noise=0.0, **options):
     """The engine's mixture on X as it is."""
     rows = rows_of(X, weight)
-    return Mixture(structure, rows, np.full(X.shape[1], float(noise)), **options)
+    return mixture_over(structure, rows, np.full(X.shape[1], float(noise)), **options)
 
 
 def _products(model, params):
     total = (
-        model.structure.form.pack(model.total) if not model.structure.sharing.separable else None
+        model.structure.form.pack(model.space.view.total)
+        if not model.structure.sharing.separable
+        else None
     )
     return Products(model.structure, params, model.natural(params), total)
 
@@ -257,7 +259,7 @@ def _panels(model, params):
 
 
 def _residuals(model, params):
-    return Residuals(model.structure, params, model.noise)
+    return Residuals(model.structure, params, model.space.noise)
 
 
 KERNELS = {"products": _products, "panels": _panels, "residuals": _residuals}
@@ -269,7 +271,7 @@ KERNELS_BY_TYPE = [
 
 def with_kernel(model, kernel_name):
     """The same model, held to one kernel."""
-    model.kernel = lambda params, **_: KERNELS[kernel_name](model, params)
+    model.space.kernel = lambda params, **_: KERNELS[kernel_name](model, params)
     return model
 
 

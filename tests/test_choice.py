@@ -43,7 +43,7 @@ def with_narrow(covariance_type, d, n_components, narrow, n=300):
 @pytest.mark.parametrize("rule", ["soft", "hard"])
 def test_a_mixed_kernel_gives_what_residuals_give(covariance_type, d, n_components, rule):
     model, params, X = with_narrow(covariance_type, d, n_components, [1])
-    kernel = model.kernel(params)
+    kernel = model.space.kernel(params)
     assert isinstance(kernel, Mixed)
     stack = dense_stack(model.structure, params.covariances, n_components, d)
     expected = textbook_log_joint(X, params.weights, params.means, stack, 0.0)
@@ -62,7 +62,7 @@ def test_a_mixed_kernel_gives_what_residuals_give(covariance_type, d, n_componen
 
 def test_only_components_that_need_them_have_residuals():
     model, params, _ = with_narrow("full", 3, 6, [2, 4])
-    kernel = model.kernel(params)
+    kernel = model.space.kernel(params)
     assert isinstance(kernel.near, Products)
     assert kernel.near.n_components == 4
     assert kernel.far.n_components == 2
@@ -76,8 +76,8 @@ def test_weights_and_given_responsibilities_reach_both_parts():
     weight = np.random.RandomState(0).uniform(size=len(X))
     model = model_of(X, model.structure, weight)
     resp = np.random.RandomState(1).dirichlet(np.ones(3), size=len(X))
-    stats = model.statistics_at(params, lambda at: resp[at])
-    assert isinstance(model.kernel(params), Mixed)
+    stats = model.space.statistics_at(params, lambda at: resp[at])
+    assert isinstance(model.space.kernel(params), Mixed)
     assert_allclose(stats.weight, weight @ resp / weight.sum(), rtol=1e-12)
 
 
@@ -88,7 +88,7 @@ def test_components_that_share_a_matrix_need_residuals_together(covariance_type)
     means = params.means.copy()
     means[0] *= 1e5
     model = model_of(np.random.RandomState(0).normal(size=(50, 2)), structure)
-    assert isinstance(model.kernel(params._replace(means=means)), Residuals)
+    assert isinstance(model.space.kernel(params._replace(means=means)), Residuals)
 
 
 def test_a_fit_with_one_narrow_component_converges():

@@ -78,7 +78,7 @@ def e_step(constraints, labels, weight=None):
     model = model_of(X, FULL, weight=weight)
     model.constraint = check_constraints(constraints, labels, X, K)
     params = random_params(FULL, 4, K, 2)
-    kernel = model.kernel(params)
+    kernel = model.space.kernel(params)
     buffers = model.rows.loaded(kernel, 0, len(X))
     log_joint = kernel.log_joint(buffers).T.copy()
     tilted = log_joint.T.copy()
@@ -109,7 +109,7 @@ def test_e_step_is_the_nearest_posterior():
     model = model_of(few, FULL)
     model.constraint = check_constraints((Proportions(),), None, few, K)
     params = random_params(FULL, 4, K, 2)
-    kernel = model.kernel(params)
+    kernel = model.space.kernel(params)
     log_joint = kernel.log_joint(model.rows.loaded(kernel, 0, 9)).T.copy()
 
     def cost(q):

@@ -45,7 +45,7 @@ def scale_of(column):
 def bound_of(X, covariance_type="full"):
     """F for standardised rows, (d, d)."""
     structure = STRUCTURES[covariance_type]
-    bound = model_of(standardised(X), structure).covariance_floor.bound
+    bound = model_of(standardised(X), structure).space.floor.bound
     stack = bound.least[None] if structure.sharing.separable else bound.least
     return dense_stack(structure, stack, 1, X.shape[1])[0]
 
@@ -111,7 +111,7 @@ def test_local_scale_has_a_least_value_and_is_one_for_a_constant_column():
 def test_local_scale_is_measured_on_few_rows(monkeypatch):
     seen = []
     monkeypatch.setattr(floor, "local_scale", lambda z: seen.append(z.shape) or np.ones(len(z)))
-    scale = model_of(RNG(0).normal(size=(5000, 2)), FULL).covariance_floor.scale
+    scale = model_of(RNG(0).normal(size=(5000, 2)), FULL).space.floor.scale
     assert_array_equal(scale, [1.0, 1.0])
     assert seen[0][0] == 2
     assert 200 < seen[0][1] <= 256
@@ -124,7 +124,7 @@ def test_f_is_a_share_of_the_correlations_between_local_scales(covariance_type):
     X = clusters(0, 150, 3, 1)
     z = standardised(X)
     model = model_of(z, STRUCTURES[covariance_type])
-    scale = model.covariance_floor.scale
+    scale = model.space.floor.scale
     if covariance_type in ("full", "tied"):
         expected = SHARE * np.cov(z.T, bias=True) * np.multiply.outer(scale, scale)
     elif covariance_type.endswith("diag"):
@@ -187,7 +187,7 @@ def test_f_has_full_rank_where_columns_depend_on_each_other():
     values = np.linalg.eigvalsh(found)
     assert values.min() > 0.3 * SHARE
     model = model_of(standardised(np.c_[z, -3.0 * z]), FULL)
-    assert model.n_null == 1
+    assert model.space.n_null == 1
 
 
 def test_f_carries_the_rounding_of_widely_different_local_scales():
@@ -205,7 +205,7 @@ def test_f_is_not_computed_where_all_variances_are_far_above_it(covariance_type)
     model = model_of(standardised(clusters(0, 100, 2, 2)), STRUCTURES[covariance_type])
     params = random_params(model.structure, 0, 2, 2)
     model.m_step(model.e_step(params), params)
-    assert "bound" not in vars(model.covariance_floor)
+    assert "bound" not in vars(model.space.floor)
 
 
 @pytest.mark.parametrize("d", [1, 2, 5])
@@ -215,7 +215,7 @@ def test_the_cheap_bound_on_traces_is_none_too_low(covariance_type, d):
     X = np.r_[RNG(0).normal(size=(100, d)) @ mixing, np.full((1, d), 50.0)]
     for rows in (X, np.c_[X[:, :1], np.zeros((101, 1)), X]):
         size = rows.shape[1]
-        limit = model_of(standardised_or_constant(rows), structure).covariance_floor
+        limit = model_of(standardised_or_constant(rows), structure).space.floor
         factors = random_params(structure, 0, 3, size).factors
         precision = structure.form.precision(factors)
         exact = structure.form.inner(precision, limit.bound.least, size)

@@ -24,7 +24,7 @@ def test_covariances_are_those_of_the_rows_at_any_responsibilities(name, far):
     resp = np.random.RandomState(0).dirichlet(np.ones(3), size=len(X))[:, :2]
     params = random_params(structure, 1, 2, 3)
     params = params._replace(means=params.means + far)
-    stats = model.statistics_at(params, lambda at: resp[at])
+    stats = model.space.statistics_at(params, lambda at: resp[at])
     found = model.m_step(stats, params)
     means = resp.T @ z / resp.sum(axis=0)[:, None]
     scatter = np.einsum("nk,kni,knj->kij", resp, z - means[:, None], z - means[:, None])

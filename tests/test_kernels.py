@@ -34,7 +34,7 @@ def problem(covariance_type, d, n_components, n=150, noise=0.0, weight=None):
 def reference(model, params, X):
     """log_joint by scipy, (n, K)."""
     stack = dense_stack(model.structure, params.covariances, *params.means.shape)
-    return textbook_log_joint(X, params.weights, params.means, stack, float(model.noise[0]))
+    return textbook_log_joint(X, params.weights, params.means, stack, float(model.space.noise[0]))
 
 
 def direct_statistics(structure, X, origin, resp):
@@ -55,7 +55,7 @@ def direct_statistics(structure, X, origin, resp):
 @pytest.mark.parametrize("noise", [0.0, 0.2])
 def test_log_joint_equals_that_of_scipy(kernel, covariance_type, d, n_components, noise):
     model, params, X = problem(covariance_type, d, n_components, noise=noise)
-    found = kernel_log_joint(model, with_kernel(model, kernel).kernel(params))
+    found = kernel_log_joint(model, with_kernel(model, kernel).space.kernel(params))
     # products cancel: an error of some units of the last place of |P| |x|²
     assert_allclose(found, reference(model, params, X), rtol=1e-11, atol=1e-11 * d)
 
@@ -88,7 +88,7 @@ def test_value_with_noise_is_the_expectation_over_the_clouds(kernel, covariance_
 def test_given_responsibilities_are_used_as_they_are(kernel, covariance_type):
     model, params, X = problem(covariance_type, 3, 4)
     resp = np.random.RandomState(1).dirichlet(np.ones(4), size=len(X))
-    stats = with_kernel(model, kernel).statistics_at(params, lambda at: resp[at])
+    stats = with_kernel(model, kernel).space.statistics_at(params, lambda at: resp[at])
     expected = direct_statistics(model.structure, X, stats.origin, resp / len(X))
     for found, direct in zip((stats.weight, stats.first, stats.second), expected, strict=True):
         assert_allclose(found, direct, rtol=1e-11, atol=1e-13)
@@ -111,8 +111,8 @@ def test_residuals_are_chosen_where_moments_about_one_origin_cancel(covariance_t
     near = random_params(structure, 0, 3, 4)
     far = near._replace(means=near.means * 1e5)
     model = model_of(np.random.RandomState(0).normal(size=(50, 4)), structure)
-    assert not isinstance(model.kernel(near), Residuals)
-    assert isinstance(model.kernel(far), Residuals)
+    assert not isinstance(model.space.kernel(near), Residuals)
+    assert isinstance(model.space.kernel(far), Residuals)
 
 
 def test_tight_components_also_choose_residuals(covariance_type):
@@ -120,7 +120,7 @@ def test_tight_components_also_choose_residuals(covariance_type):
     params = random_params(structure, 0, 3, 4)
     tight = factorised(structure, params.covariances * 1e-9)
     model = model_of(np.random.RandomState(0).normal(size=(50, 4)), structure)
-    assert isinstance(model.kernel(Params(params.weights, params.means, *tight)), Residuals)
+    assert isinstance(model.space.kernel(Params(params.weights, params.means, *tight)), Residuals)
 
 
 def test_far_components_have_accurate_log_joint_by_default(covariance_type):
@@ -130,7 +130,7 @@ def test_far_components_have_accurate_log_joint_by_default(covariance_type):
     near = np.random.RandomState(0).normal(size=(40, 3))
     X = np.concatenate([near + params.means[0], near + params.means[1]])
     model = model_of(X, structure)
-    found = kernel_log_joint(model, model.kernel(params))
+    found = kernel_log_joint(model, model.space.kernel(params))
     expected = reference(model, params, X)
     own = [(slice(0, 40), 0), (slice(40, 80), 1)]
     for part in own:  # the other component's is -1e14

@@ -40,8 +40,7 @@ from emix import (
 )
 from emix._bayes.variational import Prior, VariationalMixture
 from emix._bayes.weighting import Dirichlet
-from emix._mixture.missing import GappedMixture
-from emix._mixture.mixture import Mixture
+from emix._mixture.missing import Gapped, mixture_over
 from emix._normal import kernel_of_gaps
 from emix._normal.gaps import Conditioned, Holes
 from emix._normal.gaussian import Params
@@ -70,7 +69,7 @@ def filled_start(seed, covariance_type, X, n_components):
 def gapped_model(X, structure, weight=None, noise=0.0, mapper=map):
     d = X.shape[1]
     rows = rows_over(X, weight, np.full(d, 0.25), np.full(d, 1.5), mapper)
-    return GappedMixture(structure, rows, np.full(d, noise))
+    return mixture_over(structure, rows, np.full(d, noise))
 
 
 def held_to(kind, monkeypatch):
@@ -183,7 +182,7 @@ def test_responsibilities_need_not_add_up_to_one(kind, name, monkeypatch):
     model = gapped_model(X, structure)
     params = random_params(structure, 3, 2, 3)
     resp = np.random.RandomState(0).uniform(size=(len(X), 2)) * 0.4
-    stats = model.statistics_at(params, lambda at: resp[at])
+    stats = model.space.statistics_at(params, lambda at: resp[at])
     dense = dense_stack(structure, params.covariances, 2, 3)
     z = (X - model.rows.shift) / model.rows.scale
     _, mean, spread = row_loop(z, params.weights, params.means, dense)
@@ -204,14 +203,14 @@ def test_odds_of_independent_features_give_the_same_statistics(name):
     X, structure = gapped_clusters(1, 200, 3, 2), STRUCTURES[name]
     model = gapped_model(X, structure, np.random.RandomState(0).uniform(size=200))
     params = random_params(structure, 3, 3, 3)
-    kernel = model.kernel(params)
-    assert model.odds(kernel, params) is not None
+    kernel = model.space.kernel(params)
+    assert model.space.view.odds(kernel, params) is not None
     found, expected = model._by_odds(kernel, params), model._by_log_joint(kernel, params)
     np.testing.assert_allclose(found.vector, expected.vector, rtol=1e-11, atol=1e-13)
     np.testing.assert_allclose(found.value, expected.value, rtol=1e-13)
     # what all rows have less what the others have must leave digits of the variances
     narrow = structure.form.factorise(np.full(structure.shape(3, 3), 1e-7), 0.0)
-    assert model.odds(kernel, Params(*params[:2], *narrow)) is None
+    assert model.space.view.odds(kernel, Params(*params[:2], *narrow)) is None
 
 
 def test_nearly_singular_covariances_are_left_to_the_accurate_kernel():
@@ -220,11 +219,11 @@ def test_nearly_singular_covariances_are_left_to_the_accurate_kernel():
     structure = STRUCTURES["full"]
     model = gapped_model(X, structure)
     params = random_params(structure, 1, 2, 4)
-    assert type(model.kernel(params)) is not Conditioned
+    assert type(model.space.kernel(params)) is not Conditioned
     thin = np.array(params.covariances)
     thin[0] = np.diag([1.0, 1.0, 1.0, 1e-10])
     close = Params(*params[:2], *structure.form.factorise(thin, 1e-15))
-    assert type(model.kernel(close)) is Conditioned
+    assert type(model.space.kernel(close)) is Conditioned
 
 
 @pytest.mark.parametrize("kind", [Conditioned, Holes, Marginals])
@@ -251,13 +250,13 @@ def test_complete_rows_give_the_statistics_of_complete_data(name, monkeypatch):
     rows = Rows(X, None, np.zeros(4), np.ones(4))
     gapped = GappedRows(X, None, np.zeros(4), np.ones(4), map, patterns_of(X))
     params = random_params(structure, 1, 2, 4)
-    plain = Mixture(structure, rows, np.zeros(4)).e_step(params)
+    plain = mixture_over(structure, rows, np.zeros(4)).e_step(params)
     kinds = [kind for kind, own in KERNELS if own == name]
     for kind in kinds:
         held_to(kind, monkeypatch)
-        stats = GappedMixture(structure, gapped, np.zeros(4)).e_step(params)
+        stats = mixture_over(structure, gapped, np.zeros(4)).e_step(params)
         np.testing.assert_allclose(stats.value, plain.value, rtol=1e-12)
-        moved = Mixture(structure, rows, np.zeros(4)).about(stats, plain.origin)
+        moved = mixture_over(structure, rows, np.zeros(4)).about(stats, plain.origin)
         np.testing.assert_allclose(moved.vector, plain.vector, rtol=1e-10, atol=1e-12)
 
 
@@ -266,7 +265,7 @@ def test_complete_data_are_not_looked_at_as_rows_with_gaps(monkeypatch):
         raise AssertionError("complete data have no patterns")
 
     monkeypatch.setattr("emix._rows.patterns.patterns_of", refuse)
-    monkeypatch.setattr(GappedMixture, "__init__", refuse)
+    monkeypatch.setattr(Gapped, "__init__", refuse)
     X = clusters(0, 100, 3, 2)
     mixture = fitted(X, 2, random_state=0)
     mixture.predict(X), mixture.score_samples(X), mixture.partial_fit(X)

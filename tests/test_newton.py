@@ -1,5 +1,6 @@
 """Newton's steps in EM's metric: the curvature is the objective's, and steps keep their radius."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -74,7 +75,7 @@ def test_overlaps_are_sums_over_rows(covariance_type, weighted):
 
 def seen(model, params):
     found = []
-    model.each(params, lambda at, log_joint, common: found.append(log_joint + common))
+    model.space.each(params, lambda at, log_joint, common: found.append(log_joint + common))
     return found
 
 
@@ -213,7 +214,7 @@ def test_the_curvature_is_not_asked_for_where_it_is_not_the_objective_s():
     model, params = model_of(X, FULL), random_params(FULL, 0, K, D)
     assert isinstance(curved(model, params), CurvedMixture)
     for other in (
-        model.freezing("means"),
+        replace(model, frozen=frozenset({"means"})),
         model.ruled(hard),
         model_of(X, FULL, noise=0.1),
     ):

@@ -30,8 +30,8 @@ def test_it_is_the_e_step_by_log_densities(covariance_type, d, n_components, wei
     structure = STRUCTURES[covariance_type]
     model = model_of(clusters(0, N, d, n_components, 1.0), structure, weights_of(weighted))
     params = random_params(structure, 1, n_components, d)
-    kernel = model.kernel(params)
-    assert type(model.odds(kernel, params)) is Odds
+    kernel = model.space.kernel(params)
+    assert type(model.space.view.odds(kernel, params)) is Odds
     assert_same_statistics(model._by_odds(kernel, params), model._by_log_joint(kernel, params))
 
 
@@ -77,11 +77,11 @@ def test_infinite_odds_are_noticed(with_curvature):
     covariances = np.tile(1e-5 * np.eye(2), (3, 1, 1))
     params = Params(np.full(3, 1 / 3), means, *factorised(FULL, covariances))
     kernel = Products(FULL, params, model.natural(params), None)
-    rows, odds = model.rows, Odds(kernel, 0, model.moments, 0.0)
+    rows, odds = model.rows, Odds(kernel, 0, model.space.view.moments, 0.0)
     model.odds = lambda kernel, params: odds
-    model.kernel = lambda params: kernel
+    model.space.kernel = lambda params: kernel
     if with_curvature:
-        odds = CurvedOdds(Curved(kernel), 0, model.moments)
+        odds = CurvedOdds(Curved(kernel), 0, model.space.view.moments)
         model = CurvedMixture(model)
     assert rows.mean(OddsSums(odds))[0] == np.inf
     for _ in range(2):
@@ -109,8 +109,8 @@ def test_a_reference_much_narrower_than_the_data_is_none(covariance_type, scale)
     narrow = factorised(structure, params.covariances * scale**2)
     params = Params(np.array([0.5, 0.5]), params.means, *narrow)
     model = model_of(clusters(0, N, 2, 2, 1.0), structure)
-    kernel = Products(structure, params, model.natural(params), model.moments[:-3])
-    odds = Odds.of(kernel, params, model.moments)
+    kernel = Products(structure, params, model.natural(params), model.space.view.moments[:-3])
+    odds = Odds.of(kernel, params, model.space.view.moments)
     assert (odds is None) == (scale < 1e-3)
 
 
@@ -121,9 +121,9 @@ def test_a_reference_to_which_rows_give_nothing_is_none(distance):
     means = np.array([[distance, distance], [0.5, 0.0], [-0.5, 0.0]])
     unit = factorised(FULL, np.tile(np.eye(2), (3, 1, 1)))
     params = Params(np.array([0.8, 0.1, 0.1]), means, *unit)
-    kernel = model.kernel(params)
+    kernel = model.space.kernel(params)
     assert type(kernel) is Products
-    assert model.odds(kernel, params).reference == 0
+    assert model.space.view.odds(kernel, params).reference == 0
     found, expected = model.e_step(params), model._by_log_joint(kernel, params)
     assert_allclose(found.vector, expected.vector, rtol=1e-8, atol=0)
     one, two = (model.m_step(stats, params) for stats in (found, expected))
@@ -133,4 +133,4 @@ def test_a_reference_to_which_rows_give_nothing_is_none(distance):
 
 def test_one_component_has_no_odds():
     model, params = model_of(clusters(0, N, 2, 2), FULL), random_params(FULL, 0, 1, 2)
-    assert model.odds(model.kernel(params), params) is None
+    assert model.space.view.odds(model.space.kernel(params), params) is None

@@ -151,9 +151,7 @@ def before(name, rng):
 
 
 def estimated(model, name, weight, scatter, params):
-    found = model.structure.estimate(
-        weight, as_stored(name, scatter), params, model.covariance_floor
-    )
+    found = model.structure.estimate(weight, as_stored(name, scatter), params, model.space.floor)
     return dense(name, found.covariance), found
 
 
@@ -253,7 +251,7 @@ def test_flat_scatter_stays_above_the_floor_and_in_the_structure(tied, flat):
     # a flat component has the variances of all where volumes and shapes are equal
     assert found.n_floored.any() == (len(flat) == K or tied != "EEV")
     assert np.isfinite(found.factor).all()
-    least = model.covariance_floor.bound.least
+    least = model.space.floor.bound.least
     least = least if least.ndim == 2 else np.diag(least)
     excess = np.linalg.eigvalsh(stack - least)
     if tied in ONE_UNIT:  # held above the least eigenvalue of F in every direction

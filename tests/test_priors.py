@@ -195,5 +195,5 @@ def test_the_default_scale_is_the_covariance_where_the_data_vary(covariance_type
     structure = STRUCTURES[covariance_type]
     model = model_of(X, structure)
     found = ConjugatePrior()._of_model(model, K)
-    expected = model.spread / K ** (2.0 / D) / len(X)
+    expected = model.space.spread / K ** (2.0 / D) / len(X)
     assert_allclose(found.scale, expected, rtol=1e-12)

@@ -23,9 +23,9 @@ from emix._fit import runs, starts
 from emix._mixture import race as racing
 from emix._mixture import search, start
 from emix._mixture.candidates import metrics, one_hot, partitions
-from emix._mixture.mixture import Mixture
 from emix._mixture.race import Ground, Race
 from emix._mixture.search import can_race, leading
+from emix._mixture.soundness import Soundness
 
 RNG = np.random.RandomState
 IRIS = load_iris().data
@@ -293,7 +293,7 @@ def heights(model, found):
 def test_leading_starts_are_sound_ones_first_and_then_by_height(covariance_type):
     model = iris_model(covariance_type)
     found = leading(model, 3, RNG(0), 1)
-    unsound = np.array([model.is_degenerate(params) for params in found])
+    unsound = np.array([model.soundness.is_degenerate(params) for params in found])
     assert_array_equal(unsound, np.sort(unsound))
     values = heights(model, found)[~unsound]
     assert (np.diff(values) <= 0.0).all() or (values[0] > values[1:] - search._PROMISE).all()
@@ -305,7 +305,7 @@ def test_an_unsound_winner_is_left_out():
     X = np.r_[x, 9.0 + 1e-4 * RNG(2).normal(size=8)][:, None]
     model = model_of(standardised(X), STRUCTURES["full"])
     found = leading(model, 2, RNG(0), 1)
-    assert not any(model.is_degenerate(params) for params in found)
+    assert not any(model.soundness.is_degenerate(params) for params in found)
 
 
 def test_of_the_last_gain_a_little_is_expected_again():
@@ -381,9 +381,11 @@ def test_factors_of_covariances_count_as_work(monkeypatch):
 
 def test_a_race_on_a_sample_is_decided_on_more_rows(monkeypatch):
     seen = []
-    sample = type(hard_problem().distinct).sample
+    sample = type(hard_problem().space.distinct).sample
     monkeypatch.setattr(
-        type(hard_problem().distinct), "sample", lambda self, m: seen.append(m) or sample(self, m)
+        type(hard_problem().space.distinct),
+        "sample",
+        lambda self, m: seen.append(m) or sample(self, m),
     )
     found = budget(monkeypatch, hard_problem(3000), 6)
     assert found[-1][1] == 3
@@ -420,16 +422,16 @@ def test_frozen_weights_are_those_of_the_race(name):
 def test_clusters_apart_are_not_taken_if_one_is_unsound():
     X = np.r_[RNG(0).normal(size=(100, 2)), 50.0 + RNG(1).normal(size=(2, 2))]
     model = model_of(standardised(X), STRUCTURES["full"])
-    sample, _ = model.distinct.sample(1000)
+    sample, _ = model.space.distinct.sample(1000)
     assert start.apart(model.over(sample, True), 2, RNG(0)) is None
     model = model_of(standardised(np.r_[X, 50.0 + RNG(2).normal(size=(8, 2))]), STRUCTURES["full"])
-    sample, _ = model.distinct.sample(1000)
+    sample, _ = model.space.distinct.sample(1000)
     assert start.apart(model.over(sample, True), 2, RNG(0)) is not None
 
 
 def test_clusters_that_k_means_does_not_settle_on_soon_are_not_far_apart(monkeypatch):
     model = model_of(standardised(clusters(0, 300, 2, 3, 1.0)), STRUCTURES["full"])
-    sample = model.over(model.distinct.sample(1000)[0], True)
+    sample = model.over(model.space.distinct.sample(1000)[0], True)
     monkeypatch.setattr(start, "_labelled", lambda *_: pytest.fail("labels were tried"))
     assert start.apart(sample, 3, RNG(0)) is None
 
@@ -453,7 +455,7 @@ def test_no_second_start_where_rows_are_fewer_than_components_need(monkeypatch):
 
 def test_no_other_start_is_climbed_from_where_the_best_of_a_race_is_unsound(monkeypatch):
     assert len(leading(hard_problem(), 6, RNG(0), 1)) > 1
-    monkeypatch.setattr(Mixture, "is_degenerate", lambda model, params: True)
+    monkeypatch.setattr(Soundness, "is_degenerate", lambda soundness, params: True)
     assert climbs_of(monkeypatch, clusters(2, 400, 2, 6, 1.0), 6) == 1
 
 

@@ -87,7 +87,9 @@ def judged(model, weights, means, covariances):
 
 def params_of(model, weights, means, covariances):
     return Params(
-        np.array(weights), np.array(means, dtype=float), *model.factorise(np.array(covariances))
+        np.array(weights),
+        np.array(means, dtype=float),
+        *model.space.floor.factorise(np.array(covariances)),
     )
 
 
@@ -124,7 +126,7 @@ def test_equal_rows_count_once():
 def test_a_component_is_thin_below_a_hundredth_of_the_local_scale(covariance_type):
     structure = STRUCTURES[covariance_type]
     model = model_of(RNG(0).normal(size=(200, 2)), structure)
-    least = model.covariance_floor.bound.least
+    least = model.space.floor.bound.least
     # one thin direction, and where there is but one variance that
     for above, unsound in ((110.0, False), (90.0, True)):
         thin = above * least
@@ -143,7 +145,7 @@ def test_a_component_is_thin_below_a_hundredth_of_the_local_scale(covariance_typ
 def test_no_number_of_rows_makes_a_component_at_the_floor_sound(covariance_type):
     structure = STRUCTURES[covariance_type]
     model = model_of(RNG(0).normal(size=(200, 2)), structure)
-    least = model.covariance_floor.bound.least
+    least = model.space.floor.bound.least
     covariances = [1.01 * least, 1e5 * least]
     assert judged(model, [0.5, 0.5], np.zeros((2, 2)), covariances) == [True, False]
 
@@ -153,10 +155,10 @@ def test_directions_without_variance_are_not_thin():
     for name in ("full", "diag", "tied", "tied_diag"):
         structure = STRUCTURES[name]
         model = model_of(X, structure)
-        assert model.n_null == 1
+        assert model.space.n_null == 1
         params = model.m_step(model.e_step(whole(model)), whole(model))
         assert_array_equal(params.n_floored, np.ones_like(params.n_floored))
-        assert not model.is_degenerate(params)
+        assert not model.soundness.is_degenerate(params)
 
 
 def whole(model):
@@ -175,7 +177,7 @@ def spiky(n=100, n_equal=20, d=2):
 def at_spike(model, mean=0.5, above=1.0, second=1.0, weight=0.2):
     """Whether a component of a model of two features is unsound: its mean and variance in the
     first, in units of F, and its variance in the second."""
-    least = model.structure.form.variances(model.covariance_floor.bound.least, 2)
+    least = model.structure.form.variances(model.space.floor.bound.least, 2)
     variances = [np.array([above * least[0], second]), np.ones(2)]
     if model.structure.form is STRUCTURES["full"].form:
         variances = [np.diag(v) for v in variances]
@@ -192,7 +194,7 @@ def test_a_component_on_a_spike_is_sound(covariance_type):
     assert at_spike(model, above=8.0)
     assert not at_spike(model, above=3.0)
     assert at_spike(model, second=1e-6)  # thin in the other feature, too
-    least = model.structure.form.variances(model.covariance_floor.bound.least, 2)[0]
+    least = model.structure.form.variances(model.space.floor.bound.least, 2)[0]
     assert not at_spike(model, mean=0.5 + 2.5 * np.sqrt(least))
     assert at_spike(model, mean=0.5 + 3.5 * np.sqrt(least))
 
@@ -201,7 +203,7 @@ def test_a_component_on_a_spike_is_sound(covariance_type):
 def test_a_common_covariance_is_thin_in_all_components(covariance_type):
     structure = STRUCTURES[covariance_type]
     model = model_of(RNG(0).normal(size=(100, 2)), structure)
-    least = model.covariance_floor.bound.least
+    least = model.space.floor.bound.least
     assert judged(model, [0.5, 0.5], np.zeros((2, 2)), 1.5 * least) == [True, True]
     assert judged(model, [0.5, 0.5], np.zeros((2, 2)), 1e4 * least) == [False, False]
 
@@ -213,7 +215,7 @@ def test_an_isotropic_component_is_on_a_spike_only_where_all_features_are():
     X[:20, 1] = 0.5
     both = model_of(X, structure)
     for model, unsound in ((one, True), (both, False)):
-        least = model.covariance_floor.bound.least
+        least = model.space.floor.bound.least
         means = [[0.5, 0.5], [0.0, 0.0]]
         assert judged(model, [0.2, 0.8], means, [least, 1.0])[0] is unsound
 
@@ -231,16 +233,16 @@ def test_with_noise_a_component_is_unsound_where_rounding_holds_it(covariance_ty
     structure = STRUCTURES[covariance_type]
     X = np.c_[RNG(0).normal(size=50), np.zeros(50)]
     model = model_of(X, structure, noise=1e-12)
-    assert model.covariance_floor.share == 0.0
+    assert model.space.floor.share == 0.0
     params = whole(model)
     n_variances = structure.form.n_variances(2)
-    for n_floored, unsound in ((model.n_null, False), (model.n_null + 1, True)):
+    for n_floored, unsound in ((model.space.n_null, False), (model.space.n_null + 1, True)):
         held = params._replace(n_floored=np.array([n_floored, 0]))
         assert model.soundness.unsound(*held).tolist() == [unsound, False]
     assert judged(model, [0.02, 0.98], np.zeros((2, 2)), params.covariances) == [True, False]
     assert n_variances == (1 if covariance_type == "spherical" else 2)
     tiny = params_of(model, [0.5, 0.5], np.zeros((2, 2)), 0.0 * params.covariances)
-    assert_array_equal(model.spurious_heights(tiny), 0.0)
+    assert_array_equal(model.soundness.spurious_heights(tiny), 0.0)
 
 
 # --- heights --------------------------------------------------------------------------------
@@ -251,36 +253,38 @@ def test_heights_are_those_above_the_local_scale(covariance_type):
     """Log-densities fall by ½ log of each thin variance's share of the local scale's square."""
     structure = STRUCTURES[covariance_type]
     model = model_of(RNG(0).normal(size=(100, 2)), structure)
-    least = model.covariance_floor.bound.least
+    least = model.space.floor.bound.least
     stack = np.array([4.0 * least, 1e5 * least])
     params = params_of(model, [0.1, 0.9], np.zeros((2, 2)), stack)
     expected = -0.5 * np.log(4e-6) * 2
-    assert_allclose(model.spurious_heights(params), [expected, 0.0], rtol=1e-6)
+    assert_allclose(model.soundness.spurious_heights(params), [expected, 0.0], rtol=1e-6)
 
 
 def test_heights_are_of_thin_directions_alone_and_of_none_on_spikes():
     for name in ("full", "diag"):
         model = model_of(spiky(), STRUCTURES[name])
-        least = model.structure.form.variances(model.covariance_floor.bound.least, 2)
+        least = model.structure.form.variances(model.space.floor.bound.least, 2)
         covariances = [np.array([least[0], 1.0]), np.array([1.0, least[1]]), np.ones(2)]
         if name == "full":
             covariances = [np.diag(v) for v in covariances]
         means = [[0.5, 0.0], [0.5, 0.0], [0.0, 0.0]]
         params = params_of(model, [0.2, 0.2, 0.6], means, covariances)
         expected = [0.0, -0.5 * np.log(1e-6), 0.0]
-        assert_allclose(model.spurious_heights(params), expected, rtol=1e-3)
+        assert_allclose(model.soundness.spurious_heights(params), expected, rtol=1e-3)
 
 
 def test_directions_without_variance_have_no_height():
     X = np.c_[RNG(0).normal(size=(100, 1)), np.zeros(100)]
     for name in ("full", "diag"):
         model = model_of(X, STRUCTURES[name])
-        least = model.structure.form.variances(model.covariance_floor.bound.least, 2)
+        least = model.structure.form.variances(model.space.floor.bound.least, 2)
         covariances = [least * [2.0, 1.0], least * [1e6, 1.0]]
         if name == "full":
             covariances = [np.diag(v) for v in covariances]
         params = params_of(model, [0.1, 0.9], np.zeros((2, 2)), covariances)
-        assert_allclose(model.spurious_heights(params), [-0.5 * np.log(2e-6), 0.0], rtol=1e-6)
+        assert_allclose(
+            model.soundness.spurious_heights(params), [-0.5 * np.log(2e-6), 0.0], rtol=1e-6
+        )
 
 
 def test_healthy_components_of_many_rows_are_judged_without_sorting_these(
@@ -289,14 +293,14 @@ def test_healthy_components_of_many_rows_are_judged_without_sorting_these(
     monkeypatch.setattr(sampling, "_MOST_COUNTED", 30)
     model = model_of(RNG(0).normal(size=(200, 2)), STRUCTURES[covariance_type])
     params = whole(model)
-    assert not model.is_degenerate(params)
-    assert_array_equal(model.spurious_heights(params), 0.0)
-    assert "_sorted" not in vars(model.distinct)
+    assert not model.soundness.is_degenerate(params)
+    assert_array_equal(model.soundness.spurious_heights(params), 0.0)
+    assert "_sorted" not in vars(model.space.distinct)
     narrow = params._replace(
         covariances=1e-5 * params.covariances, factors=params.factors / np.sqrt(1e-5)
     )
-    model.is_degenerate(narrow)
-    assert "_sorted" in vars(model.distinct)
+    model.soundness.is_degenerate(narrow)
+    assert "_sorted" in vars(model.space.distinct)
 
 
 # --- distinct rows --------------------------------------------------------------------------
@@ -372,6 +376,6 @@ def test_a_cluster_of_healthy_rows_is_sound(covariance_type):
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     model = model_of(X, STRUCTURES[covariance_type])
     params = whole(model)
-    assert not model.is_degenerate(params)
-    assert_array_equal(model.spurious_heights(params), 0.0)
+    assert not model.soundness.is_degenerate(params)
+    assert_array_equal(model.soundness.spurious_heights(params), 0.0)
     assert factorised(model.structure, params.covariances).n_floored.sum() == 0

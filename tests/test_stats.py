@@ -84,7 +84,7 @@ def test_about_moves_moments_as_direct_sums_do(covariance_type):
     params = random_params(structure, 4, 3, 3)
     model = model_of(X, structure)
     resp = np.random.RandomState(0).dirichlet(np.ones(3), size=len(X))
-    stats = model.statistics_at(params, lambda at: resp[at])
+    stats = model.space.statistics_at(params, lambda at: resp[at])
     origin = np.random.RandomState(6).normal(size=(3, 3))
     moved = about(structure, stats, origin)
     y = X[:, None, :] - origin

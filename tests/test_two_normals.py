@@ -17,7 +17,7 @@ from sklearn.utils.estimator_checks import check_estimator, check_fit2d_1feature
 
 from emix import GaussianMixture, TwoNormalMixture
 from emix._em.ascent import Ascent
-from emix._mixture.mixture import Mixture
+from emix._mixture.missing import mixture_over
 from emix._normal.covariances import DIAG, TIED_DIAG
 from emix._normal.gaussian import Params
 from emix._pair.newton import Newton
@@ -173,7 +173,7 @@ def test_criteria_count_the_parameters(equal_variance):
 
 def engine(X, structure, weight=None):
     rows = Rows(X, weight, np.zeros(1), np.ones(1))
-    return TwoNormals(structure, rows, 1e-15), Mixture(structure, rows, np.zeros(1))
+    return TwoNormals(structure, rows, 1e-15), mixture_over(structure, rows, np.zeros(1))
 
 
 def some_params(structure):

@@ -23,7 +23,7 @@ from emix import GaussianMixture
 from emix._em.ascent import Ascent
 from emix._fit.stream import restored
 from emix._mixture.incremental import Incremental
-from emix._mixture.mixture import Mixture
+from emix._mixture.missing import mixture_over
 from emix._mixture.partial import Conditional, Gradient
 from emix._mixture.posterior import at_temperature
 from emix._rows.blocks import Rows
@@ -187,7 +187,7 @@ def test_a_running_mean_over_one_batch_repeated_is_em():
     before = stream.state
     mixture.partial_fit(X)
     rows = Rows(X, None, stream.shift, stream.scale)
-    model = Mixture(STRUCTURES["full"], rows, np.zeros(D))
+    model = mixture_over(STRUCTURES["full"], rows, np.zeros(D))
     both = model.about(before.stats, model.e_step(before.params).origin)
     both = (both + model.e_step(before.params)) * 0.5
     expected = model.m_step(both, before.params)
@@ -276,7 +276,7 @@ def test_a_stream_goes_on_at_the_last_temperature():
     mixture = online([X[:200]], temperature=(8.0, 1.0))
     stream = restored(mixture._stream, STRUCTURES["full"])
     rows = Rows(X[200:], None, stream.shift, stream.scale)
-    model = Mixture(STRUCTURES["full"], rows, np.zeros(D))
+    model = mixture_over(STRUCTURES["full"], rows, np.zeros(D))
     expected = model.e_step(stream.state.params).value
     expected -= np.log(stream.scale).sum()
     mixture.partial_fit(X[200:])

@@ -76,6 +76,21 @@ def pseudo_log_weights(structure: Structure, log_weights, degrees, mean_precisio
     return np.maximum(log_weights + 0.5 * (gap - d / mean_precision), LOG_ZERO)
 
 
+class AboveFloor(NamedTuple):
+    """Which components are believed: the prior keeps their covariances away from the floor, and
+    those that empty themselves are sound."""
+
+    n_null: int
+
+    def is_degenerate(self, posterior: Posterior) -> bool:
+        """Whether a covariance is singular to rounding where the data vary."""
+        return bool((posterior.n_floored > self.n_null).any())
+
+    def spurious_heights(self, posterior: Posterior) -> np.ndarray:
+        """What criteria of selection take off the log-densities of components, (K,): nothing."""
+        return np.zeros(len(posterior.means))
+
+
 class VariationalMixture:
     """The model of ``ascent``: Posterior in place of Params, over the rows of a Mixture.
 
@@ -87,10 +102,9 @@ class VariationalMixture:
 
     def __init__(self, mixture: Mixture, prior: Prior, total_weight: float):
         self.mixture, self.prior, self.total_weight = mixture, prior, total_weight
-        self.structure, self.rows = mixture.structure, mixture.rows
+        self.space, self.structure, self.rows = mixture.space, mixture.structure, mixture.rows
         self.about, self.natural = mixture.about, mixture.natural
-        self._noise = self.structure.form.from_variances(mixture.noise)
-        self._has_noise = bool(mixture.noise.any())
+        self._has_noise = bool(self.space.noise.any())
         self._log_det_prior = self.structure.form.log_det(prior.factor, self.rows.d)
 
     @property
@@ -108,7 +122,7 @@ class VariationalMixture:
         """M-step at responsibilities, those under the parameters unless others are given."""
         if resp is None:
             return self.m_step(self.mixture.e_step(params))
-        return self.m_step(self.mixture.statistics_at(params, resp))
+        return self.m_step(self.space.statistics_at(params, resp))
 
     def e_step(self, posterior: Posterior) -> Stats:
         """Expected statistics at the best q(z); their value is the bound after the E-step."""
@@ -158,7 +172,7 @@ class VariationalMixture:
         second = second + structure.sharing.weighted(share * counts, form.outer(away, away))
         added = form.mean_matrix(second, means.shape[1])
         if self._has_noise:
-            noise = np.broadcast_to(self._noise, (len(counts), *self._noise.shape))
+            noise = np.broadcast_to(self.space.cloud, (len(counts), *self.space.cloud.shape))
             added = added + structure.sharing.weighted(counts, noise)
         return self._posterior(counts, mean_precision, means, added)
 
@@ -168,8 +182,8 @@ class VariationalMixture:
         shared = structure.sharing.n_sharing(len(counts))
         degrees = prior.degrees + structure.sharing.counts(counts) / shared
         total = shared * prior.degrees * prior.covariance + added
-        divisor = np.reshape(shared * degrees, (*np.shape(degrees), *[1] * self._noise.ndim))
-        fitted = self.mixture.factorise(total / divisor)
+        divisor = np.reshape(shared * degrees, (*np.shape(degrees), *[1] * self.space.cloud.ndim))
+        fitted = self.space.floor.factorise(total / divisor)
         order = np.argsort(-counts, kind="stable")
         concentration = prior.weighting.concentration(counts, order)
         return self.posterior(concentration, mean_precision, means, degrees, *fitted, order)
@@ -221,25 +235,9 @@ class VariationalMixture:
         return VariationalMixture(self.mixture.ruled(rule), self.prior, self.total_weight)
 
     @property
-    def distinct(self):
-        return self.mixture.distinct
-
-    @property
-    def covariance_floor(self):
-        return self.mixture.covariance_floor
-
-    @property
-    def n_null(self) -> int:
-        return self.mixture.n_null
-
-    def is_degenerate(self, posterior: Posterior) -> bool:
-        """Whether a covariance is singular to rounding where the data vary; components that empty
-        themselves are sound."""
-        return bool((posterior.n_floored > self.mixture.n_null).any())
-
-    def spurious_heights(self, posterior: Posterior) -> np.ndarray:
-        """None: the prior keeps covariances away from the floor."""
-        return np.zeros(len(posterior.means))
+    def soundness(self) -> AboveFloor:
+        """Of the components that a climb ends with."""
+        return AboveFloor(self.space.n_null)
 
     def repair(self, stats: Stats, posterior: Posterior) -> None:
         """Components that are empty are as the prior has them."""

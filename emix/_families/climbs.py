@@ -110,7 +110,7 @@ def _aligned(model: Mixture, params: P) -> P:
     """In the order that agrees best with what constraints allow."""
     if model.constraint is None:
         return params
-    order = model.constraint.order(model, params)
+    order = model.constraint.order(model, model.kernel(params))
     return params if order is None else model.family.taken(params, order)
 
 

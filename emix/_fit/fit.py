@@ -60,7 +60,7 @@ class Fit:
     @property
     def n_null(self) -> int:
         """Directions in which the data do not vary."""
-        return self.model.n_null
+        return self.model.soundness.n_null
 
     @property
     def shares(self) -> np.ndarray:
@@ -71,7 +71,7 @@ class Fit:
 def judge(model: Mixture, *results: Result) -> Run:
     """The outcome of a start from the results of its phases."""
     *earlier, result = results
-    return Run(result, model.is_degenerate(result.params), tuple(earlier))
+    return Run(result, model.soundness.is_degenerate(result.params), tuple(earlier))
 
 
 def log_unit(model: Mixture) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -107,6 +107,7 @@ def make_model(
     model = problem.model(problem.structure, rows, noise)
     model = model.ruled(at_temperature(problem.phases[0].temperature))
     if problem.prior is not None:
-        model.prior = problem.prior(model, problem.n_components)
-    model.constraint = problem.constraint
+        model = replace(model, prior=problem.prior(model, problem.n_components))
+    if problem.constraint is not None:
+        model = replace(model, constraint=problem.constraint)
     return model

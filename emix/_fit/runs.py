@@ -95,7 +95,7 @@ class Guard:
     def __init__(self, model: Mixture, params: Params):
         self._model = model
         self._held = int(params.n_floored.sum())
-        self._is_on = not model.is_degenerate(params)
+        self._is_on = not model.soundness.is_degenerate(params)
         self._count = 0
         self.has_fired = False
 
@@ -103,7 +103,7 @@ class Guard:
         held = int(climb.params.n_floored.sum())
         self._count += 1
         if self._is_on and (held > self._held or self._count % self._EVERY == 0):
-            self.has_fired = self._model.is_degenerate(climb.params)
+            self.has_fired = self._model.soundness.is_degenerate(climb.params)
         self._held = held
         return self.has_fired
 

@@ -116,7 +116,7 @@ def _only_categories(held, X):
 
 def _held(structure: Structure, fit: Fit, X) -> list[Held]:
     params, model, d = fit.run.result.params, fit.model, X.shape[1]
-    floor, form = model.covariance_floor, structure.form
+    floor, form = model.space.floor, structure.form
     n_floored = np.broadcast_to(params.n_floored, fit.weights.shape)
     if not (n_floored > fit.n_null).any():
         return []

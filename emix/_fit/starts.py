@@ -122,7 +122,7 @@ class Starts:
     def _may_be_sound(self) -> bool:
         """Whether there are as many distinct rows as the covariances of all components need."""
         model = self._model.likelihood
-        return model.distinct.count >= self._problem.n_components * model.soundness.needed
+        return model.space.distinct.count >= self._problem.n_components * model.soundness.needed
 
     def _climb(self, model: Mixture, params: Params) -> Ascent:
         if model.constraint is not None and self._means is None:
@@ -149,7 +149,7 @@ class Starts:
             yield self._attempt(found.pop(0), may_give_up)
         if until() or not problem.max_iter:
             return
-        if model.is_degenerate(first):
+        if model.soundness.is_degenerate(first):
             return  # sound starts come first, so the others are not sound either
         yield from self._cautious(first)
         may_give_up = True
@@ -180,7 +180,7 @@ class Starts:
         climb = Ascent(model, params)
         plain = replace(problem, accelerate=False, max_iter=limit)
         yield Attempt(climb, plain, is_cut_short=limit < problem.max_iter)
-        if model.is_degenerate(climb.params):
+        if model.soundness.is_degenerate(climb.params):
             # the start itself was sound: a step of plain EM from it is, too
             step = replace(problem, accelerate=False, max_iter=1)
             yield Attempt(Ascent(model, params), step, is_cut_short=problem.max_iter > 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -90,7 +91,7 @@ def begin_stream(fit: Fit, total_weight: float, rule: Rule) -> Stored:
     stats = result.stats * 1.0  # the sums, without what the climb took along
     state = State(stats, result.params, total_weight, stats, 1)
     units = model.rows.shift, model.rows.scale
-    return stored(Stream(state, *units, model.noise, model.prior, rule))
+    return stored(Stream(state, *units, model.space.noise, model.prior, rule))
 
 
 def check_stream(plain: Stored, same_structure: bool, n_components: int) -> None:
@@ -116,7 +117,8 @@ def stream_model(
     model = make(structure, rows, stream.noise).ruled(stream.rule)
     if stream.prior is not None:
         seen = stream.state.seen
-        model.prior = stream.prior.thinned(seen / (seen + rows.total_weight))
+        prior = stream.prior.thinned(seen / (seen + rows.total_weight))
+        model = replace(model, prior=prior)
     return model
 
 

@@ -17,7 +17,7 @@ _TRIALS = 2
 def metrics(model: Mixture, z: np.ndarray, count: int, rng: np.random.RandomState) -> np.ndarray:
     """Rows z (d, m) in metrics (count, d, m) that clusters are looked for in: standard units,
     whitened where the structure is dense, and both with features stretched at random."""
-    whitening = model.structure.form.whitening(model.total, _WHITEN)
+    whitening = model.structure.form.whitening(model.space.view.total, _WHITEN)
     white = z if whitening is None else whitening @ z
     kinds = (z, white, z, white)
     stretches = np.exp(rng.standard_normal((count, len(z), 1)))

@@ -24,6 +24,7 @@ from scipy.optimize import linear_sum_assignment, minimize
 
 from .._normal.choice import Kernel
 from .._normal.gaussian import Params
+from .._normal.stats import Stats
 from .._rows.blocks import Block, Rows
 from .posterior import Rule
 from .sums import KernelJob
@@ -47,6 +48,12 @@ class Tilt:
 
     def add(self, log_joint: np.ndarray, at: At) -> None:
         self._constraint.add(log_joint, self._multipliers, at)
+
+    def told(self, stats: Stats) -> Stats:
+        """Statistics at the constrained posterior, whose value was the rule's."""
+        stats.value += self.gain
+        stats.evidence = stats.value + self.gap
+        return stats
 
 
 class Constraint:
@@ -148,15 +155,15 @@ class Constraint:
     def aligned(self, model: Any, params: Params) -> Params:
         """The components in the order that agrees best with what is allowed: a start knows
         nothing of their numbers."""
-        order = self.order(model, params)
+        order = self.order(model, model.space.kernel(params))
         return params if order is None else permuted(model.structure, params, order)
 
-    def order(self, model: Any, params: Any) -> np.ndarray | None:
+    def order(self, model: Any, kernel: Kernel) -> np.ndarray | None:
         """That order, None where every component is allowed for every row."""
         if self.allowed is None:
             return None
-        agreement = model.rows.mean(_Agreement(model.kernel(params), model.rule, self.allowed))
-        return linear_sum_assignment(-agreement.reshape(len(params.weights), -1))[1]
+        agreement = model.rows.mean(_Agreement(kernel, model.rule, self.allowed))
+        return linear_sum_assignment(-agreement.reshape(kernel.n_components, -1))[1]
 
 
 class _LogSums(KernelJob):

@@ -251,8 +251,8 @@ class CurvedMixture:
 
     def e_step(self, params: Params) -> Stats:
         model = self._model
-        plain = model.kernel(params)
-        if not isinstance(plain, Products):
+        plain = model.space.kernel(params)
+        if not plain.has_odds:
             return model.e_step(params)
         kernel = Curved(plain)
         return self._by_odds(kernel, params) or self._by_log_joint(kernel)
@@ -263,7 +263,7 @@ class CurvedMixture:
     def _by_odds(self, kernel: Curved, params: Params) -> Stats | None:
         if self._overflows:
             return None
-        odds = CurvedOdds(kernel, int(params.weights.argmax()), self._model.moments)
+        odds = CurvedOdds(kernel, int(params.weights.argmax()), self._model.space.view.moments)
         sums = self._model.rows.mean(OddsSums(odds))
         self._overflows = not math.isfinite(sums[0])
         return None if self._overflows else odds.stats(float(sums[0]), sums[1:])
@@ -286,17 +286,10 @@ class CurvedMixture:
 def curved(model: Mixture, params: Params) -> CurvedMixture | None:
     """The model with the curvature of its log-likelihood, if that is all there is to climb, and
     worth its price."""
-    if not (_is_worth(model.structure, *params.means.shape, model.rows.n) and _is_all(model)):
+    if not (model.has_curvature and _is_worth(model.structure, *params.means.shape, model.rows.n)):
         return None
-    edge = params.n_floored.any() or not isinstance(model.kernel(params), Products)
+    edge = params.n_floored.any() or not model.space.kernel(params).has_odds
     return None if edge else CurvedMixture(model)
-
-
-def _is_all(model: Mixture) -> bool:
-    """Whether the objective is the log-likelihood, and all parameters are free."""
-    usual = model.has_curvature and model.rule.has_odds and not model.frozen
-    usual = usual and model.structure.is_free
-    return usual and model.prior is model.constraint is None and not model.noise.any()
 
 
 def _is_worth(structure: Structure, n_components: int, d: int, n: int) -> bool:

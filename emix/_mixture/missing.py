@@ -1,4 +1,4 @@
-"""The mixture model on rows with gaps: EM where components and missing values are latent.
+"""Rows with gaps, as a mixture sees them: EM where components and missing values are latent.
 
 The objective is the log-likelihood of what is seen (values missing at random; Rubin 1976), and
 the E-step gives expectations of the complete-data statistics, so that all but the E-step is as
@@ -7,24 +7,23 @@ for complete data (Dempster, Laird & Rubin 1977; Ghahramani & Jordan 1994).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from .._em.ascent import Ascent
 from .._em.quasi_newton import QuasiNewton
 from .._normal.covariances import DIAG, FULL, Structure
-from .._normal.floor import SHARE, Floor
-from .._normal.gaussian import Params
+from .._normal.floor import SHARE
+from .._normal.gaussian import Natural, Params
 from .._normal.kernel_of_gaps import GapKernel, choose
-from .._normal.masked import Masked
 from .._rows.blocks import Rows
 from .._rows.patterns import GappedRows, Point
 from .._rows.sample import DistinctRows
 from .mixture import Mixture
-from .posterior import Rule, soft
 from .seen_odds import SeenOdds
+from .space import Complete, Limits, Space, View
 from .start import SAMPLE_ROWS
 from .sums import Look
 
@@ -38,75 +37,73 @@ _TOL, _PASSES = 1e-6, 200
 _DIGITS = 9
 
 
-class GappedMixture(Mixture):
-    """Normal mixture over rows with gaps."""
+class Gapped:
+    """Rows with gaps. See ``space.View``."""
 
     has_curvature = False
 
-    def __init__(
-        self,
-        structure: Structure,
-        rows: GappedRows,
-        noise: np.ndarray,
-        *,
-        rule: Rule = soft,
-        frozen: frozenset[str] = frozenset(),
-        least_share: float = SHARE,
-    ):
-        super().__init__(structure, rows, noise, rule=rule, frozen=frozen, least_share=least_share)
-        self.one = OneNormal(structure, rows, self.distinct)
-
-    def over(self, rows: GappedRows, same_moments: bool) -> GappedMixture:
-        other = GappedMixture(self.structure, rows, self.noise, rule=self.rule, frozen=self.frozen)
-        other.prior, other.one = self.prior, self.one
-        other.covariance_floor, other.soundness = self.covariance_floor, self.soundness
-        return other
+    def __init__(self, structure: Structure, rows: GappedRows, one: OneNormal | None = None):
+        self.structure, self.rows, self._one = structure, rows, one
 
     @cached_property
-    def likelihood(self) -> Mixture:
-        """The mixture over rows filled with their expectations under one normal, whose mean
-        conditional variances are taken as noise: filled rows of one pattern lie in a plane, where
-        searches would find components without any variance. Rows without any value have no
-        weight."""
-        rows = self.rows.with_values()
-        X = rows.filled(self.one.expected(rows))
-        filled = Rows(X, rows.weight, rows.shift, rows.scale, rows.map)
-        noise = self.noise + self.one.lacking(filled)
-        other = Mixture(self.structure, filled, noise, rule=self.rule, frozen=self.frozen)
-        other.prior = self.prior
-        other.covariance_floor, other.soundness = self.covariance_floor, self.soundness
-        return other
+    def distinct(self) -> DistinctRows:
+        return DistinctRows(self.rows)
+
+    @cached_property
+    def one(self) -> OneNormal:
+        """What is expected of the gaps."""
+        if self._one is not None:
+            return self._one
+        return OneNormal(self.structure, self.rows, self.distinct)
 
     @cached_property
     def spread(self) -> np.ndarray:
-        """Second moment of all rows about the origin under one normal, in the form of the
-        structure."""
+        """Second moment of all rows about the origin under one normal."""
         return self.one.second(self.structure)
 
-    def kernel(self, params: Params, is_partition: bool = True) -> GapKernel:
-        origin = self.natural(params).origin
+    def kernel(
+        self, params: Params, eta: Natural, noise: np.ndarray, is_partition: bool
+    ) -> GapKernel:
         matrices = params.covariances, params.factors
-        point = Point(params.log_weights, params.means, *matrices, origin)
-        return choose(self.structure, point, self.noise, self.rows, is_partition)
+        point = Point(params.log_weights, params.means, *matrices, eta.origin)
+        return choose(self.structure, point, noise, self.rows, is_partition)
 
     def odds(self, kernel: GapKernel, params: Params) -> SeenOdds | None:
         """None where patterns matter: the moments of all rows are not known."""
-        return SeenOdds.of(kernel, params) if type(kernel) is Masked else None
+        return SeenOdds.of(kernel, params) if kernel.has_odds else None
 
-    def each_filled(self, params: Params, see: Callable) -> None:
-        """see(at, log_joint (K, m), E[z | what is seen, k] (K, d, m)) for all blocks of rows."""
-        kernel = self.kernel(params)
+    def over(self, rows: GappedRows, same_moments: bool) -> Gapped:
+        return Gapped(self.structure, rows, self.one)
 
-        def look(block, log_joint, buffers):
-            see(block.at, log_joint, kernel.filled(buffers))
+    def filled(self, space: Space) -> Space:
+        """Rows filled with their expectations under one normal, whose mean conditional variances
+        are taken as noise: filled rows of one pattern lie in a plane, where searches would find
+        components without any variance. Rows without any value have no weight."""
+        rows = self.rows.with_values()
+        X = rows.filled(self.one.expected(rows))
+        filled = Rows(X, rows.weight, rows.shift, rows.scale, rows.map)
+        noise = space.noise + self.one.lacking(filled)
+        return Space(Complete(self.structure, filled), noise, space.limits)
 
-        self.rows.total(Look(kernel, look))
+
+def space_over(
+    structure: Structure, rows: Rows, noise: np.ndarray, least_share: float = SHARE
+) -> Space:
+    """The space of rows that may have gaps."""
+    view: View = Complete if rows.patterns is None else Gapped
+    return Space(view(structure, rows), noise, least_share=least_share)
 
 
-def mixture_over(structure: Structure, rows: Rows, noise: np.ndarray, **options) -> Mixture:
+def mixture_over(
+    structure: Structure,
+    rows: Rows,
+    noise: np.ndarray,
+    *,
+    least_share: float = SHARE,
+    **options: Any,
+) -> Mixture:
     """The mixture over rows that may have gaps."""
-    kind = Mixture if rows.patterns is None else GappedMixture
-    return kind(structure, rows, noise, **options)
+    return Mixture(space_over(structure, rows, noise, least_share), **options)
 
 
 class OneNormal:
@@ -126,24 +123,24 @@ class OneNormal:
     def params(self) -> Params:
         rows, _ = self._distinct.sample(SAMPLE_ROWS)
         form = self._structure.form
-        model = GappedMixture(self._structure, rows, np.zeros(rows.d))
         mean, variance = self.available
         spread = _of_columns(self._structure, np.diag(np.sqrt(variance)))
-        model.covariance_floor = Floor(form, spread, self._distinct, share=0.0)
+        limits = Limits(self._structure, spread, self._distinct, share=0.0)
+        model = Mixture(Space(Gapped(self._structure, rows), np.zeros(rows.d), limits))
         covariance = form.from_variances(variance)[None]
-        start = Params(np.ones(1), mean[None], *model.factorise(covariance))
+        start = Params(np.ones(1), mean[None], *limits.floor.factorise(covariance))
         climb = Ascent(model, start, QuasiNewton(model))
         return climb.run(tol=_TOL, max_iter=_PASSES).params
 
     def expected(self, rows: GappedRows) -> np.ndarray:
         """E[z | what is seen], (n, d), without the last digits: equal rows are filled alike."""
-        model = GappedMixture(self._structure, rows, np.zeros(rows.d))
+        kernel = Space(Gapped(self._structure, rows), np.zeros(rows.d)).kernel(self.params)
         found = np.empty((rows.n, rows.d))
 
-        def see(at, log_joint, filled):
-            found[at] = filled[0].T
+        def see(block, log_joint, buffers):
+            found[block.at] = kernel.filled(buffers)[0].T
 
-        model.each_filled(self.params, see)
+        rows.total(Look(kernel, see))
         return np.round(found, _DIGITS, out=found)
 
     def lacking(self, filled: Rows) -> np.ndarray:

@@ -5,6 +5,8 @@ An ``Ascent`` needs no more (Dempster, Laird & Rubin 1977, section 3).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .._normal.gaussian import Params
@@ -23,17 +25,22 @@ class _Partial:
         self.rounding, self.repair = model.rounding, model.repair
 
 
+def _freezing(model: Mixture, name: str) -> Mixture:
+    """The model with one more parameter frozen."""
+    return replace(model, frozen=model.frozen | {name})
+
+
 class Conditional(_Partial):
     """Conditional maximisations, each after an E-step of its own: of weights and means given
     the covariances, then of weights and covariances given the means (multicycle ECM; Meng &
     Rubin 1993, section 3). A sweep goes through the data twice."""
 
     def m_step(self, stats: Stats, params: Params) -> Params:
-        return self._model.freezing("covariances").m_step(stats, params)
+        return _freezing(self._model, "covariances").m_step(stats, params)
 
     def sweep(self, params: Params) -> tuple[Params, Stats]:
         stats = self._model.e_step(params)
-        params = self._model.freezing("means").m_step(stats, params)
+        params = _freezing(self._model, "means").m_step(stats, params)
         return params, self._model.e_step(params)
 
 
@@ -55,7 +62,7 @@ class Gradient(_Partial):
 
     def m_step(self, stats: Stats, params: Params) -> Params:
         model = self._model
-        target = model.freezing("means").m_step(stats, params)  # covariances about these means
+        target = _freezing(model, "means").m_step(stats, params)  # covariances about these means
         towards = model.m_step(stats, params)
         before = model.expected(stats, params)
         step = 1.0
@@ -76,5 +83,5 @@ class Gradient(_Partial):
         if factors is None:
             return None
         covariances = form.invert(factors)
-        fitted = self._model.factorise(covariances)
+        fitted = self._model.space.floor.factorise(covariances)
         return Params(weights / weights.sum(), means, *fitted)

@@ -66,7 +66,7 @@ class Ground:
         self.features[-1] = 1.0
         weight = np.ones(self.m) if rows.weight is None else rows.weight
         self.share = weight / weight.sum()
-        self._is_noisy = bool(np.count_nonzero(model.noise))
+        self._is_noisy = bool(np.count_nonzero(model.space.noise))
         self._weighted = np.ascontiguousarray((self.features * self.share).T)
 
     def factor_work(self, n_components: int) -> int:
@@ -87,11 +87,11 @@ class Ground:
         means = stats[..., self._p : -1] / weight[..., None]
         around = form.outer(means, means)
         if not self._p:
-            second = model.total - np.einsum("sk,sk...->s...", weight, around)
+            second = model.space.view.total - np.einsum("sk,sk...->s...", weight, around)
         else:
             second = form.unpack(stats[..., : self._p], d)
             second = second / weight.reshape(*weight.shape, *[1] * (second.ndim - 2)) - around
-        fitted = model.factorise(form.mean_matrix(second, d) + model.cloud)
+        fitted = model.space.floor.factorise(form.mean_matrix(second, d) + model.space.cloud)
         if self._weights is None:
             weights = weight / weight.sum(axis=1, keepdims=True)
         else:
@@ -109,7 +109,7 @@ class Ground:
         lin = form.apply(precision, field.means)
         twice = np.vecdot(field.means, lin) + d * LOG_2PI
         if self._is_noisy:
-            twice = twice + form.variances(precision, d) @ self.model.noise
+            twice = twice + form.variances(precision, d) @ self.model.space.noise
         const = np.log(field.weights) + log_det - 0.5 * twice
         parts = [lin, const[..., None]] if pooled else [quadratic, lin, const[..., None]]
         eta = np.concatenate(parts, axis=-1).reshape(n * n_components, -1)
@@ -118,7 +118,7 @@ class Ground:
         value = evidence @ self.share
         if pooled:
             # the quadratic term is common to all components, and known from the moments
-            value = value + quadratic @ form.pack(np.asarray(self.model.total))
+            value = value + quadratic @ form.pack(np.asarray(self.model.space.view.total))
         return resp, value
 
 

@@ -31,7 +31,7 @@ def repair(model: Any, stats: Stats, params: Params) -> Repair | None:
 
 def _is_perfect(model: Any, params: Params) -> bool:
     size = model.structure.form.n_variances(model.rows.d)
-    is_shrunk = params.n_floored.max() == size and model.n_null < size
+    is_shrunk = params.n_floored.max() == size and model.space.n_null < size
     return bool(is_shrunk and not model.structure.sharing.separable)
 
 
@@ -67,7 +67,7 @@ def _worst(model, stats, params) -> Iterator[tuple[np.ndarray, float, int]]:
         value[at] = log_joint.max(axis=0) + common
         label[at] = log_joint.argmax(axis=0)
 
-    model.each(params, see)
+    model.space.each(params, see)
     weight = np.ones(rows.n) if rows.weight is None else rows.weight
     left = stats.weight * rows.total_weight
     value[weight == 0.0] = np.inf
@@ -102,7 +102,9 @@ def _with_mean_covariance(model, stats, params, filled):
     """The mean of the other components' covariances for those that were filled."""
     weight = stats.weight.copy()
     weight[filled] = 0.0
-    fitted = model.factorise(np.tensordot(weight / weight.sum(), params.covariances, axes=1))
+    fitted = model.space.floor.factorise(
+        np.tensordot(weight / weight.sum(), params.covariances, axes=1)
+    )
     parts = [part.copy() for part in params[2:]]
     for part, new in zip(parts, fitted, strict=True):
         part[filled] = new

@@ -52,17 +52,17 @@ _FACTORS = 30
 
 def can_race(model: Mixture, n_components: int) -> bool:
     """Whether the rows are enough for sound components: where none can be, heights tell nothing."""
-    return model.distinct.count >= _TIMES * n_components * model.soundness.needed
+    return model.space.distinct.count >= _TIMES * n_components * model.soundness.needed
 
 
 def leading(
     model: Mixture, n_components: int, rng: np.random.RandomState, n_init: int
 ) -> list[Params]:
     """Starts from rows that are distinct, the best first. n_init multiplies the allowance."""
-    rows, complete = model.distinct.sample(max(_ROWS, _ROWS_OF_ONE * n_components))
+    rows, complete = model.space.distinct.sample(max(_ROWS, _ROWS_OF_ONE * n_components))
     local = model.over(rows, same_moments=complete)
     size = model.structure.form.n_variances(model.rows.d) + 1
-    if model.distinct.count >= _AMPLE * n_components * size:
+    if model.space.distinct.count >= _AMPLE * n_components * size:
         found = apart(local, n_components, rng)
         again = apart(local, n_components, rng) if found is not None else None
         if again is not None and _is_same(local, found, again):
@@ -181,7 +181,7 @@ def _order_of(height: np.ndarray, unsound: np.ndarray) -> np.ndarray:
 
 def _compared(model: Mixture, n_components: int, field: Field) -> Race:
     """Some passes on more rows."""
-    rows, complete = model.distinct.sample(_FINAL_ROWS)
+    rows, complete = model.space.distinct.sample(_FINAL_ROWS)
     local = model.over(rows, same_moments=complete)
     race = Race.of(Ground(local, _given_weights(model, n_components)), field)
     race.run(_FINAL_PASSES)

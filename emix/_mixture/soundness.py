@@ -14,6 +14,7 @@ import numpy as np
 
 from .._normal.covariances import Structure
 from .._normal.floor import Floor
+from .._normal.gaussian import Params
 from .._rows.sample import DistinctRows
 from .._rows.spikes import is_crowded, spikes
 
@@ -54,6 +55,19 @@ class Soundness:
             return few | self._own(n_floored > self._floor.n_null)
         thin, on_spikes = self._thin(weights, means, covariances, factors)
         return (few | thin) & ~on_spikes
+
+    @property
+    def n_null(self) -> int:
+        """Directions in which the data do not vary: no component can either."""
+        return self._floor.n_null
+
+    def is_degenerate(self, params: Params) -> bool:
+        """Whether a component rests on too little to be believed."""
+        return bool(self.unsound(*params).any())
+
+    def spurious_heights(self, params: Params) -> np.ndarray:
+        """What criteria of selection take off the log-densities of components, (K,)."""
+        return self.heights(*params[:4])
 
     def heights(self, weights, means, covariances, factors) -> np.ndarray:
         """What thinness adds to the log-densities of components (K,), in nats; nothing where they

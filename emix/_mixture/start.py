@@ -34,7 +34,7 @@ _NUDGE = 0.05
 def sample_of(model: Mixture, n_components: int) -> tuple[Rows, bool]:
     """Distinct rows with their weights that start values are computed from: all of them, or
     a systematic sample; and whether they are all."""
-    return model.distinct.sample(max(SAMPLE_ROWS, _ROWS_PER_COMPONENT * n_components))
+    return model.space.distinct.sample(max(SAMPLE_ROWS, _ROWS_PER_COMPONENT * n_components))
 
 
 def _standardised(model: Mixture) -> np.ndarray:
@@ -50,7 +50,7 @@ def _whitening(model: Mixture) -> np.ndarray:
     identity where there are too few rows, which whitening would put at equal distances."""
     if not model.structure.form.correlates or model.rows.n <= 2 * model.rows.d:
         return np.eye(model.rows.d)
-    values, vectors = np.linalg.eigh(model.total)
+    values, vectors = np.linalg.eigh(model.space.view.total)
     kept = values > max(values[-1] * _WHITEN, 0.0)
     return vectors[:, kept] / np.sqrt(values[kept])
 
@@ -170,13 +170,13 @@ def apart(model: Mixture, n_components: int, rng: np.random.RandomState) -> Para
     found = _labelled(model, labels, whole(model, n_components))
     value = model.ruled(soft).e_step(found).value
     is_apart = value - _classified(model, found) < _FAR_APART
-    return found if is_apart and not model.is_degenerate(found) else None
+    return found if is_apart and not model.soundness.is_degenerate(found) else None
 
 
 def _best_after_a_pass(model, *starts):
     """The start from which a pass leads highest, or what the pass leads to if it is sound."""
     ends = [model.m_step(model.e_step(params), params) for params in starts]
-    sound = [not model.is_degenerate(params) for params in ends]
+    sound = [not model.soundness.is_degenerate(params) for params in ends]
     values = [model.e_step(params).value for params in ends]
     best = max(range(len(starts)), key=lambda i: (sound[i], values[i]))
     return ends[best] if sound[best] else starts[best]
@@ -271,12 +271,12 @@ def _m_step(model: Mixture, resp, alike: Params) -> Params:
     A second sweep, about the means, is made where moments about one origin would cancel. A
     covariance that would be singular is replaced by that of all rows about their means.
     """
-    stats = model.statistics_at(alike, resp)
+    stats = model.space.statistics_at(alike, resp)
     params = model.m_step(stats, alike)
-    if model.is_distant(params):
-        stats = model.statistics_at(params, resp)
+    if model.space.is_distant(params):
+        stats = model.space.statistics_at(params, resp)
         params = model.m_step(stats, params)
-    if not model.is_degenerate(params):
+    if not model.soundness.is_degenerate(params):
         return params
     return _without_singular(model, params, stats)
 
@@ -284,7 +284,9 @@ def _m_step(model: Mixture, resp, alike: Params) -> Params:
 def whole(model, n_components):
     """All components alike: those of the data taken together."""
     weights = np.full(n_components, 1.0 / n_components)
-    return _with_covariance(model, weights, np.zeros((n_components, model.rows.d)), model.spread)
+    return _with_covariance(
+        model, weights, np.zeros((n_components, model.rows.d)), model.space.spread
+    )
 
 
 def _without_singular(model, params, stats):
@@ -294,7 +296,7 @@ def _without_singular(model, params, stats):
     pooled = _with_covariance(
         model, params.weights, params.means, structure.form.mean_matrix(within, model.rows.d)
     )
-    bad = params.n_floored > model.n_null
+    bad = params.n_floored > model.space.n_null
     parts = (
         structure.sharing.kept(bad, new, old)
         for new, old in zip(pooled[2:], params[2:], strict=True)
@@ -305,10 +307,10 @@ def _without_singular(model, params, stats):
 def _with_covariance(model, weights, means, covariance):
     """One covariance for all components; that of the data where it would be singular."""
     structure = model.structure
-    covariance = covariance + structure.form.from_variances(model.noise)
-    fitted = model.factorise(covariance)
-    if fitted.n_floored > model.n_null:
-        fitted = model.factorise(model.spread)
+    covariance = covariance + structure.form.from_variances(model.space.noise)
+    fitted = model.space.floor.factorise(covariance)
+    if fitted.n_floored > model.space.n_null:
+        fitted = model.space.floor.factorise(model.space.spread)
     return Params(
         weights, means, *(structure.sharing.repeated(part, len(weights)) for part in fitted)
     )

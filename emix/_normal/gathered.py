@@ -17,6 +17,8 @@ class Gathered(Products):
     noise or a latent scale. log_joint is complete: nothing is left out as common.
     """
 
+    has_odds = False
+
     def __init__(self, structure, params, eta):
         super().__init__(structure, params, eta, None)
         layout = self.layout

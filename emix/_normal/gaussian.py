@@ -128,6 +128,8 @@ class BlockKernel:
 
     chunk = MOST_ROWS
     n_components: int
+    has_odds = False  # whether E-steps may go by densities relative to one component
+    has_panels = False  # whether pairs of rows and components may be left out
 
     @property
     def keeper(self) -> type:
@@ -166,6 +168,8 @@ class Products(BlockKernel):
     responsibilities, its sum over rows is known beforehand (``total``, the packed second
     moment of all rows), and T needs no products.
     """
+
+    has_odds = True
 
     def __init__(self, structure, params, eta, total):
         self.structure, self.params, self.eta, self.total = structure, params, eta, total

@@ -76,6 +76,8 @@ class Masked(_OfWhatIsSeen):
     """About the origin of the units. Where all components share a covariance, squares are common to
     them: they do not move responsibilities, and their sum over rows is known beforehand."""
 
+    has_odds = True
+
     def __init__(
         self,
         structure: Structure,

@@ -67,6 +67,7 @@ class Panels(BlockKernel):
     front of z carries the means and the first moments.
     """
 
+    has_panels = True
     # One component's rows are a small part of a block: blocks are large, and scratch is not.
     chunk = 4 * TILE
     # Most panels, and whitened coordinates of all components from which each further one pays

@@ -28,7 +28,7 @@ def screened(kernel: Kernel, params: Params, reach: float, n: int) -> Callable:
     component is less than exp(-reach) of the mixture's."""
     n_components, d = params.means.shape
     is_worth = n_components > 1 and n * n_components * d * d > _WORTH
-    if is_worth and isinstance(kernel, Panels):
+    if is_worth and kernel.has_panels:
         return Screen(kernel, params, reach).log_joint
     return kernel.log_joint
 

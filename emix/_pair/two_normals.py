@@ -81,17 +81,31 @@ def numbers_of(params: Params) -> Numbers:
     return getattr(params, "numbers", None) or Numbers(*map(pair, params[:4]))
 
 
+class Believed(NamedTuple):
+    """Of components: a variance at the floor is an answer here, and whether it is wanted is judged
+    later."""
+
+    n_null: int = 0  # a constant column is a spike like any other
+
+    def is_degenerate(self, params: Params) -> bool:
+        return False
+
+    def spurious_heights(self, params: Params) -> np.ndarray:
+        """What criteria of selection take off the log-densities of components: nothing."""
+        return np.zeros(2)
+
+
 class TwoNormals:
     """Two components, one feature, structures DIAG and TIED_DIAG, no noise; variances are not
     below the floor (Hathaway 1985), a constraint under which the M-step is exact."""
 
     is_combinatorial = False
-    n_null = 0  # a constant column is a spike like any other
 
     def __init__(self, structure: Structure, rows: Rows, floor: float):
         self.structure, self.rows, self.floor = structure, rows, floor
         self._local = threading.local()
         self.equal_variance = not structure.sharing.separable
+        self.soundness = Believed()
 
     def over(self, rows: Rows) -> TwoNormals:
         """This model over other rows."""
@@ -108,14 +122,6 @@ class TwoNormals:
     def one_normal(self) -> float:
         """Log-likelihood per row of one normal."""
         return -0.5 * (LOG_2PI + 1.0 + math.log(self.mean_and_variance[1]))
-
-    def is_degenerate(self, params: Params) -> bool:
-        """A variance at the floor is an answer here: whether it is wanted is judged later."""
-        return False
-
-    def spurious_heights(self, params: Params) -> np.ndarray:
-        """None: two normals are not chosen among others."""
-        return np.zeros(2)
 
     def e_step(self, params: Params) -> Sums:
         rows, (weights, means, _, factors) = self.rows, numbers_of(params)

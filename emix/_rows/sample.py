@@ -21,7 +21,7 @@ class DistinctRows:
     """The rows that have weight: sorted, equal ones merged."""
 
     def __init__(self, rows: Rows):
-        self._rows = rows
+        self._rows, self.d = rows, rows.d
 
     @cached_property
     def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
