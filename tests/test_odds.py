@@ -60,7 +60,7 @@ def value_and_sums(rows, job):
 
 
 def stats_of(rows, odds):
-    return odds.stats(*value_and_sums(rows, OddsSums(odds)))
+    return odds.stats_if_accurate(*value_and_sums(rows, OddsSums(odds)))
 
 
 def far_apart(n_components=3):

@@ -17,12 +17,13 @@ E P_mm, as the E-step of such rows at these parameters has it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._em.protocols import Point
 from .._mixture.mixture import Mixture
+from .._mixture.posterior import Rule
 from .._mixture.settled import settled
 from .._normal.covariances import Structure
 from .._normal.gaussian import LOG_ZERO, Params
@@ -101,7 +102,8 @@ class VariationalMixture:
     is_combinatorial, has_curvature, constraint = False, False, None
 
     def __init__(self, mixture: Mixture, prior: Prior, total_weight: float):
-        self.mixture, self.prior, self.total_weight = mixture, prior, total_weight
+        self.mixture: Any = mixture  # whose E-step reads of a Posterior what it does of Params
+        self.prior, self.total_weight = prior, total_weight
         self.space, self.structure, self.rows = mixture.space, mixture.structure, mixture.rows
         self.about, self.natural = mixture.about, mixture.natural
         self._has_noise = bool(self.space.noise.any())
@@ -168,7 +170,7 @@ class VariationalMixture:
         taken = structure.sharing.weighted(weight, form.outer(centre, centre))
         second = self.total_weight * (stats.second - taken)
         if not all_full:
-            second = structure.sharing.kept(full, second, 0.0)
+            second = structure.sharing.kept(full, second, np.zeros(()))
         second = second + structure.sharing.weighted(share * counts, form.outer(away, away))
         added = form.mean_matrix(second, means.shape[1])
         if self._has_noise:
@@ -230,7 +232,7 @@ class VariationalMixture:
         ]
         return np.concatenate([np.ravel(term) for term in terms])
 
-    def ruled(self, rule: Callable) -> VariationalMixture:
+    def ruled(self, rule: Rule) -> VariationalMixture:
         """This model with another rule, which its mixture has."""
         return VariationalMixture(self.mixture.ruled(rule), self.prior, self.total_weight)
 

@@ -85,7 +85,7 @@ class Normals(NamedTuple):
 
 def triangular(roots: np.ndarray) -> np.ndarray:
     """Upper triangular R of positive diagonal with Rᵀ R = Aᵀ A, for A (..., m, d) with m >= d."""
-    upper = np.linalg.qr(roots, mode="r")
+    upper = np.asarray(np.linalg.qr(roots, mode="r"))
     signs = np.where(upper.diagonal(axis1=-2, axis2=-1) < 0.0, -1.0, 1.0)
     return np.triu(upper * signs[..., None])
 

@@ -21,7 +21,7 @@ _ROUNDING = 4.0 * 2.0**-52
 _POINTS, _REACH = 257, 8.0
 
 
-def log_tail(x, log_weights, means, scales, sign: float) -> np.ndarray:
+def log_tail(x, log_weights, means, scales, sign: float | np.ndarray) -> np.ndarray:
     """log P(X <= x) for sign 1, log P(X > x) for sign -1."""
     u = (np.asarray(x)[..., None] - means) / scales
     return logsumexp(log_weights + log_ndtr(sign * u), axis=-1)

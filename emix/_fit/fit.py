@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
 from .._em.ascent import Ascent
 from .._em.results import Reason, Result
-from .._mixture.mixture import Mixture
+from .._normal.covariances import Structure
+from .._rows.blocks import Rows
+
+
+class Climbed(Protocol):
+    """What is asked of a model after its climb: a mixture, also of two normals."""
+
+    structure: Structure
+    rows: Rows
+
+    @property
+    def soundness(self) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,7 @@ class Fit:
     log_unit: float
     run: Run
     n_collapsed: int
-    model: Mixture
+    model: Any
 
     @property
     def lower_bound(self) -> float:
@@ -68,18 +80,18 @@ class Fit:
         return self.run.result.stats.weight
 
 
-def judge(model: Mixture, *results: Result) -> Run:
+def judge(model: Climbed, *results: Result) -> Run:
     """The outcome of a start from the results of its phases."""
     *earlier, result = results
     return Run(result, model.soundness.is_degenerate(result.params), tuple(earlier))
 
 
-def log_unit(model: Mixture) -> float:
+def log_unit(model: Climbed) -> float:
     """log|dz/dx|: what log-densities in standard units lack in those of the data."""
     return -float(np.log(model.rows.scale).sum())
 
 
-def in_data_units(model: Mixture, run: Run, n_collapsed: int = 0) -> Fit:
+def in_data_units(model: Climbed, run: Run, n_collapsed: int = 0) -> Fit:
     params, rows = run.result.params, model.rows
     means = rows.shift + rows.scale * params.means
     with np.errstate(over="ignore", under="ignore"):
@@ -97,7 +109,7 @@ def in_data_units(model: Mixture, run: Run, n_collapsed: int = 0) -> Fit:
     return Fit(params.weights, means, covariances, factors, unit, run, n_collapsed, model)
 
 
-def so_far(model: Mixture, climb: Ascent, earlier: tuple[Result, ...]) -> Fit:
+def so_far(model: Climbed, climb: Ascent, earlier: tuple[Result, ...]) -> Fit:
     """The state of a climb that is under way."""
     passes = tuple(climb.passes)
     remaining = passes[-1].remaining

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from .._mixture.mixture import Mixture
 from .._mixture.posterior import at_temperature
 from .._normal.gaussian import Params
 from .._rows.grid import Mapper
-from .fit import Fit, Run, in_data_units, judge
+from .fit import Climbed, Fit, Run, in_data_units, judge
 from .problem import Problem, make_model
 from .starts import Attempt, Attempts, Starts, begin
 
@@ -54,7 +55,7 @@ def fit_mixture(
 
 
 def climb_all(
-    model: Mixture,
+    model: Any,
     starts: Attempts,
     problem: Problem,
     rng: np.random.RandomState,
@@ -92,7 +93,7 @@ class Guard:
 
     _EVERY = 8
 
-    def __init__(self, model: Mixture, params: Params):
+    def __init__(self, model: Climbed, params: Params):
         self._model = model
         self._held = int(params.n_floored.sum())
         self._is_on = not model.soundness.is_degenerate(params)
@@ -109,7 +110,7 @@ class Guard:
 
 
 def _climbed(
-    model: Mixture,
+    model: Any,
     attempt: Attempt,
     rng: np.random.RandomState,
     observer: Observer,

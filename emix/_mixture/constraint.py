@@ -56,6 +56,11 @@ class Tilt:
         return stats
 
 
+def _none(at: At) -> np.ndarray:
+    """Of no expectation, (0, 1, 1)."""
+    return np.zeros((0, 1, 1))
+
+
 class Constraint:
     """allowed: None or (n, K) of bool; features(at) -> (r, K, m) or (r, K, 1) for rows at a slice
     or an index, with bounds lower and upper (r,), which may be infinite, and equal for an
@@ -70,7 +75,8 @@ class Constraint:
         names: list[str],
     ):
         self.names = names  # of the expectations, for messages
-        self.allowed, self.features = allowed, features
+        self.allowed = allowed
+        self.features = _none if features is None else features
         self.lower, self.upper = lower, upper
         self._bounded = np.concatenate([np.isfinite(upper), np.isfinite(lower)])
         self._levels = np.concatenate([upper, -lower])[self._bounded]

@@ -86,12 +86,13 @@ class Curved(Products):
         super().prepare(buffers)
         _fill_squares(buffers.features, self.layout.width)
 
-    def accumulate(self, buffers: Buffers, scale: np.ndarray, sums: np.ndarray) -> None:
+    def accumulate(self, buffers: Buffers, scale: np.ndarray | None, sums: np.ndarray) -> None:
         split, resp = self.layout.split, buffers.resp
         super().accumulate(buffers, scale, sums[:split])
         total = resp.sum(axis=0)
         resp /= total
-        total *= scale  # the rows' weights
+        if scale is not None:
+            total *= scale  # the rows' weights
         overlaps = _overlaps(resp, buffers.scratch)
         overlaps *= total
         sums[split:] += inner(overlaps, buffers.features).ravel()
@@ -138,11 +139,11 @@ class CurvedOdds(Odds):
         sums[:split] += inner(resp, self._of_statistics(buffers)).ravel()
         sums[split:] += inner(overlaps, buffers.features).ravel()
 
-    def stats(self, value: float, sums: np.ndarray) -> Stats:
+    def stats_if_accurate(self, value: float, sums: np.ndarray) -> Stats:
         components, pairs = _in_order(self.n_components, self.reference)
         split, width = self.layout.split, self.layout.width
         own = sums[:split].reshape(-1, width)[components].ravel()
-        found = Products.stats(self, value + self.of_reference, own)
+        found = self.stats(value + self.of_reference, own)
         found.overlaps = sums[split:].reshape(self.n_overlaps, -1)[pairs]
         return found
 
@@ -266,7 +267,7 @@ class CurvedMixture:
         odds = CurvedOdds(kernel, int(params.weights.argmax()), self._model.space.view.moments)
         sums = self._model.rows.mean(OddsSums(odds))
         self._overflows = not math.isfinite(sums[0])
-        return None if self._overflows else odds.stats(float(sums[0]), sums[1:])
+        return None if self._overflows else odds.stats_if_accurate(float(sums[0]), sums[1:])
 
     def _by_log_joint(self, kernel: Curved) -> Stats:
         sums = self._model.rows.mean(RuleSums(kernel, kernel.log_joint, soft))
@@ -286,7 +287,8 @@ class CurvedMixture:
 def curved(model: Mixture, params: Params) -> CurvedMixture | None:
     """The model with the curvature of its log-likelihood, if that is all there is to climb, and
     worth its price."""
-    if not (model.has_curvature and _is_worth(model.structure, *params.means.shape, model.rows.n)):
+    n_components, d = params.means.shape
+    if not (model.has_curvature and _is_worth(model.structure, n_components, d, model.rows.n)):
         return None
     edge = params.n_floored.any() or not model.space.kernel(params).has_odds
     return None if edge else CurvedMixture(model)

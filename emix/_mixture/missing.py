@@ -23,7 +23,7 @@ from .._rows.patterns import GappedRows, Point
 from .._rows.sample import DistinctRows
 from .mixture import Mixture
 from .seen_odds import SeenOdds
-from .space import Complete, Limits, Space, View
+from .space import Complete, Limits, Space
 from .start import SAMPLE_ROWS
 from .sums import Look
 
@@ -42,7 +42,7 @@ class Gapped:
 
     has_curvature = False
 
-    def __init__(self, structure: Structure, rows: GappedRows, one: OneNormal | None = None):
+    def __init__(self, structure: Structure, rows: Any, one: OneNormal | None = None):
         self.structure, self.rows, self._one = structure, rows, one
 
     @cached_property
@@ -68,7 +68,7 @@ class Gapped:
         point = Point(params.log_weights, params.means, *matrices, eta.origin)
         return choose(self.structure, point, noise, self.rows, is_partition)
 
-    def odds(self, kernel: GapKernel, params: Params) -> SeenOdds | None:
+    def odds(self, kernel: Any, params: Params) -> SeenOdds | None:
         """None where patterns matter: the moments of all rows are not known."""
         return SeenOdds.of(kernel, params) if kernel.has_odds else None
 
@@ -90,7 +90,7 @@ def space_over(
     structure: Structure, rows: Rows, noise: np.ndarray, least_share: float = SHARE
 ) -> Space:
     """The space of rows that may have gaps."""
-    view: View = Complete if rows.patterns is None else Gapped
+    view: type[Complete] | type[Gapped] = Complete if rows.patterns is None else Gapped
     return Space(view(structure, rows), noise, least_share=least_share)
 
 

@@ -105,7 +105,7 @@ class Mixture:
             return None
         sums = self.rows.mean(OddsSums(odds))
         self._overflows = not math.isfinite(sums[0])
-        return None if self._overflows else odds.stats(float(sums[0]), sums[1:])
+        return None if self._overflows else odds.stats_if_accurate(float(sums[0]), sums[1:])
 
     def _by_log_joint(self, kernel: Any, params: Params) -> Stats:
         tilt, log_joint_of = None, kernel.log_joint

@@ -87,11 +87,11 @@ class Odds(Products):
             scaled *= weight
         sums += inner(resp, features).ravel()
 
-    def stats(self, value: float, sums: np.ndarray) -> Stats | None:
+    def stats_if_accurate(self, value: float, sums: np.ndarray) -> Stats | None:
         """None where rows give the reference less than its weight had promised."""
         found = np.empty((self.n_components, self.layout.width))
         others = found[self.others] = sums.reshape(-1, self.layout.width)
         found[self.reference] = self.moments - others.sum(axis=0)
         if not found[self.reference, -1] >= self.least:
             return None
-        return super().stats(value + self.of_reference, found.ravel())
+        return self.stats(value + self.of_reference, found.ravel())

@@ -46,7 +46,7 @@ def _reseeded(model: Any, stats: Stats, params: Params) -> Params | None:
     """
     empty = np.flatnonzero(stats.weight == 0.0)
     moved, filled = stats, []
-    for k, (row, mass, label) in zip(empty, _worst(model, stats, params), strict=False):
+    for k, (row, mass, label) in zip(empty.tolist(), _worst(model, stats, params), strict=False):
         moved = moved + _alone(moved, row, mass, k) - _alone(moved, row, mass, label)
         filled.append(k)
     if not filled:

@@ -64,8 +64,8 @@ def leading(
     size = model.structure.form.n_variances(model.rows.d) + 1
     if model.space.distinct.count >= _AMPLE * n_components * size:
         found = apart(local, n_components, rng)
-        again = apart(local, n_components, rng) if found is not None else None
-        if again is not None and _is_same(local, found, again):
+        again = None if found is None else apart(local, n_components, rng)
+        if found is not None and again is not None and _is_same(local, found, again):
             return [found]
     ground = Ground(local, _given_weights(model, n_components))
     race = _rounds(ground, _Known(ground, n_components, rng, _HITS * n_init), n_init)
@@ -73,8 +73,7 @@ def leading(
         race = _compared(model, n_components, race.field)
     unsound = _unsound(race, model)
     order = _order_of(_height(race), unsound)
-    order = [s for s in order if not unsound[s] or unsound.all()]
-    return [race.field.params(s) for s in order]
+    return [race.field.params(s) for s in order if not unsound[s] or unsound.all()]
 
 
 def _is_same(model: Mixture, one: Params, other: Params) -> bool:
@@ -109,9 +108,15 @@ class _Known:
         """A maximum is known that was met so many times."""
         self._ground, self.n_components, self._rng = ground, n_components, rng
         self._times = times
-        self.race: Race | None = None
+        self._race: Race | None = None
         self._hits = np.zeros(0)
         self.is_met = False  # whether the best maximum is known
+
+    @property
+    def race(self) -> Race:
+        """After the first round."""
+        assert self._race is not None
+        return self._race
 
     def round(self, count: int) -> None:
         ground, k = self._ground, self.n_components
@@ -122,10 +127,10 @@ class _Known:
         if count > _FIRST:
             fresh.keep(_order(fresh, ground.model)[: max(_KEPT, int(_SHARE * count))])
         hits = np.ones(len(fresh.value))
-        if self.race is not None:
-            fresh.join(self.race)
+        if self._race is not None:
+            fresh.join(self._race)
             hits = np.concatenate([hits, self._hits])
-        self.race, self._hits = fresh, hits
+        self._race, self._hits = fresh, hits
         ranks = _Ranks(fresh, ground.model)
         if not self._is_decided(ranks):
             fresh.run(_LONG)

@@ -26,7 +26,6 @@ class SeenOdds(BlockKernel):
         self._others = np.delete(np.arange(self.n_components), reference)
         self._relative = plain.coefficients[self._others] - own
         self._of_reference = float(own @ plain.moments)
-        self.features, self.prepare = plain.features, plain.prepare
 
     @classmethod
     def of(cls, plain: Masked, params: Params) -> SeenOdds | None:
@@ -36,6 +35,12 @@ class SeenOdds(BlockKernel):
         least = d * float(np.vdot(own, own)) / MOMENT_LIMIT
         is_sound = len(params.weights) > 1 and least <= params.weights[k]
         return cls(plain, k, least) if is_sound else None
+
+    def features(self, m: int) -> tuple[np.ndarray, np.ndarray]:
+        return self._plain.features(m)
+
+    def prepare(self, buffers: Buffers) -> None:
+        self._plain.prepare(buffers)
 
     @property
     def keeper(self) -> type:
@@ -62,7 +67,7 @@ class SeenOdds(BlockKernel):
             resp *= weight
         sums += inner(resp, buffers.features).ravel()
 
-    def stats(self, value: float, sums: np.ndarray) -> Stats | None:
+    def stats_if_accurate(self, value: float, sums: np.ndarray) -> Stats | None:
         """None where rows give the reference less than its weight had promised."""
         plain = self._plain
         found = np.empty((self.n_components, plain.width))

@@ -138,4 +138,6 @@ class Soundness:
         rows, _ = self._rows.sample(_ROWS)
         z = np.empty((rows.d, rows.n))
         rows.read(0, rows.n, z)
-        return z, rows.weights(0, rows.n)
+        weight = rows.weights(0, rows.n)
+        assert weight is not None, "a sample of distinct rows has weights"
+        return z, weight

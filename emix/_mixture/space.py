@@ -122,12 +122,13 @@ class Space:
         limits: Limits | None = None,
         least_share: float = SHARE,
     ):
-        self.view, self.structure, self.rows = view, view.structure, view.rows
+        self.view: Any = view  # which has moments, too, where rows have no gaps
+        self.structure, self.rows = view.structure, view.rows
         self.noise = noise
         self.cloud = view.structure.form.from_variances(noise)
         self._limits, self._least_share = limits, least_share
         # of the last two params: a point of a climb and the M-step there
-        self._naturals: tuple[tuple[Params | None, Natural | None], ...] = ((None, None),) * 2
+        self._naturals: tuple[tuple[Params, Natural], ...] = ()
         self._origin: np.ndarray | None = None
 
     @cached_property
@@ -181,7 +182,7 @@ class Space:
             if known is params:
                 return found
         found = natural(self.structure, params, self._origin, self.noise)
-        self._naturals = (self._naturals[1], (params, found))
+        self._naturals = (*self._naturals[-1:], (params, found))
         return found
 
     def about(self, stats: Stats, origin: np.ndarray) -> Stats:

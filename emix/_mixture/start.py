@@ -211,7 +211,7 @@ def kmeans_plusplus(model: Mixture, n_components: int, rng: np.random.RandomStat
 def random_from_data(model: Mixture, n_components: int, rng: np.random.RandomState) -> Params:
     """Distinct rows as means, drawn in proportion to their weights."""
     mass = model.rows.weight.copy()
-    drawn = []
+    drawn: list[int] = []
     for _ in range(n_components):
         if not mass.sum() > 0.0:
             drawn.append(drawn[len(drawn) % mass.size])

@@ -11,6 +11,7 @@ from .._normal.protocols import Form
 from .._rows.blocks import Block
 from .._rows.grid import block_rows
 from .._rows.room import Buffers, Worker, bytes_per_row
+from .posterior import Rule
 
 
 class KernelJob:
@@ -27,7 +28,7 @@ class RuleSums(KernelJob):
     log_joint_of is the kernel's own, or that of a ``screen``. A tilt changes log_joint first.
     """
 
-    def __init__(self, kernel: Any, log_joint_of: Callable, rule: Callable, tilt: Any = None):
+    def __init__(self, kernel: Any, log_joint_of: Callable, rule: Rule, tilt: Any = None):
         super().__init__(kernel, 1 + kernel.size)
         self._kernel, self._log_joint_of, self._rule, self._tilt = kernel, log_joint_of, rule, tilt
 
@@ -37,7 +38,7 @@ class RuleSums(KernelJob):
         if self._tilt is not None:
             self._tilt.add(log_joint, block.at)
         sums[0] += self._rule(log_joint, buffers.resp, buffers.work, buffers.norm, weight)
-        scale = buffers.norm
+        scale: np.ndarray | None = buffers.norm
         if weight is not None:
             scale *= weight
         elif self._rule.is_one_hot:

@@ -137,11 +137,11 @@ class Dense:
         lowest = DENSE_FLOOR * float(np.linalg.eigvalsh(local)[-1])
         return share * local + lowest * np.eye(len(scale))
 
-    def factorise(self, covariance: np.ndarray, floor: float) -> Factored:
+    def factorise(self, covariance: np.ndarray, floor: float | np.ndarray) -> Factored:
         fitted = self.unconstrained(covariance, floor)
         return self._constrain(covariance, floor) if fitted is None else fitted
 
-    def unconstrained(self, covariance: np.ndarray, least: float) -> Factored | None:
+    def unconstrained(self, covariance: np.ndarray, least: float | np.ndarray) -> Factored | None:
         """None unless all variances are known to be greater than this."""
         factor = factor_of(covariance)
         # 1 / least eigenvalue <= |U|²
@@ -149,13 +149,13 @@ class Dense:
             return None
         return Factored(covariance, factor, np.zeros(covariance.shape[:-2], dtype=int))
 
-    def _constrain(self, covariance: np.ndarray, floor: float) -> Factored:
+    def _constrain(self, covariance: np.ndarray, floor: float | np.ndarray) -> Factored:
         """Nearest in likelihood: eigenvalues below the floor are raised to it."""
         values, vectors = np.linalg.eigh(covariance)
         floored = values < floor
         values = np.where(floored, floor, values)
         covariance = np.where(
-            floored.any(-1)[..., None, None],
+            np.asarray(floored.any(-1))[..., None, None],
             (vectors * values[..., None, :]) @ vectors.swapaxes(-1, -2),
             covariance,
         )

@@ -62,6 +62,9 @@ class OfPatterns(BlockKernel):
     def prepare(self, buffers: Buffers) -> None:
         np.copyto(buffers.z, 0.0, where=np.isnan(buffers.z))
 
+    def log_joint(self, buffers: Buffers) -> np.ndarray:
+        raise NotImplementedError
+
     def locate(self, buffers: Buffers) -> None:
         """Statistics need what ``log_joint`` leaves."""
         self.log_joint(buffers)
@@ -117,6 +120,14 @@ class _RowByRow(OfPatterns):
         returns is kept for the statistics."""
         raise NotImplementedError
 
+    def _add(self, room, group, held, resp, first, second):
+        """Adds the first and second moments of a group's columns."""
+        raise NotImplementedError
+
+    def _filled(self, room, group, held):
+        """E[z | what is seen, k] of a group's columns, (K, d, m)."""
+        raise NotImplementedError
+
     def accumulate(self, buffers: Buffers, scale: np.ndarray | None, sums: np.ndarray) -> None:
         """After ``log_joint`` of the same block."""
         room, found, held = self._held.block
@@ -133,7 +144,8 @@ class _RowByRow(OfPatterns):
         return weight, first.reshape(n_components, d), second.reshape(self.second_shape)
 
     def stats(self, value: float, sums: np.ndarray) -> Stats:
-        stats = Stats.of(self.structure, *self._parts(sums), self.point.means, value)
+        weight, first, second = self._parts(sums)
+        stats = Stats.of(self.structure, weight, first, second, self.point.means, value)
         return self._about_origin(stats)
 
     def _weight_of_patterns(self, group: Group, resp: np.ndarray) -> np.ndarray:
@@ -206,8 +218,8 @@ def _factor(covariance: np.ndarray) -> np.ndarray:
 
 def _runs(group: Group):
     """(place among the group's patterns, first, last column of the group)."""
-    edges = np.flatnonzero(np.diff(group.of_column)) + 1
-    edges = [0, *edges.tolist(), len(group.of_column)]
+    inner = np.flatnonzero(np.diff(group.of_column)) + 1
+    edges = [0, *inner.tolist(), len(group.of_column)]
     return zip(range(len(group.patterns)), edges[:-1], edges[1:], strict=True)
 
 

@@ -19,7 +19,7 @@ first two.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -48,6 +48,16 @@ class Params(NamedTuple):
     @property
     def log_weights(self) -> np.ndarray:
         return log_of_weights(self.weights)
+
+
+class Located(Protocol):
+    """Components that have means (K, d) and factors of their precisions."""
+
+    @property
+    def means(self) -> np.ndarray: ...
+
+    @property
+    def factors(self) -> np.ndarray: ...
 
 
 class Components(NamedTuple):
@@ -128,6 +138,9 @@ class BlockKernel:
 
     chunk = MOST_ROWS
     n_components: int
+    n_features: int
+    n_scratch: int
+    size: int
     has_odds = False  # whether E-steps may go by densities relative to one component
     has_panels = False  # whether pairs of rows and components may be left out
 
@@ -258,15 +271,16 @@ class Residuals(BlockKernel):
         return weight, first.reshape(n_components, d), second.reshape(self.second_shape)
 
     def stats(self, value: float, sums: np.ndarray) -> Stats:
-        return Stats.of(self.structure, *self._parts(sums), self.params.means, value)
+        weight, first, second = self._parts(sums)
+        return Stats.of(self.structure, weight, first, second, self.params.means, value)
 
 
-def cancels(structure: Structure, params: Params | Components) -> bool:
+def cancels(structure: Structure, params: Located) -> bool:
     """Whether moments about the origin of the units lose too many digits."""
     return bool(distant(structure, params).any())
 
 
-def distant(structure: Structure, params: Params | Components) -> np.ndarray:
+def distant(structure: Structure, params: Located) -> np.ndarray:
     """Of which components moments about the origin of the units lose too many digits, (K,)."""
     form, means, d = structure.form, params.means, params.means.shape[1]
     if d * np.vdot(params.factors, params.factors) * np.vdot(means, means) <= MOMENT_LIMIT:

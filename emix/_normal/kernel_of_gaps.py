@@ -42,7 +42,8 @@ def _kind(structure, point, noise, rows) -> type:
         return MaskedResiduals if distant else Masked
     if _is_close(point):
         return Conditioned
-    is_few = _is_few(structure, *point.means.shape, rows)
+    n_components, d = point.means.shape
+    is_few = _is_few(structure, n_components, d, rows)
     if is_few and not distant:
         return Marginals
     return Conditioned if noise.any() else Holes

@@ -41,6 +41,7 @@ class Mixed(BlockKernel):
         m = buffers.log_joint.shape[1]
         log_joint = np.empty((kernel.n_components, m)) if resp is None else buffers.log_joint
         scratch = buffers.scratch[: kernel.n_scratch]
+        resp = buffers.resp if resp is None else resp
         return buffers._replace(log_joint=log_joint, resp=resp, scratch=scratch)
 
     def log_joint(self, buffers: Buffers) -> np.ndarray:
@@ -58,13 +59,15 @@ class Mixed(BlockKernel):
     def stats(self, value: float, sums: np.ndarray) -> Stats:
         near = self.near.stats(value, sums[: self.near.size])
         far = self.far.stats(value, sums[self.near.size :])
-        parts = []
-        for name in ("weight", "first", "second"):
-            one, two = getattr(near, name), getattr(far, name)
-            whole = np.empty((self.n_components, *one.shape[1:]))
-            whole[self._near], whole[self._far] = one, two
-            parts.append(whole)
-        return Stats.of(self.structure, *parts, self.origin, value)
+        weight = self._joined(near.weight, far.weight)
+        first, second = self._joined(near.first, far.first), self._joined(near.second, far.second)
+        return Stats.of(self.structure, weight, first, second, self.origin, value)
+
+    def _joined(self, near: np.ndarray, far: np.ndarray) -> np.ndarray:
+        """What the components of each have, (K, ...)."""
+        whole = np.empty((self.n_components, *near.shape[1:]))
+        whole[self._near], whole[self._far] = near, far
+        return whole
 
 
 def part_of(params: Params | Components, chosen: np.ndarray) -> Components:

@@ -30,7 +30,7 @@ class Prior(NamedTuple):
     concentration: float  # alpha - 1
     mean: np.ndarray  # m (d,)
     mean_precision: float  # kappa
-    count: float  # c
+    count: float  # type: ignore[assignment]  # c; tuples have a method of this name
     mean_count: float  # 1
     scale: np.ndarray  # S, the shape of one covariance
 

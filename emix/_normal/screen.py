@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy.linalg import solve_triangular
 
 from .._rows.room import Buffers
-from .choice import Kernel
 from .gaussian import Params
 from .panels import Pairs, Panels, n_directions
 
@@ -23,7 +23,7 @@ _WORTH = 1e8
 _PART = 8
 
 
-def screened(kernel: Kernel, params: Params, reach: float, n: int) -> Callable:
+def screened(kernel: Any, params: Params, reach: float, n: int) -> Callable:
     """log_joint(buffers) (K, m) of a kernel for n rows, perhaps -inf where the density under a
     component is less than exp(-reach) of the mixture's."""
     n_components, d = params.means.shape
@@ -84,11 +84,10 @@ class Screen:
         found = self.panels.log_joint_of(best, buffers)
         value = np.empty(len(top))
         value[best.rows] = found
-        others = self._within_reach(bound, value)
-        others &= bound < top
-        if not self._are_few(others):
+        is_other = self._within_reach(bound, value) & (bound < top)
+        if not self._are_few(is_other):
             return False
-        others = Pairs.where(others)
+        others = Pairs.where(is_other)
         out.fill(-np.inf)
         best.put(out, found)
         others.put(out, self.panels.log_joint_of(others, buffers))

@@ -82,6 +82,7 @@ class Newton:
         return self._here.params if self._here is not None and is_fresh else None
 
     def accepted(self, gain: float) -> None:
+        assert self._here is not None, "only what was proposed is accepted"
         self._kept = Kept(self._here.promise, gain)
         self._radius = min(2.0 * self._radius, _LONGEST)
 

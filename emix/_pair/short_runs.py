@@ -173,7 +173,7 @@ class ShortRuns:
         if (pairs.variances <= self._floor).any():
             self._hold(pairs, gradient, information)
         curvature, axes = np.linalg.eigh(information)
-        along = np.vecdot(axes, gradient[:, :, None], axis=1)
+        along = np.vecdot(axes.swapaxes(1, 2), gradient[:, None])
         along /= np.maximum(np.abs(curvature), _FLATTEST)
         step = np.vecdot(axes, along[:, None])
         step /= units

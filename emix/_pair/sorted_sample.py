@@ -23,6 +23,7 @@ def sorted_sample(rows: Rows) -> tuple[np.ndarray, np.ndarray, bool]:
     sample; and whether of all."""
     if rows.weight is not None:
         sample, complete = DistinctRows(rows).sample(SAMPLE_ROWS)
+        assert sample.weight is not None, "a sample of distinct rows has weights"
         return sample.X[:, 0].astype(float), sample.weight, complete
     if rows.n <= SAMPLE_ROWS:
         return *_merged(np.sort(rows.X[:, 0]), np.ones(rows.n)), True

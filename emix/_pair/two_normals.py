@@ -38,7 +38,7 @@ class Sums(NamedTuple):
     sum of resp_1 resp_2 b bᵀ, b = (1, u_1, u_2, u_1², u_2²), u = y / deviation."""
 
     value: float
-    count: list[float]
+    count: list[float]  # type: ignore[assignment]  # tuples have a method of this name
     first: list[float]
     second: list[float]
     origin: list[float]
@@ -51,8 +51,8 @@ class Sums(NamedTuple):
     def swapped(self) -> Sums:
         """Those of the components in the other order."""
         order = [0, 2, 1, 4, 3]
-        parts = (part[::-1] for part in self[1:5])
-        return Sums(self.value, *parts, self.overlap[order][:, order])
+        count, first, second, origin = (part[::-1] for part in self[1:5])
+        return Sums(self.value, count, first, second, origin, self.overlap[order][:, order])
 
 
 def pair(array: np.ndarray) -> list[float]:

@@ -32,7 +32,9 @@ class Job(Protocol):
 
     size: int
     block_rows: int
-    worker: Worker | None
+
+    @property
+    def worker(self) -> Worker | None: ...
 
     def add(self, block: Block, sums: np.ndarray) -> None:
         """Add what the rows of the block have to sums (size,)."""
@@ -128,9 +130,9 @@ class Rows:
         self, work: Callable[[list[Span]], np.ndarray], rows: int, size: int = 1
     ) -> np.ndarray:
         """Sum of work(share), of this size, over the shares of the grid in their order."""
-        total = None
-        for part in self.map(work, shares(self.n, rows, size)):
-            total = part if total is None else total + part
+        total, *others = self.map(work, shares(self.n, rows, size))
+        for part in others:
+            total = total + part
         return total
 
     def total(self, job: Job) -> np.ndarray:

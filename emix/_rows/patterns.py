@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -93,10 +93,10 @@ def patterns_of(X: np.ndarray) -> Patterns:
     order = np.argsort(holes.sum(axis=1), kind="stable")
     rank = np.empty(len(order), dtype=np.uint16 if len(order) <= _FEW else np.int32)
     rank[order] = np.arange(len(order))
-    index = [
+    ranks = [
         rank[np.searchsorted(codes, part)][own] for part, own in zip(parts, indices, strict=True)
     ]
-    return Patterns(holes[order], np.concatenate(index))
+    return Patterns(holes[order], np.concatenate(ranks))
 
 
 def _codes(holes: np.ndarray) -> np.ndarray:
@@ -182,7 +182,7 @@ class GappedRows(Rows):
         return self._order[start:stop]
 
     def weights(self, start: int, stop: int) -> np.ndarray | None:
-        return None if self.weight is None else self._weight[start:stop]
+        return None if self._weight is None else self._weight[start:stop]
 
     @cached_property
     def _sums_of_seen(self) -> np.ndarray:
@@ -301,7 +301,8 @@ class _Seconds:
         z, weight, total = block.read(), block.weight, sums.reshape(self._shape)
         z[np.isnan(z)] = 0.0
         weighted = z if weight is None else z * weight
-        for pattern, a, b in block.rows.runs(block.start, block.stop):
+        rows: Any = block.rows  # with gaps
+        for pattern, a, b in rows.runs(block.start, block.stop):
             total[pattern] += weighted[:, a:b] @ z[:, a:b].T
 
 

@@ -34,10 +34,15 @@ class Worker(Protocol):
     """
 
     n_features: int
-    n_working: int
     n_scratch: int
     chunk: int
-    keeper: type  # the kind of worker whose features these are
+
+    @property
+    def keeper(self) -> type:
+        """The kind of worker whose features these are."""
+
+    @property
+    def n_working(self) -> int: ...
 
     def features(self, m: int) -> tuple[np.ndarray, np.ndarray]:
         """Room for the features of m rows, and the part of it that rows are read into."""
