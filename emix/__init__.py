@@ -11,6 +11,7 @@ from ._gaussian_mixture_with_noise import GaussianMixtureWithNoise
 from ._hard_gaussian_mixture import HardGaussianMixture
 from ._imputer import GaussianMixtureImputer
 from ._kmeans_limit import KMeansLimit, kmeans_limit
+from ._merged_mixture import MergedMixture
 from ._mixture_of_regressions import MixtureOfRegressions
 from ._outliers import GaussianMixtureOutlierDetector
 from ._poisson_mixture import PoissonMixture
@@ -33,6 +34,7 @@ __all__ = [
     "GaussianMixtureWithNoise",
     "HardGaussianMixture",
     "KMeansLimit",
+    "MergedMixture",
     "MixtureOfRegressions",
     "PoissonMixture",
     "StudentMixture",

@@ -60,6 +60,7 @@ ESTIMATORS = {
     "classifier, shared": emix.GaussianMixtureClassifier({0: 1, 1: 2}, shared_covariance=True),
     "detector": emix.GaussianMixtureOutlierDetector(2),
     "imputer": emix.GaussianMixtureImputer(2, add_indicator=True),
+    "merged": emix.MergedMixture(emix.GaussianMixture(3, random_state=0)),
     "imputer, drawing": emix.GaussianMixtureImputer(2, sample_posterior=True),
 }
 METHODS = (
@@ -85,7 +86,7 @@ def rows_for(estimator):
 @cache
 def fitted(name):
     estimator = clone(ESTIMATORS[name])
-    if estimator.random_state is None:
+    if getattr(estimator, "random_state", 0) is None:
         estimator.set_params(random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -253,8 +254,9 @@ def test_responsibilities_beside_other_features():
 def test_the_clusterer_has_labels():
     """Others keep nothing of the size of the data."""
     clusterers = {name for name, estimator in ESTIMATORS.items() if is_clusterer(estimator)}
-    assert clusterers == {"hard"}
-    assert_array_equal(fitted("hard").labels_, fitted("hard").predict(X))
+    assert clusterers == {"hard", "merged"}
+    for name in clusterers:
+        assert_array_equal(fitted(name).labels_, fitted(name).predict(X))
     assert_array_equal(fitted("hard").cluster_centers_, fitted("hard").means_)
 
 

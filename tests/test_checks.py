@@ -9,6 +9,7 @@ from emix import (
     GaussianMixture,
     GaussianMixtureImputer,
     HardGaussianMixture,
+    MergedMixture,
 )
 
 ESTIMATORS = [GaussianMixture(covariance_type=name) for name in TYPES]
@@ -38,6 +39,10 @@ ESTIMATORS += [
     GaussianMixtureImputer(sample_posterior=True, random_state=0),
     GaussianMixtureImputer(add_indicator=True, keep_empty_features=True),
     GaussianMixtureImputer(missing_values=-1.0),
+]
+ESTIMATORS += [
+    MergedMixture(GaussianMixture(3, random_state=0)),
+    MergedMixture(BayesianGaussianMixture(4, acceleration=False, random_state=0), n_clusters=2),
 ]
 
 

@@ -8,7 +8,7 @@ from sklearn.mixture import GaussianMixture as ScikitLearn
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from emix import GaussianMixture, TwoNormalMixture, kmeans_limit
+from emix import GaussianMixture, MergedMixture, TwoNormalMixture, kmeans_limit
 from emix.datasets import load_faithful
 
 pytest.importorskip("matplotlib")
@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from emix.display import (
     ConvergenceDisplay,
     KMeansLimitDisplay,
+    MergingDisplay,
     MixtureDisplay,
     MixturePairsDisplay,
 )
@@ -30,7 +31,7 @@ def axes():
     return Figure().subplots()
 
 
-@pytest.mark.parametrize("display", [MixtureDisplay, ConvergenceDisplay])
+@pytest.mark.parametrize("display", [MixtureDisplay, ConvergenceDisplay, MergingDisplay])
 def test_other_estimators_are_refused(display):
 
     X = np.arange(20.0).reshape(10, 2)
@@ -346,3 +347,55 @@ def test_pairs_of_one_feature_are_one_panel():
     mixture = GaussianMixture(2, random_state=0).fit(X[:, [1]])
     display = MixturePairsDisplay.from_estimator(mixture, X[:, [1]], axes=[[axes()]])
     assert len(display.axes_[0, 0].lines) == 3
+
+
+# --- merged components -------------------------------------------------------------------------
+
+
+def merged_display(**options):
+    merged = MergedMixture(GaussianMixture(5, random_state=0)).fit(X)
+    return merged, MergingDisplay.from_estimator(merged, ax=axes(), **options)
+
+
+def test_entropies_are_drawn_with_the_lines_that_meet_at_the_elbow():
+    merged, display = merged_display()
+    *fitted, points, chosen = display.ax_.lines
+    assert_array_equal(points.get_ydata(), merged.entropies_)
+    assert chosen.get_xdata() == [merged.n_clusters_]
+    assert chosen.get_label() == f"{merged.n_clusters_} clusters"
+    assert display.figure_ is display.ax_.figure
+    parts = (slice(0, merged.elbow_), slice(merged.elbow_ - 1, None))
+    assert len(fitted) == 2
+    for line, part in zip(fitted, parts, strict=True):
+        numbers = np.arange(1, 6)[part]
+        expected = np.polyval(np.polyfit(numbers, merged.entropies_[part], 1), numbers)
+        assert_array_equal(line.get_xdata(), numbers)
+        assert_allclose(line.get_ydata(), expected, atol=1e-9)
+
+
+def test_the_tree_joins_what_was_merged():
+    merged, display = merged_display(tree=True)
+    leaves = [int(text.get_text()) for text in display.ax_.get_xticklabels()]
+    assert sorted(leaves) == list(range(5))
+    at = dict(zip(leaves, range(5), strict=True))
+    removed = np.diff(merged.entropies_)[::-1]
+    colors = {}
+    for step, (children, line) in enumerate(zip(merged.children_, display.ax_.lines, strict=False)):
+        left, _, right, _ = line.get_xdata()
+        assert {left, right} == {at[child] for child in children}
+        assert max(line.get_ydata()) == step + 1
+        assert display.ax_.texts[step].get_text() == f"{removed[step]:.3g}"
+        at[5 + step] = 0.5 * (left + right)
+        colors[step] = line.get_color()
+    inside = 5 - merged.n_clusters_
+    assert all(colors[step].startswith("C") for step in range(inside))
+    assert all(not colors[step].startswith("C") for step in range(inside, 4))
+
+
+def test_nothing_to_merge_is_drawn_too():
+    merged = MergedMixture(GaussianMixture(1)).fit(X)
+    for tree in (False, True):
+        display = MergingDisplay.from_estimator(make_pipeline(merged), ax=axes(), tree=tree)
+        assert len(display.ax_.lines) >= 1
+    with pytest.raises(TypeError, match="GaussianMixture has no children_"):
+        MergingDisplay.from_estimator(ScikitLearn(2).fit(X))

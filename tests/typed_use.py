@@ -10,9 +10,10 @@ from emix import (
     GaussianMixtureClassifier,
     GaussianMixtureOutlierDetector,
     GaussianMixtureRegressor,
+    MergedMixture,
 )
 from emix.datasets import load_faithful
-from emix.display import ConvergenceDisplay, MixtureDisplay
+from emix.display import ConvergenceDisplay, MergingDisplay, MixtureDisplay
 from emix.em import Reason, check_model, climb
 
 
@@ -45,6 +46,10 @@ def use() -> None:
     assert_type(classifier.predict_proba(X), np.ndarray)
     detector = GaussianMixtureOutlierDetector(contamination=0.05).fit(X)
     assert_type(detector.predict(X), np.ndarray)
+    merged = MergedMixture(mixture, n_clusters=2)
+    assert_type(merged.fit(X).predict(X, n_clusters=1), np.ndarray)
+    assert_type(merged.component_labels(), np.ndarray)
+    assert_type(MergingDisplay.from_estimator(merged, tree=True), MergingDisplay)
     assert_type(MixtureDisplay.from_estimator(mixture, X, features=[0, 1]), MixtureDisplay)
     assert_type(ConvergenceDisplay.from_estimator(mixture).plot(), ConvergenceDisplay)
 

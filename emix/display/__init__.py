@@ -2,7 +2,14 @@
 
 from ._convergence import ConvergenceDisplay
 from ._kmeans_limit import KMeansLimitDisplay
+from ._merging import MergingDisplay
 from ._mixture import MixtureDisplay
 from ._pairs import MixturePairsDisplay
 
-__all__ = ["ConvergenceDisplay", "KMeansLimitDisplay", "MixtureDisplay", "MixturePairsDisplay"]
+__all__ = [
+    "ConvergenceDisplay",
+    "KMeansLimitDisplay",
+    "MergingDisplay",
+    "MixtureDisplay",
+    "MixturePairsDisplay",
+]
