@@ -9,6 +9,7 @@ import emix
 import emix.constraints
 import emix.display
 import emix.em
+import emix.inference
 import emix.priors
 
 HERE = Path(__file__).parent
@@ -100,7 +101,8 @@ def _public(module):
 def _reference() -> str:
     """The page that lists all public names; autosummary writes a page for each."""
     parts = ["API reference\n=============\n"]
-    for module in (emix, emix.em, emix.priors, emix.constraints, emix.display, emix.datasets):
+    modules = emix.em, emix.inference, emix.priors, emix.constraints, emix.display, emix.datasets
+    for module in (emix, *modules):
         title = f"``{module.__name__}``"
         names = "\n".join(f"   {name}" for name in _public(module))
         summary = inspect.getdoc(module).partition("\n")[0]

@@ -11,9 +11,18 @@ import emix.constraints
 import emix.datasets
 import emix.display
 import emix.em
+import emix.inference
 import emix.priors
 
-MODULES = (emix, emix.constraints, emix.datasets, emix.display, emix.em, emix.priors)
+MODULES = (
+    emix,
+    emix.constraints,
+    emix.datasets,
+    emix.display,
+    emix.em,
+    emix.inference,
+    emix.priors,
+)
 # No "See Also" and no second paragraph are needed, what returns are called may be said as
 # scikit-learn does (a name and a type, perhaps nothing more), and an example of a class serves its
 # methods.
