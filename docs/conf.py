@@ -1,5 +1,6 @@
 """Sphinx configuration: `make docs`."""
 
+import importlib.util
 import inspect
 import re
 import sys
@@ -48,6 +49,13 @@ toc_object_entries_show_parents = "hide"
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 myst_heading_anchors = 4
 
+# Formulas are typeset by a copy of MathJax that the site brings along, so that it can be read
+# without a network. Of the package that holds the copy one file is taken, with glyphs and all
+# extensions of TeX in it; as an extension of Sphinx the package would add 24 MB.
+_MATHJAX = "tex-svg-full.js"
+_MATHJAX_HOME = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
+mathjax_path = _MATHJAX
+
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
@@ -66,7 +74,7 @@ sphinx_gallery_conf = {
 
 html_theme = "pydata_sphinx_theme"
 html_title = "emix"
-html_static_path = ["_static"]
+html_static_path = ["_static", str(_MATHJAX_HOME / "static" / "mathjax" / _MATHJAX)]
 html_css_files = ["emix.css"]
 html_show_sourcelink = False
 html_copy_source = False
