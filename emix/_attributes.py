@@ -21,7 +21,7 @@ def attributes_of(problem: Problem, fit: Fit, dtype: Any) -> dict[str, Any]:
         for climb, phase in zip(fit.run.climbs, problem.phases, strict=False)
     ]
     bounds = np.concatenate([lower_bounds(history)[1:] for history in histories])
-    # where a climb had no iteration left, the last one of the climb before has the last word
+    # where a climb had no pass left, the last one of the climb before has the last word
     bounds[-1:] = fit.lower_bound
     return {
         **parameter_attributes(problem.structure, fit, dtype),

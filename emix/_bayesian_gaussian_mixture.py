@@ -56,7 +56,7 @@ default='full'
     tol : float, default=1e-7
         The fit has converged when what the updates would still gain in ``lower_bound_``, that
         is per sample, estimated from the rate at which the gains shrink, is at most ``tol``.
-        With 0 the fit makes ``max_iter`` iterations.
+        With 0 the fit makes ``max_iter`` passes.
 
     reg_covar : float, default=0.0
         Variance added to the diagonal of all covariances, in squared units of the data: every
@@ -65,7 +65,7 @@ default='full'
         is not needed for that.
 
     max_iter : int, default=1000
-        Largest number of iterations, that is of sweeps over the data. With 0, the start
+        Largest number of passes over the data after the first. With 0, the start
         itself is the result.
 
     n_init : int, default=1
@@ -124,10 +124,10 @@ default='dirichlet_process'
         Start from the previous posterior, if there is one; ``n_init`` is then ignored.
 
     verbose : int, default=0
-        1 prints starts and iterations, 2 also times and gains.
+        1 prints starts and passes, 2 also times and gains.
 
     verbose_interval : int, default=10
-        Iterations between two prints.
+        Passes between two prints.
 
     acceleration : bool, default=True
         Extrapolate the updates (quasi-Newton, Jamshidian & Jennrich 1997). An extrapolated point
@@ -182,7 +182,7 @@ default='dirichlet_process'
         Whether ``tol`` was reached.
 
     n_iter_ : int
-        Iterations of the best run.
+        Passes of the best climb after its first, which evaluates the start.
 
     stop_reason_ : str
         Why the best run ended.
@@ -192,15 +192,15 @@ default='dirichlet_process'
         returned, per sample (per unit of weight).
 
     lower_bounds_ : list of float, length n_iter_
-        The bound after each iteration; it never falls, and ends in ``lower_bound_``.
+        The bound after each of these passes; it never falls, and ends in ``lower_bound_``.
 
     remaining_gain_ : float
-        Estimate of what more iterations would add to ``lower_bound_``; infinite if there were
+        Estimate of what more passes would add to ``lower_bound_``; infinite if there were
         too few to tell.
 
     history_ : structured ndarray of shape (n_iter_ + 1,)
-        One row per sweep over the data, the first at the start. ``objective`` is the
-        bound after the sweep, ``free_energy`` the bound with the responsibilities of the sweep
+        One row per pass over the data, the first at the start. ``objective`` is the
+        bound after the pass, ``free_energy`` the bound with the responsibilities of the pass
         before, ``gap`` their difference. ``log_prior`` is minus the divergence of the
         parameters' posterior from their prior, per sample, and ``log_likelihood`` the rest of
         the bound; ``entropy`` is that of the responsibilities. ``remaining`` is the estimated

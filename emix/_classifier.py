@@ -94,7 +94,7 @@ default='full'
         Variance added to the diagonal of all covariances.
 
     max_iter : int, default=1000
-        Largest number of EM iterations, of each fit.
+        Largest number of passes of each fit.
 
     n_init : int, default=1
         Number of starts for each class.
@@ -124,7 +124,7 @@ default='kmeans'
         Number of components of each class.
 
     n_iter_ : int
-        Iterations of the longest fit.
+        Passes of the longest fit after its first.
 
     n_features_in_ : int
         Number of features seen during fit.
@@ -350,7 +350,7 @@ default='kmeans'
         return mixture
 
     def _together(self, data: _Labelled, priors, counts: list[list[int]], shared: bool):
-        """Priors, the classes' mixtures and the iterations of all classes as one mixture, from
+        """Priors, the classes' mixtures and the passes of all classes as one mixture, from
         where the labelled rows of each by itself lead."""
         joint_type = self._joint_type(shared)
         starts = [self._begun(data, c, tried, joint_type) for c, tried in enumerate(counts)]

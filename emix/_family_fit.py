@@ -189,7 +189,7 @@ def _warn(result: Any, settings: Settings, n_counted: int) -> None:
     if result.reason is Reason.MAX_ITER and settings.max_iter > 0:
         warn(
             ConvergenceWarning,
-            f"The fit did not converge in {result.n_iter} iterations: an estimated "
+            f"The fit did not converge within max_iter={settings.max_iter}: an estimated "
             f"{result.remaining:.2g} of mean log-likelihood is left to gain, and "
             f"tol={settings.tol:g}. Increase max_iter or tol.",
         )

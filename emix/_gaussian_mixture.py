@@ -82,7 +82,7 @@ _CHECKS: Checks = {
 }
 
 # Blocks of incremental EM, and the fewest rows of one: more of them cost M-steps and calls
-# than sweeps are saved.
+# than passes are saved.
 _BLOCKS, _LEAST_ROWS = 8, 512
 
 # What a stream goes on with.
@@ -171,7 +171,7 @@ str of three letters, default='full'
     tol : float, default=1e-7
         The fit has converged when what EM would still gain in mean log-likelihood per sample,
         estimated from the rate at which its gains shrink, is at most ``tol``. With 0 the fit
-        makes ``max_iter`` iterations.
+        makes ``max_iter`` passes.
 
     reg_covar : float, default=0.0
         Variance added to the diagonal of all covariances, in squared units of the data: every
@@ -181,7 +181,7 @@ str of three letters, default='full'
         standard deviation of a thousandth of their local scale).
 
     max_iter : int, default=1000
-        Largest number of EM iterations, that is of sweeps over the data. With 0, the start
+        Largest number of passes over the data after the first. With 0, the start
         itself is the result.
 
     n_init : int, default=1
@@ -218,10 +218,10 @@ callable, default='kmeans'
         Start from the previous solution, if there is one; ``n_init`` is then ignored.
 
     verbose : int, default=0
-        1 prints starts and iterations, 2 also times and gains.
+        1 prints starts and passes, 2 also times and gains.
 
     verbose_interval : int, default=10
-        Iterations between two prints.
+        Passes between two prints.
 
     acceleration : bool, default=True
         Extrapolate EM: by Newton's steps with the exact curvature of the log-likelihood (Louis
@@ -259,7 +259,7 @@ callable, default='kmeans'
     algorithm : {'batch', 'incremental'}, default='batch'
         'incremental' makes an M-step after every block of rows, whose responsibilities alone
         are then refreshed [2]_, until little is left to gain, and ends with batch EM. It
-        needs fewer sweeps than batch EM without acceleration, and memory for the statistics of
+        needs fewer passes than batch EM without acceleration, and memory for the statistics of
         all blocks.
 
     batch_size : int, default=None
@@ -313,7 +313,7 @@ callable, default='kmeans'
         Whether ``tol`` was reached.
 
     n_iter_ : int
-        Iterations of the best run.
+        Passes of the best climb after its first, which evaluates the start.
 
     stop_reason_ : str
         Why the best run ended.
@@ -327,17 +327,17 @@ callable, default='kmeans'
         and smaller for T < 1.
 
     lower_bounds_ : list of float, length n_iter_
-        The objective after each iteration, that of the last point that was accepted; at one
+        The objective after each of these passes, that of the last point that was accepted; at one
         temperature it never falls, and it ends in ``lower_bound_``.
 
     remaining_gain_ : float
-        Estimate of what more iterations would add to ``lower_bound_``; infinite if there were
+        Estimate of what more passes would add to ``lower_bound_``; infinite if there were
         too few to tell.
 
     history_ : structured ndarray of shape (n_iter_ + 1,)
-        One row per sweep over the data, the first at the start (with several temperatures,
+        One row per pass over the data, the first at the start (with several temperatures,
         the first of each at its start, and so with incremental EM: one row more for each).
-        ``free_energy`` is F at the parameters tried with the responsibilities of the sweep
+        ``free_energy`` is F at the parameters tried with the responsibilities of the pass
         before, ``objective`` is F after the E-step, with responsibilities of this ``entropy``.
         ``log_likelihood`` and ``log_prior`` are the log-densities of data and parameters, and
         ``gap`` is what ``free_energy`` lacks to their sum; all per sample. ``remaining`` is the

@@ -37,10 +37,10 @@ _INERTIA_NUMBERS = 64 * 1024
 
 
 def clusters_of(problem: Problem, fit: Fit, data: Data, attributes: dict) -> dict[str, Any]:
-    """Labels, the sum of squares, and the number of iterations."""
+    """Labels, the sum of squares, and the number of passes."""
     names = ("weights_", "means_", "precisions_cholesky_")
     labels = Scorer(problem.structure, *(attributes[name] for name in names)).labels(data.X)
-    # the M-step that finds nothing to move is an iteration as well, if there may be one more
+    # the M-step that finds nothing to move is a pass as well, if there may be one more
     n_iter = min(fit.run.n_iter + fit.run.result.converged, problem.max_iter)
     squares = inertia(data.X, data.weight, attributes["means_"], labels)
     return {"labels_": labels, "inertia_": squares, "n_iter_": n_iter}
@@ -54,11 +54,11 @@ class HardGaussianMixture(
     Maximises the classification likelihood, mean max_k log w_k N(x | k): the E-step assigns
     every row wholly to its most probable component, the M-step fits each component to its
     rows [1]_. It is the limit of EM at temperature zero, and ends after finitely many
-    iterations.
+    passes.
 
     With ``covariance_type='tied_spherical'`` and ``frozen=('weights',)`` it is K-means: each
-    row goes to the nearest mean. From the same centres, labels, centres, inertia and the number
-    of iterations are those of ``sklearn.cluster.KMeans(algorithm='lloyd', tol=0)``. Free
+    row goes to the nearest mean. From the same centres, labels, centres, inertia and ``n_iter_``
+    are those of ``sklearn.cluster.KMeans(algorithm='lloyd', tol=0)``. Free
     weights and covariances find clusters of unequal size and elongated shape.
 
     Parameters
@@ -81,7 +81,8 @@ default='full'
         component of few rows, whose covariance would be singular, needs it.
 
     max_iter : int, default=1000
-        Largest number of iterations. With 0, the start itself is the result.
+        Largest number of passes over the data after the first. With 0, the start itself is the
+        result.
 
     n_init : int, default=1
         Number of starts; the best result is kept. Several starts are compared after a short
@@ -108,10 +109,10 @@ callable, default='kmeans'
         Start from the previous solution, if there is one; ``n_init`` is then ignored.
 
     verbose : int, default=0
-        1 prints starts and iterations, 2 also times and gains.
+        1 prints starts and passes, 2 also times and gains.
 
     verbose_interval : int, default=10
-        Iterations between two prints.
+        Passes between two prints.
 
     frozen : tuple of {'weights', 'means', 'covariances'}, default=()
         Parameters that the fit leaves at their start, as in :class:`GaussianMixture`; weights
@@ -146,7 +147,7 @@ callable, default='kmeans'
         the features that they have, with the sample weights. Only K-means minimises it.
 
     n_iter_ : int
-        Iterations of the best run, of an assignment and an M-step each. The last one of a
+        Passes of the best climb, of an assignment and an M-step each. The last one of a
         converged fit finds that nothing moves: ``KMeans`` counts it too.
 
     converged_ : bool
@@ -167,7 +168,7 @@ callable, default='kmeans'
         What the next M-step would add to ``lower_bound_``.
 
     history_ : structured ndarray
-        One row per sweep over the data, the first at the start, as in
+        One row per pass over the data, the first at the start, as in
         :class:`GaussianMixture`; its ``temperature`` and ``entropy`` are 0, and ``objective``
         and ``log_likelihood`` are the classification log-likelihood per sample.
 
@@ -385,7 +386,7 @@ def inertia(X, weight, means, labels) -> float:
 
 def _squares(y, weight) -> float:
     """sum_i w_i |y_i|². Not as a scalar product of BLAS, whose threads would wait in a loop for
-    more work afterwards, and take the processors from those of the next sweep."""
+    more work afterwards, and take the processors from those of the next pass."""
     if weight is None:
         return float(np.einsum("ij,ij->", y, y))
     return float(np.einsum("i,i->", np.vecdot(y, y), weight))

@@ -67,7 +67,7 @@ default='full'
         Mean log-likelihood per row that may be left to gain.
 
     max_iter : int, default=1000
-        Largest number of EM iterations.
+        Largest number of passes over the data after the first.
 
     n_init : int, default=1
         Number of starts; the best result is kept.
@@ -85,7 +85,7 @@ default='full'
         What adds the indicators; None without ``add_indicator``.
 
     n_iter_ : int
-        EM iterations of the fit.
+        Passes of the fit after the first.
 
     n_features_in_ : int
         Number of features seen during fit.

@@ -57,7 +57,7 @@ class KMeansLimit:
           ``-2 s² (F + n log K + (n d / 2) log(2 pi s²))``;
         - ``inertia``: sum of squared distances of the rows to the nearest mean, more than
           ``soft_inertia``; ``-scaled_free_energy`` and ``soft_inertia`` tend to it;
-        - ``n_iter``: iterations of EM.
+        - ``n_iter``: passes of EM.
 
     means : ndarray of shape (n_variances, n_components, n_features)
         Means at each variance.
@@ -146,7 +146,7 @@ def kmeans_limit(
         Tolerance of the fit at each variance, as in :class:`GaussianMixture`.
 
     max_iter : int, default=1000
-        Largest number of iterations at each variance, and of K-means.
+        Largest number of passes at each variance, and of K-means.
 
     random_state : int, RandomState instance or None, default=None
         Source of randomness of the start.

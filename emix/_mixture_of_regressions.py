@@ -49,10 +49,10 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
 
     tol : float, default=1e-10
         The fit has converged when what EM would still gain in mean log-likelihood per sample is
-        estimated to be at most ``tol``. With 0 the fit makes ``max_iter`` iterations.
+        estimated to be at most ``tol``. With 0 the fit makes ``max_iter`` passes.
 
     max_iter : int, default=10000
-        Largest number of EM iterations, that is of sweeps over the data.
+        Largest number of passes over the data after the first.
 
     n_init : int, default=10
         Number of starts. They are compared after a short climb, and only those that can still
@@ -105,7 +105,7 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         Whether ``tol`` was reached.
 
     n_iter_ : int
-        Iterations of the best climb.
+        Passes of the best climb after its first, which evaluates the start.
 
     stop_reason_ : str
         Why it ended.
@@ -115,13 +115,13 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         temperature 1 without constraints.
 
     lower_bounds_ : list of float
-        The objective after each iteration; it never falls.
+        The objective after each of these passes; it never falls.
 
     remaining_gain_ : float
-        Estimate of what more iterations would add to ``lower_bound_``.
+        Estimate of what more passes would add to ``lower_bound_``.
 
     history_ : structured ndarray of shape (n_iter_ + 1,)
-        One row per sweep over the data: ``free_energy``, ``objective``, ``log_likelihood``,
+        One row per pass over the data: ``free_energy``, ``objective``, ``log_likelihood``,
         ``log_prior``, ``entropy``, ``gap``, ``remaining``, ``extrapolated``, ``accepted``,
         ``temperature``.
 

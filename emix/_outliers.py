@@ -50,7 +50,7 @@ default='full'
         Variance added to the diagonal of all covariances.
 
     max_iter : int, default=1000
-        Largest number of EM iterations.
+        Largest number of passes over the data after the first.
 
     n_init : int, default=1
         Number of starts.
@@ -74,7 +74,7 @@ callable, default='kmeans'
         The threshold: ``decision_function`` is ``score_samples`` less this.
 
     n_iter_ : int
-        Iterations of the fit.
+        Passes of the fit after the first.
 
     n_features_in_ : int
         Number of features seen during fit.

@@ -43,7 +43,7 @@ default='full'
         Variance added to the diagonal of all covariances.
 
     max_iter : int, default=1000
-        Largest number of EM iterations.
+        Largest number of passes over the data after the first.
 
     n_init : int, default=1
         Number of starts.
@@ -67,7 +67,7 @@ callable, default='kmeans'
         Number of outputs q.
 
     n_iter_ : int
-        Iterations of the fit.
+        Passes of the fit after the first.
 
     n_features_in_ : int
         Number of inputs seen during fit.

@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ._attributes import attributes_of
-from ._em.results import Reason
+from ._em.results import Reason, Result
 from ._fit.fit import Fit
 from ._fit.problem import Problem
 from ._fit.singular import message, singular_components
@@ -68,7 +68,7 @@ def of_its_end(problem: Problem, fit: Fit, data: Data) -> str:
         return (
             "The fit is no maximum: from every start that was tried EM leads to a component on "
             "too few distinct rows or with hardly any variance. The fit is the point after "
-            f"{result.n_iter} iterations, before that. Decrease n_components, choose a simpler "
+            f"{_passes(result)}, before that. Decrease n_components, choose a simpler "
             "covariance_type, or set reg_covar or prior."
         )
     if result.converged or result.stopped or problem.max_iter == 0:
@@ -78,9 +78,13 @@ def of_its_end(problem: Problem, fit: Fit, data: Data) -> str:
     return (
         "Best performing initialization did not converge. Try different init "
         "parameters, or increase max_iter, tol, or check for degenerate data. After "
-        f"{result.n_iter} iterations {left} of mean log-likelihood is left to gain; "
+        f"{_passes(result)} {left} of mean log-likelihood is left to gain; "
         f"tol={problem.tol:g}."
     )
+
+
+def _passes(result: Result) -> str:
+    return "1 pass" if result.n_iter == 1 else f"{result.n_iter} passes"
 
 
 def nothing_more(problem: Problem, fit: Fit, data: Data, attributes: dict) -> dict[str, Any]:

@@ -129,10 +129,11 @@ class TwoNormalMixture(EMEstimator):
     tol : float, default=1e-9
         The fit has converged when what EM would still gain in mean log-likelihood per sample,
         estimated from the rate at which its gains shrink, is at most ``tol``. With 0 the fit
-        makes ``max_iter`` iterations.
+        makes ``max_iter`` passes.
 
     max_iter : int, default=1000
-        Largest number of EM iterations from one start. With 0, the result is a start itself.
+        Largest number of passes over the data after the first, from one start. With 0, the result
+        is a start itself.
 
     acceleration : bool, default=True
         Newton's method where it raises the likelihood, EM elsewhere; False is plain EM.
@@ -141,10 +142,10 @@ class TwoNormalMixture(EMEstimator):
         Source of randomness of :meth:`sample` and :meth:`bootstrap_test`; ``fit`` draws nothing.
 
     verbose : int, default=0
-        1 prints climbs and iterations, 2 also times and gains.
+        1 prints climbs and passes, 2 also times and gains.
 
     verbose_interval : int, default=10
-        Iterations between two prints.
+        Passes between two prints.
 
     Attributes
     ----------
@@ -187,7 +188,7 @@ class TwoNormalMixture(EMEstimator):
         Whether ``tol`` was reached.
 
     n_iter_ : int
-        Iterations of the run returned.
+        Passes of the climb returned after its first, which evaluates the start.
 
     stop_reason_ : str
         Why that run ended.
@@ -196,13 +197,13 @@ class TwoNormalMixture(EMEstimator):
         Log-likelihood per sample, ``score(X)`` of the training data.
 
     lower_bounds_ : list of float, length n_iter_
-        The same after each iteration; it never falls.
+        The same after each of these passes; it never falls.
 
     remaining_gain_ : float
-        Estimate of what more iterations would add to ``lower_bound_``.
+        Estimate of what more passes would add to ``lower_bound_``.
 
     history_ : structured ndarray of shape (n_iter_ + 1,)
-        One row per sweep over the data, as for :class:`GaussianMixture`.
+        One row per pass over the data, as for :class:`GaussianMixture`.
 
     singular_components_ : ndarray of bool of shape (2,)
         Whether the variance of a component is held at the floor, as its rows are equal or nearly

@@ -438,7 +438,7 @@ def test_variances_out_of_range_of_float32_are_an_error_that_says_so():
 
 def test_the_warning_tells_what_is_left_to_gain():
     X = clusters(1, 400, 2, 3, 0.7)
-    with pytest.warns(ConvergenceWarning, match=r"After 5 iterations an estimated \S+ of mean"):
+    with pytest.warns(ConvergenceWarning, match=r"After 5 passes an estimated \S+ of mean"):
         GaussianMixture(3, max_iter=5, init_params="k-means++", random_state=0).fit(X)
     # from means that hardly differ the gains grow at first
     X = clusters(1, 400, 2, 3)

@@ -136,10 +136,10 @@ def test_kmeans_limit_display_draws_what_tends_to_zero():
     display = KMeansLimitDisplay.from_result(result, ax=axes())
     lines = {line.get_label(): line for line in display.ax_.get_lines()}
     assert len(lines) == 5
-    entropy = lines["entropy of the responsibilities"].get_ydata()
+    entropy = lines["entropy of the responsibilities (nats per row)"].get_ydata()
     assert_array_equal(entropy, result.table["entropy"][result.table["entropy"] > 1e-14])
     assert not len(lines["rows with another label: none"].get_ydata())
-    scaled = lines["$2 s^2 F$ from -inertia"].get_ydata()
+    scaled = lines["scaled log-likelihood from minus the inertia"].get_ydata()
     assert scaled[0] > 1.0 > 1e-6 > scaled[-1]
     left, right = display.ax_.get_xlim()
     assert left > right

@@ -162,7 +162,7 @@ def test_one_component_needs_few_passes(name):
 
 
 def test_a_climb_that_is_cut_short_says_so(name):
-    with pytest.warns(ConvergenceWarning, match="did not converge in 1 iterations"):
+    with pytest.warns(ConvergenceWarning, match="did not converge within max_iter=1"):
         fit = fitted(name, max_iter=1, n_init=1)
     assert not fit.converged_
     assert fit.n_iter_ == 1

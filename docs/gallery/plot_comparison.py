@@ -35,16 +35,16 @@ figure.set_label(
 )
 for ax, name, mixture in zip(axes, ("scikit-learn", "emix"), (theirs, ours), strict=True):
     MixtureDisplay.from_estimator(mixture, X, ax=ax)
-    ax.set_title(f"{name}: {mixture.n_iter_} iterations, {mixture.score(X):.4f}")
+    ax.set_title(f"{name}: {mixture.n_iter_} passes, {mixture.score(X):.4f}")
 
 # %%
-# The bounds of both, iteration by iteration. With a tolerance that is small enough scikit-learn
+# The bounds of both, pass by pass. With a tolerance that is small enough scikit-learn
 # goes on to the same maximum; it needs plain EM's number of passes.
 patient = ScikitLearn(2, tol=1e-9, reg_covar=0.0, max_iter=2000, **start).fit(X)
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 figure.set_label(
-    "The distance to the maximum against the iteration, on a logarithmic scale. The curve of "
-    "emix drops within a few iterations; that of scikit-learn is a long slope, and its default "
+    "The distance to the maximum against the pass, on a logarithmic scale. The curve of "
+    "emix drops within a few passes; that of scikit-learn is a long slope, and its default "
     "stops early on it."
 )
 best = max(ours.lower_bound_, patient.score(X)) + 1e-9
@@ -55,7 +55,7 @@ for name, mixture in (
 ):
     distance = best - np.array(mixture.lower_bounds_)
     ax.semilogy(np.arange(1, len(distance) + 1), distance, ".-", label=name)
-ax.set(xlabel="iteration", ylabel="log-likelihood per row below the maximum")
+ax.set(xlabel="pass", ylabel="log-likelihood per row below the maximum")
 ax.legend()
 
 # %%

@@ -3,12 +3,12 @@ EM step by step on Old Faithful
 ===============================
 
 Two normals are fitted to the eruptions of Old Faithful from a poor start: both means in the
-middle of the data. The pictures show the components after a few iterations, and the ascent of
+middle of the data. The pictures show the components after a few passes, and the ascent of
 the objective with and without acceleration.
 """
 
 # %%
-# A fit that is told to make few iterations stops early and says so in ``stop_reason_``; with
+# A fit that is told to make few passes stops early and says so in ``stop_reason_``; with
 # ``warm_start`` the next one goes on from there. ``max_iter=0`` shows the start itself.
 import warnings
 
@@ -33,8 +33,8 @@ figure.set_label(
     "The eruptions of Old Faithful four times, with the ellipses of two components: after 0, 2, "
     "10 and more passes. They begin in the middle, and end on the two clusters."
 )
-for ax, iterations in zip(axes.flat, (0, 2, 10, 60), strict=True):
-    mixture = GaussianMixture(2, max_iter=iterations, acceleration=False, **start)
+for ax, passes in zip(axes.flat, (0, 2, 10, 60), strict=True):
+    mixture = GaussianMixture(2, max_iter=passes, acceleration=False, **start)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # meant to be stopped
         mixture.fit(X)
@@ -42,7 +42,7 @@ for ax, iterations in zip(axes.flat, (0, 2, 10, 60), strict=True):
     ax.set(
         xlabel="eruption (minutes)",
         ylabel="waiting (minutes)",
-        title=f"{mixture.n_iter_} iterations: log-likelihood {mixture.lower_bound_:.4f}",
+        title=f"{mixture.n_iter_} passes: log-likelihood {mixture.lower_bound_:.4f}",
     )
 
 # %%

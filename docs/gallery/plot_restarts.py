@@ -47,7 +47,7 @@ for height, count in zip(heights[::-1], counts[::-1], strict=True):
 # %%
 # The three that were reached most often. In the lower ones two components share one cluster, and
 # one component has two clusters. No small step leads from there to the best one: the
-# log-likelihood falls on every way. So more starts help, and more iterations do not.
+# log-likelihood falls on every way. So more starts help, and more passes do not.
 frequent = np.sort(np.argsort(-counts)[:3])[::-1]
 figure, axes = plt.subplots(1, 3, figsize=(12, 4.2), sharex=True, sharey=True, layout="constrained")
 figure.set_label(

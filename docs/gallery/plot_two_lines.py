@@ -46,18 +46,18 @@ for k, value in enumerate(bic, start=1):
     print(f"{k} lines: BIC {value:.1f}")
 
 # %%
-# The way there: what a start lacks to the maximum, by iterations, from ten starts. The nearest of
+# The way there: what a start lacks to the maximum, by passes, from ten starts. The nearest of
 # lines through a few random rows are a good place to begin. Where a curve ends above the axis, it
 # is at another maximum: ten starts are made for a reason.
 figure, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
 figure.set_label(
-    "The lack of log-likelihood against iterations for ten starts. Some fall to rounding errors "
-    "within fifteen iterations, others stay at a lower maximum."
+    "The lack of log-likelihood against passes for ten starts. Some fall to rounding errors "
+    "within fifteen passes, others stay at a lower maximum."
 )
 for seed in range(10):
     fit = MixtureOfRegressions(2, n_init=1, random_state=seed).fit(X, y)
     reached = np.array([fit.history_["objective"][0], *fit.lower_bounds_])
     ax.plot(np.maximum(lines.lower_bound_ - reached, 1e-12), color="C0", alpha=0.6)
-ax.set(yscale="log", xlabel="iterations", ylabel="lack, nats per row")
+ax.set(yscale="log", xlabel="passes", ylabel="lack, nats per row")
 plt.show()
 # sphinx_gallery_thumbnail_number = 1

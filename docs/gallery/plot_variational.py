@@ -8,7 +8,7 @@ show how, what the prior of the weights has to do with it, and scikit-learn's re
 """
 
 # %%
-# One fit, stopped after some iterations; with ``warm_start`` the next one goes on with the whole
+# One fit, stopped after some passes; with ``warm_start`` the next one goes on with the whole
 # posterior. Components are in falling order of their weights, and those of less than one
 # hundredth are not drawn.
 import warnings
@@ -50,8 +50,8 @@ figure.set_label(
 mixture = BayesianGaussianMixture(10, max_iter=0, warm_start=True, random_state=0)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ConvergenceWarning)  # meant to be stopped
-    for ax, iterations in zip(axes.flat, (0, 10, 20, 1000), strict=True):
-        mixture.set_params(max_iter=iterations).fit(X)
+    for ax, passes in zip(axes.flat, (0, 10, 20, 1000), strict=True):
+        mixture.set_params(max_iter=passes).fit(X)
         draw(mixture, ax, f"bound {mixture.lower_bound_:.4f}: {{}} components")
 
 # %%
@@ -75,7 +75,7 @@ print(f"passes: {plain.n_iter_} plain, {accelerated.n_iter_} with acceleration")
 # %%
 # A small concentration of the prior leaves few components, a large one spreads the rows over more
 # of them, of which several have to share a cluster. scikit-learn, in the lower row, fits the
-# same model; its default of 100 iterations ends (with a warning) before the third component is
+# same model; its default of 100 passes ends (with a warning) before the third component is
 # empty, and with more of them it arrives at the same two.
 figure, axes = plt.subplots(2, 3, figsize=(12, 7), sharex=True, sharey=True, layout="constrained")
 figure.set_label(

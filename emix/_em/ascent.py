@@ -45,7 +45,7 @@ class Point(Generic[P, S]):
 class Ascent(Generic[P, S]):
     """A climb that can be interrupted and taken up again with a tighter tol or more passes.
 
-    A point is assessed (M-step, estimate of the remaining gain), then left by a sweep over
+    A point is assessed (M-step, estimate of the remaining gain), then left by a pass over
     the data: at an extrapolated point if there is one and F does not fall there, else at
     the M-step's.
     """

@@ -37,7 +37,7 @@ class RemainingGain:
     step, so what follows a gain g is g r / (1 - r).
 
     r is the ratio of two consecutive M-step gains, which is available without a further
-    sweep; the largest of the last few is used. After accelerated steps, which hide slow
+    pass; the largest of the last few is used. After accelerated steps, which hide slow
     directions behind fast ones, 1 / (1 - r) is not taken to be less than their ``reach``. An
     acceleration that has an estimate of its own comes first.
     """

@@ -45,9 +45,9 @@ class Reason(Enum):
 
 
 class Pass(NamedTuple):
-    """One sweep over the data, per sample.
+    """One pass over the data, per sample.
 
-    free_energy is F(q, theta) with the q of the sweep before, objective is F after the
+    free_energy is F(q, theta) with the q of the pass before, objective is F after the
     E-step at this theta, with a q of this entropy. Both include the log-prior of theta;
     evidence is the log-likelihood, where the E-step's rule tells it.
     """
@@ -79,7 +79,7 @@ class Result(NamedTuple):
 
     @property
     def n_iter(self) -> int:
-        """M-steps taken: the sweeps after the first, which only evaluates the start."""
+        """M-steps taken: the passes after the first, which only evaluates the start."""
         return len(self.passes) - 1
 
     @property

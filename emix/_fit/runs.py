@@ -18,7 +18,7 @@ from .fit import Climbed, Fit, Run, in_data_units, judge
 from .problem import Problem, make_model
 from .starts import Attempt, Attempts, Starts, begin
 
-# What a fit says that ends with these iterations: more of them would lead somewhere worse.
+# What a fit says that ends with these passes: more of them would lead somewhere worse.
 _CUT_SHORT = "ended early: the climb leads to a degenerate component"
 
 
@@ -31,7 +31,7 @@ class Observer:
     def watcher(
         self, model: Mixture, earlier: tuple[Result, ...]
     ) -> Callable[[Ascent], bool] | None:
-        """What to call after every iteration, if anything; True stops the run."""
+        """What to call after every pass, if anything; True stops the run."""
         return None
 
     def end_init(self, model: Mixture, result: Result) -> None:
@@ -89,7 +89,7 @@ def climb_all(
 
 class Guard:
     """Whether a climb from a sound start is to be given up, as a component is unsound by now. It is
-    looked into when the floor holds more variances than before, and after some iterations."""
+    looked into when the floor holds more variances than before, and after some passes."""
 
     _EVERY = 8
 
@@ -117,7 +117,7 @@ def _climbed(
     guard: Guard | None = None,
 ) -> tuple[Result, ...]:
     """The results of all phases, each from where the last one ended and the first from where
-    the climb is; max_iter iterations in all."""
+    the climb is; max_iter passes in all."""
     climb, problem = attempt.climb, attempt.problem
     results: tuple[Result, ...] = ()
     temperature = problem.phases[0].temperature
@@ -140,7 +140,7 @@ def _climbed(
 
 
 def _both(watch: Callable | None, guard: Guard | None) -> Callable | None:
-    """What to call after every iteration: either may stop the climb."""
+    """What to call after every pass: either may stop the climb."""
     if watch is None or guard is None:
         return watch or guard
     return lambda climb: bool(watch(climb)) | guard(climb)

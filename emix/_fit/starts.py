@@ -38,7 +38,7 @@ _RETRIES = 1
 # to four components, four seeds) fell behind mclust's in 9 cells of 48, with four in 5; they take
 # two and a half times as long.
 _TOGETHER = 4
-# Iterations of plain EM where acceleration leads to a singular component: on the way there the
+# Passes of plain EM where acceleration leads to a singular component: on the way there the
 # likelihood can be flat for very long.
 _CAUTIOUS = 30
 

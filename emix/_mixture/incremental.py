@@ -55,7 +55,7 @@ class Incremental:
             origin = stats.origin
             total = about(total, origin) + (stats - about(self._held[i], origin))
             self._held[i] = stats
-        # the sum of what is held has no rounding errors of earlier sweeps
+        # the sum of what is held has no rounding errors of earlier passes
         return params, self._valued(_sum(self._model, self._held), params)
 
     def _valued(self, total: Stats, params: Params) -> Stats:

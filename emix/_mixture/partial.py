@@ -17,7 +17,7 @@ _HALVINGS = 40
 
 
 class _Partial:
-    """What is the mixture's own: all but M-step and sweep."""
+    """What is the mixture's own: all but M-step and pass."""
 
     def __init__(self, model: Mixture):
         self._model, self.is_combinatorial = model, model.is_combinatorial
@@ -33,7 +33,7 @@ def _freezing(model: Mixture, name: str) -> Mixture:
 class Conditional(_Partial):
     """Conditional maximisations, each after an E-step of its own: of weights and means given
     the covariances, then of weights and covariances given the means (multicycle ECM; Meng &
-    Rubin 1993, section 3). A sweep goes through the data twice."""
+    Rubin 1993, section 3). A pass goes through the data twice."""
 
     def m_step(self, stats: Stats, params: Params) -> Params:
         return _freezing(self._model, "covariances").m_step(stats, params)

@@ -6,7 +6,7 @@ factors that normalise them into ``norm`` (m,), resp = out * norm, and returns t
 summed over the rows, with their weights (m,) if there are any; ``work`` (m,) is its to use, and
 ``log_joint`` to overwrite.
 
-Leaving the product out * norm to the caller saves a sweep over (K, m): it can be put on the
+Leaving the product out * norm to the caller saves a pass over (K, m): it can be put on the
 smaller factor of the matrix product that follows, together with the sample weights.
 """
 

@@ -268,7 +268,7 @@ def from_responsibilities(model: Mixture, resp, n_components: int) -> Params:
 def _m_step(model: Mixture, resp, alike: Params) -> Params:
     """The same, given the parameters of all components alike.
 
-    A second sweep, about the means, is made where moments about one origin would cancel. A
+    A second pass, about the means, is made where moments about one origin would cancel. A
     covariance that would be singular is replaced by that of all rows about their means.
     """
     stats = model.space.statistics_at(alike, resp)

@@ -23,7 +23,7 @@ class Mixed(BlockKernel):
         self.far = Residuals(structure, part_of(params, far), noise)
         self.origin = np.where(far[:, None], params.means, 0.0)
         self.n_features, self.size = near.n_features, near.size + self.far.size
-        # the same for any components, since buffers are kept from sweep to sweep
+        # the same for any components, since buffers are kept from pass to pass
         self.n_scratch = most_scratch(self.n_components, self.d)
 
     @property

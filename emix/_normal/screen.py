@@ -17,7 +17,7 @@ from .._rows.room import Buffers
 from .gaussian import Params
 from .panels import Pairs, Panels, n_directions
 
-# Multiplications of a sweep from which it pays to look for the directions.
+# Multiplications of a pass from which it pays to look for the directions.
 _WORTH = 1e8
 # One in 8 of a block's rows tells whether it pays to look at all of them.
 _PART = 8

@@ -1,7 +1,7 @@
 """Two normals in one dimension: the mixture with its gradient and its curvature.
 
 The same distribution as that of a ``Mixture``, in sums about the components' means, which do not
-cancel. One sweep also gives the observed information, which Newton's method and standard errors
+cancel. One pass also gives the observed information, which Newton's method and standard errors
 need.
 """
 

@@ -12,7 +12,7 @@ from .room import Buffers, Kept, Room, Worker
 
 # Of a block that is looked at once, without matrix products of all components.
 _SWEEP_BYTES = 1024 * 1024
-# Features of all rows are kept from sweep to sweep if they take no more than this: a part of
+# Features of all rows are kept from pass to pass if they take no more than this: a part of
 # the last cache, and a bound on memory.
 KEPT_BYTES = 24 * 1024 * 1024
 
@@ -204,7 +204,7 @@ class Rows:
 def standard_units(rows: Rows) -> Rows:
     """The same rows, shifted by their mean and scaled by their standard deviations.
 
-    Two sweeps, so that neither a distant origin nor squares that overflow can spoil them:
+    Two passes, so that neither a distant origin nor squares that overflow can spoil them:
     half ranges first, then moments in those units. A constant feature has no spread, and one is
     its unit; its magnitude is, if its values differ by rounding.
     """

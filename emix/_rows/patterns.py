@@ -81,7 +81,7 @@ class Patterns:
 
 
 def patterns_of(X: np.ndarray) -> Patterns:
-    """The patterns of the rows of X, found in one sweep."""
+    """The patterns of the rows of X, found in one pass."""
     d = X.shape[1]
     parts, indices = [], []
     for start, stop in _sweep(X):

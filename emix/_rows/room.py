@@ -1,4 +1,4 @@
-"""Working memory for blocks of rows, and features of rows that are kept from sweep to sweep."""
+"""Working memory for blocks of rows, and features of rows that are kept from pass to pass."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class _Held:
 
 
 class Kept:
-    """Features of blocks that one kind of worker keeps from sweep to sweep; of None, none."""
+    """Features of blocks that one kind of worker keeps from pass to pass; of None, none."""
 
     def __init__(self, kind: Hashable = None):
         self._kind = kind

@@ -15,12 +15,18 @@ _LEAST = 1e-14
 class KMeansLimitDisplay:
     """How soft EM becomes K-means as the shared variance falls.
 
-    Against the variance, which falls to the right, on logarithmic scales: the mean entropy of
-    the responsibilities, the distance of the means to the centres of K-means (in units of the
-    root mean square distance of the centres from their mean), the share of rows whose label
-    is another, and how far 2 s² F and the soft inertia are from minus and plus the inertia of
-    K-means, relative to it. If the path leads to the centres of K-means, all tend to zero;
-    what is below 1e-14 is rounding, and not drawn.
+    Five curves against the variance, which falls to the right, on logarithmic scales:
+
+    - the mean entropy of the responsibilities;
+    - the share of rows whose label is not that of K-means;
+    - the distance of the means to the centres of K-means, in units of the root mean square
+      distance of the centres from their mean;
+    - how far the scaled log-likelihood is from minus the inertia of K-means, relative to the
+      inertia. It is twice the variance times the log-likelihood of all rows;
+    - how far the soft inertia is from the inertia of K-means, relative to the latter.
+
+    If the path leads to the centres of K-means, all five tend to zero. What is below 1e-14 is
+    rounding, and not drawn.
 
     Use :meth:`from_estimator` or :meth:`from_result` to make one.
 
@@ -114,13 +120,14 @@ class KMeansLimitDisplay:
         self.figure_ = self.ax_.figure
         result, table = self.result, self.result.table
         centres = result.cluster_centers
+        scaled = self._apart(-table["scaled_free_energy"])
         radius = np.sqrt(((centres - centres.mean(axis=0)) ** 2).sum(axis=1).mean())
         for label, marker, height in (
-            ("entropy of the responsibilities", "o", table["entropy"]),
+            ("entropy of the responsibilities (nats per row)", "o", table["entropy"]),
             ("rows with another label", "s", 1.0 - table["agreement"]),
             ("distance of the means", "^", table["distance"] / (radius or 1.0)),
-            ("$2 s^2 F$ from -inertia", "v", self._apart(-table["scaled_free_energy"])),
-            ("soft inertia from inertia", "x", self._apart(table["soft_inertia"])),
+            ("scaled log-likelihood from minus the inertia", "v", scaled),
+            ("soft inertia from the inertia", "x", self._apart(table["soft_inertia"])),
         ):
             shown = height > _LEAST
             label = label if shown.any() else f"{label}: none"
