@@ -18,10 +18,15 @@ from sklearn.utils.validation import check_is_fitted
 from ._attributes import attributes_of
 from ._estimator import EMEstimator
 from ._fit.fit import Fit
-from ._fit.problem import Given, Problem
+from ._fit.problem import Problem
 from ._fitted import Fitted, Parameters, normal_mixture, when_fitted
-from ._normal.covariances import DIAG, TIED_DIAG, Structure
-from ._pair.local_maxima import SPURIOUS, TwoNormalFit, fit_two_normals, ordered
+from ._pair.local_maxima import (
+    SPURIOUS,
+    SPURIOUS_FROM_START,
+    TwoNormalFit,
+    fit_two_normals,
+    ordered,
+)
 from ._pair.spurious import Held
 from ._pair.two_normals import TwoNormals
 from ._parameters import PRINTS, STOPS, Checks
@@ -29,6 +34,7 @@ from ._refusals import refuse_masked
 from ._report import Report, of_empty, of_its_end
 from ._structures import STRUCTURES, name_of
 from ._tables import Data, Features, read_floats
+from ._two_normal_start import START, given_start, structure_of
 from ._validation import check_flag, check_integer, check_probability
 
 MAXIMA = np.dtype(
@@ -50,10 +56,6 @@ class BootstrapTest(NamedTuple):
     statistic: float
     pvalue: float
     null_distribution: np.ndarray
-
-
-def structure_of(equal_variance: bool) -> Structure:
-    return TIED_DIAG if equal_variance else DIAG
 
 
 def read_column(
@@ -110,7 +112,18 @@ def of_maxima(problem: Problem, fit: TwoNormalFit, data: Data) -> str:
     """A maximum at the floor, or on a few values that are close together."""
     if fit.is_singular:
         return _singular(fit.held)
-    return SPURIOUS if fit.is_spurious else ""
+    told = SPURIOUS if problem.given.means is None else SPURIOUS_FROM_START
+    return told if fit.is_spurious else ""
+
+
+def of_no_rows(problem: Problem, fit: TwoNormalFit, data: Data) -> str:
+    """A component that no row belongs to, as it began too far away."""
+    if not of_empty(problem, fit, data):
+        return ""
+    return (
+        "No row belongs to one of the components, which stays where it began. Choose means_init "
+        "within the range of X, or leave it out: then all starts are searched"
+    )
 
 
 class TwoNormalMixture(EMEstimator):
@@ -137,6 +150,19 @@ class TwoNormalMixture(EMEstimator):
 
     acceleration : bool, default=True
         Newton's method where it raises the likelihood, EM elsewhere; False is plain EM.
+
+    weights_init : array-like of shape (2,), default=None
+        Weights of the start, that belongs to ``means_init``; None for equal ones.
+
+    means_init : array-like of shape (2,), default=None
+        Means of a start of your own, in the units of X and in any order. Then there is one
+        climb, from there, and the result is where it leads. None searches: many starts are
+        compared, and the best maximum is returned.
+
+    scales_init : array-like of shape (2,), default=None
+        Standard deviations of the start, that belongs to ``means_init``. None for those of the
+        rows about their nearest mean, the same for both components. With ``equal_variance`` both
+        must be the same.
 
     random_state : int, RandomState instance or None, default=None
         Source of randomness of :meth:`sample` and :meth:`bootstrap_test`; ``fit`` draws nothing.
@@ -294,6 +320,9 @@ class TwoNormalMixture(EMEstimator):
         tol: float = 1e-9,
         max_iter: int = 1000,
         acceleration: bool = True,
+        weights_init: ArrayLike | None = None,
+        means_init: ArrayLike | None = None,
+        scales_init: ArrayLike | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
         verbose_interval: int = 10,
@@ -302,6 +331,9 @@ class TwoNormalMixture(EMEstimator):
         self.tol = tol
         self.max_iter = max_iter
         self.acceleration = acceleration
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.scales_init = scales_init
         self.random_state = random_state
         self.verbose = verbose
         self.verbose_interval = verbose_interval
@@ -311,11 +343,12 @@ class TwoNormalMixture(EMEstimator):
     _read = staticmethod(read_column)
     _checks: ClassVar[Checks] = {
         "equal_variance": check_flag,
+        **START,
         "acceleration": check_flag,
         **STOPS,
         **PRINTS,
     }
-    _report = Report(two_normal_attributes, inference, (of_empty, of_maxima, of_its_end))
+    _report = Report(two_normal_attributes, inference, (of_no_rows, of_maxima, of_its_end))
 
     def _fitted(self) -> Fitted:
         factors = 1.0 / np.asarray(self.scales_, dtype=np.float64)
@@ -331,7 +364,7 @@ class TwoNormalMixture(EMEstimator):
             n_components=2,
             structure=structure_of(values.equal_variance),
             model=TwoNormals,
-            given=Given(),
+            given=given_start(values),
             start="intervals",
             reg_covar=0.0,
             tol=values.tol,
@@ -496,8 +529,9 @@ class TwoNormalMixture(EMEstimator):
         The statistic is twice the gain in log-likelihood of two normals over one. Its usual
         chi-squared distribution does not hold here, so it is compared with that of samples of the
         same size from one normal (McLachlan 1987), to each of which two normals are fitted in
-        the same way, with this estimator's parameters. As fits do not depend on the unit and
-        the origin of the data, samples are drawn from the standard normal.
+        the same way, with this estimator's parameters. A start of your own is left out, as the
+        test is about the best maximum. As fits do not depend on the unit and the origin of the
+        data, samples are drawn from the standard normal.
 
         Parameters
         ----------
@@ -539,7 +573,7 @@ class TwoNormalMixture(EMEstimator):
         n_resamples = check_integer("n_resamples", n_resamples, 1)
         rng = check_random_state(self.random_state if random_state is None else random_state)
         # not clones, which would carry callbacks along
-        parameters = {**self.get_params(), "verbose": 0}
+        parameters = {**self.get_params(), "verbose": 0, **dict.fromkeys(START)}
         statistic = _likelihood_ratio(type(self)(**parameters).fit(X))
         seeds = rng.randint(np.iinfo(np.int32).max, size=n_resamples)
         resampled = Parallel(n_jobs=n_jobs, verbose=verbose)(

@@ -46,6 +46,9 @@ _FEW, _FEW_ROWS = 3, 4096
 # Starts with a component at the floor that are followed to the end, at most; and as many with
 # another narrow component.
 _MOST_NARROW = 6
+# Local scales from the middle of the rows: the fourth power of what is farther than this, which
+# the information sums up, may overflow.
+_FARTHEST = 1e50
 # A short climb ends after 12 passes, or when 1e-4 nats per row are left to gain.
 _SHORT_PASSES = 12
 _SHORT_TOL = 1e-4
@@ -123,6 +126,9 @@ class Climbs:
     def climbs(self, until: Callable[[], bool]) -> Iterator[Attempt]:
         """On the sorted sample first, if that is smaller than the data."""
         model, sample, problem = self._model, self._sample, self._problem
+        if problem.given.means is not None:
+            yield Attempt(self._climb(model, self._given()), problem)
+            return
         if len(sample.z) == 1:
             yield Attempt(Ascent(model, self._one_normal()), problem)
             return
@@ -137,6 +143,21 @@ class Climbs:
     def _one_normal(self) -> Params:
         mean, variance = self._model.mean_and_variance
         return self._model.params([0.5, 0.5], [mean] * 2, [variance] * 2)
+
+    def _given(self) -> Params:
+        """The user's start; without scales, those of the rows about their nearest mean."""
+        given, rows = self._problem.given, self._model.rows
+        means = ((given.means[:, 0] - rows.shift) / rows.scale).tolist()
+        _check_distance("means_init", means, given.means.ravel())
+        if given.factors is None:
+            z, weight, _ = self._sample
+            squares = np.subtract.outer(means, z) ** 2
+            variances = [float(np.average(squares.min(axis=0), weights=weight))] * 2
+        else:
+            scales = [1.0 / (factor * float(rows.scale[0])) for factor in pair(given.factors)]
+            _check_distance("scales_init", scales, 1.0 / given.factors.ravel())
+            variances = [scale * scale for scale in scales]
+        return self._model.params(given.weights.tolist(), means, variances)
 
     def _climb(self, model: TwoNormals, params: Params) -> Ascent:
         return Ascent(model, params, Newton(model) if self._problem.accelerate else None)
@@ -191,6 +212,17 @@ class Climbs:
                 found.append(climb)
                 places.append(_place(climb.params))
         return found
+
+
+def _check_distance(name: str, values: list[float], given: np.ndarray) -> None:
+    """Whether a start's numbers, in local scales about the middle of the rows, have squares that
+    can be added up."""
+    for value, said in zip(values, given.tolist(), strict=False):
+        if not abs(value) <= _FARTHEST:
+            raise ValueError(
+                f"{name} has {said:g}: that is more than {_FARTHEST:g} scales of X "
+                "from its middle; choose a start near the rows"
+            )
 
 
 def _still_in(pairs: Pairs, gain: np.ndarray, behind: Behind) -> np.ndarray:

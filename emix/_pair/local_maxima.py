@@ -25,9 +25,11 @@ _FLOOR = 1e-3
 # Values whose range is within this share of their magnitude are equal but for rounding.
 _ROUNDING = 4e-16
 
-SPURIOUS = (
-    "Only spurious maxima were found: a narrow component rests on a few values of X that are "
-    "close together. equal_variance=True has no such maxima"
+_NARROW = "a narrow component rests on a few values of X that are close together. "
+SPURIOUS = f"Only spurious maxima were found: {_NARROW}equal_variance=True has no such maxima"
+SPURIOUS_FROM_START = (
+    f"The start leads to a spurious maximum: {_NARROW}Choose another start, or leave out "
+    "means_init: then all local maxima are searched for a better one"
 )
 
 
@@ -57,7 +59,8 @@ class TwoNormalFit(Fit):
 
     @property
     def shares(self) -> np.ndarray:
-        return self.weights
+        """Of the rows; weights stay as they are if no row belongs to a component."""
+        return np.array(self.run.result.stats.count)
 
     @property
     def log_likelihood(self) -> float:
