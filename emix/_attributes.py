@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from ._fit.history import as_history, lower_bounds
 from ._fit.problem import Problem
 from ._fit.singular import singular_components
 from ._normal.covariances import Structure
+from ._starts_table import starts_table
+from ._tables import Data
 
 
 def attributes_of(problem: Problem, fit: Fit, dtype: Any) -> dict[str, Any]:
@@ -36,6 +39,24 @@ def attributes_of(problem: Problem, fit: Fit, dtype: Any) -> dict[str, Any]:
         "singular_components_": singular_components(problem.structure, fit),
         "_spurious_heights": fit.model.soundness.spurious_heights(result.params),
     }
+
+
+def of_starts(problem: Problem, fit: Fit, data: Data, attributes: dict) -> dict[str, Any]:
+    """What the starts led to: a conclusion of a ``Report``."""
+    weights = np.array([climbed.result.params.weights for climbed in fit.starts])
+    return {"starts_": starts_of(fit, weights, [slice(None)] * len(weights))}
+
+
+def starts_of(fit: Fit, weights: np.ndarray, orders: Sequence) -> np.ndarray:
+    """The table of the starts, with components in these orders."""
+    rows = fit.model.rows
+    means = [climbed.result.params.means for climbed in fit.starts]
+    inside = {"weights": weights, "means": rows.shift + rows.scale * np.array(means)}
+    inside = {
+        name: np.array([of[order] for of, order in zip(values, orders, strict=True)])
+        for name, values in inside.items()
+    }
+    return starts_table(fit.starts, fit.log_unit, inside)
 
 
 def parameter_attributes(structure: Structure, fit: Fit, dtype: Any) -> dict[str, Any]:

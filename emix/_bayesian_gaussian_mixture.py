@@ -19,6 +19,7 @@ from ._fitted_posterior import (
     FittedPosterior,
     posterior_attributes,
     posterior_mixture,
+    posterior_starts,
     previous_posterior,
 )
 from ._gaps import GapsMixin, check_columns, of_pairs, read_with_gaps
@@ -210,6 +211,19 @@ default='dirichlet_process'
         Starts that were passed over because a covariance was singular, which needs an extremely
         small ``covariance_prior``.
 
+    starts_ : structured ndarray of shape (n_starts,)
+        What each start led to. The start of the result comes first, then the others by falling
+        objective, and last those with a component that is not sound. The fields are
+
+        - ``objective``: where the climb ended, in the units of ``lower_bound_``;
+        - ``remaining``: the estimate of what it would still gain;
+        - ``n_iter``: its passes after the first;
+        - ``reason``: why it ended;
+        - ``sound``: whether no component rests on too few rows or is too thin;
+        - ``given_up``: whether it was ended early, as another start leads as high or higher, or
+          as a component is not sound;
+        - ``weights`` and ``means``: the parameters where it ended.
+
     singular_components_ : ndarray of bool of shape (n_components,)
         Components whose covariance is singular to rounding in a direction in which the data
         vary.
@@ -303,7 +317,9 @@ default='dirichlet_process'
         "acceleration": check_flag,
     }
     # Empty components are not warned of: the prior is meant to empty those that are not needed.
-    _report = Report(posterior_attributes, remarks=(of_singular, of_its_end, of_pairs))
+    _report = Report(
+        posterior_attributes, posterior_starts, remarks=(of_singular, of_its_end, of_pairs)
+    )
 
     def _fitted(self) -> Fitted:
         return posterior_mixture(self)

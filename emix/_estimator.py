@@ -39,6 +39,7 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
     remaining_gain_: float
     history_: np.ndarray
     n_collapsed_: int
+    starts_: np.ndarray
     singular_components_: np.ndarray
 
     @abstractmethod

@@ -21,6 +21,7 @@ from ._report import warn
 from ._rows.blocks import Rows, in_one_unit, standard_units
 from ._rows.grid import BLOCK_BYTES
 from ._starting import check_count
+from ._starts_table import starts_table
 from ._validation import (
     check_assignment,
     check_flag,
@@ -150,6 +151,7 @@ def fit_family(
     _warn(found.result, settings, n_components - n_more)
     _warn_of_singular(singular.tolist())
     history = as_history(found.result.passes, problem.log_unit, rule.temperature)
+    weights_of_starts = np.array([each.result.params.weights for each in found.starts])
     attributes = {
         **problem.attributes,
         "weights_": found.result.params.weights,
@@ -161,6 +163,7 @@ def fit_family(
         "remaining_gain_": found.result.remaining,
         "history_": history,
         "n_collapsed_": found.n_collapsed,
+        "starts_": starts_table(found.starts, problem.log_unit, {"weights": weights_of_starts}),
         "singular_components_": singular,
     }
     return Outcome(found.result.params, attributes)

@@ -51,6 +51,7 @@ class FamilyMixture(DensityMixin, BaseEstimator):
     remaining_gain_: float
     history_: np.ndarray
     n_collapsed_: int
+    starts_: np.ndarray
     singular_components_: np.ndarray
     n_features_in_: int
     feature_names_in_: np.ndarray

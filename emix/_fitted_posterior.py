@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._attributes import attributes_of
+from ._attributes import attributes_of, starts_of
 from ._bayes.variational import Posterior, VariationalMixture, pseudo_log_weights
 from ._bayes.weighting import Dirichlet, StickBreaking, Weighting
 from ._bayes.wishart import factorised
@@ -56,6 +56,15 @@ def posterior_attributes(problem: Problem, fit: Fit, dtype: Any) -> dict[str, An
         "mean_precision_prior_": prior.mean_precision,
         "degrees_of_freedom_prior_": prior.degrees,
     }
+
+
+def posterior_starts(
+    problem: Problem, fit: Fit, data: Data, attributes: dict
+) -> dict[str, np.ndarray]:
+    """What the starts led to, with components in falling order."""
+    posteriors = [climbed.result.params for climbed in fit.starts]
+    weights = np.array([each.weights / each.weights.sum() for each in posteriors])
+    return {"starts_": starts_of(fit, weights, [each.order for each in posteriors])}
 
 
 class FittedPosterior:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.metaestimators import available_if
 
-from ._attributes import parameter_attributes
+from ._attributes import of_starts, parameter_attributes
 from ._base import quiet
 from ._calculus import DensityCalculus
 from ._estimator import EMEstimator
@@ -139,9 +139,10 @@ def constraint_of(values: SimpleNamespace, data: Data) -> Constraint | None:
 
 
 def begun_stream(problem: Problem, fit: Fit, data: Data, attributes: dict) -> dict[str, Any]:
-    """What partial_fit goes on from."""
+    """What the starts led to, and what partial_fit goes on from."""
     rule = at_temperature(problem.phases[-1].temperature)
-    return {"_stream": begin_stream(fit, data.total_weight, rule)}
+    stream = begin_stream(fit, data.total_weight, rule)
+    return {**of_starts(problem, fit, data, attributes), "_stream": stream}
 
 
 class GaussianMixture(ResponsibilityTransformer, DensityCalculus, GapsMixin, EMEstimator):
@@ -347,6 +348,20 @@ callable, default='kmeans'
 
     n_collapsed_ : int
         Starts that were passed over because a component rested on too little.
+
+    starts_ : structured ndarray of shape (n_starts,)
+        What each start led to. The start of the result comes first, then the others by falling
+        objective, and last those with a component that is not sound. Starts that lost a
+        race are not listed. The fields are
+
+        - ``objective``: where the climb ended, in the units of ``lower_bound_``;
+        - ``remaining``: the estimate of what it would still gain;
+        - ``n_iter``: its passes after the first;
+        - ``reason``: why it ended;
+        - ``sound``: whether no component rests on too few rows or is too thin;
+        - ``given_up``: whether it was ended early, as another start leads as high or higher, or
+          as a component is not sound;
+        - ``weights`` and ``means``: the parameters where it ended.
 
     singular_components_ : ndarray of bool of shape (n_components,)
         Whether a component is held at the least covariance in a direction in which the data

@@ -15,6 +15,7 @@ from sklearn.metrics import euclidean_distances
 from sklearn.metrics.pairwise import nan_euclidean_distances
 from sklearn.utils.validation import check_is_fitted
 
+from ._attributes import of_starts
 from ._base import quiet
 from ._estimator import EMEstimator
 from ._fit.fit import Fit
@@ -41,9 +42,15 @@ def clusters_of(problem: Problem, fit: Fit, data: Data, attributes: dict) -> dic
     names = ("weights_", "means_", "precisions_cholesky_")
     labels = Scorer(problem.structure, *(attributes[name] for name in names)).labels(data.X)
     # the M-step that finds nothing to move is a pass as well, if there may be one more
-    n_iter = min(fit.run.n_iter + fit.run.result.converged, problem.max_iter)
-    squares = inertia(data.X, data.weight, attributes["means_"], labels)
-    return {"labels_": labels, "inertia_": squares, "n_iter_": n_iter}
+    starts = of_starts(problem, fit, data, attributes)["starts_"]
+    converged = [climbed.result.converged for climbed in fit.starts]
+    starts["n_iter"] = np.minimum(starts["n_iter"] + converged, problem.max_iter)
+    return {
+        "labels_": labels,
+        "inertia_": inertia(data.X, data.weight, attributes["means_"], labels),
+        "n_iter_": int(starts["n_iter"][0]),
+        "starts_": starts,
+    }
 
 
 class HardGaussianMixture(
@@ -174,6 +181,19 @@ callable, default='kmeans'
 
     n_collapsed_ : int
         Starts that were passed over because a component rested on too little.
+
+    starts_ : structured ndarray of shape (n_starts,)
+        What each start led to. The start of the result comes first, then the others by falling
+        objective, and last those with a component that is not sound. The fields are
+
+        - ``objective``: where the climb ended, in the units of ``lower_bound_``;
+        - ``remaining``: the estimate of what it would still gain;
+        - ``n_iter``: its passes after the first;
+        - ``reason``: why it ended;
+        - ``sound``: whether no component rests on too few rows or is too thin;
+        - ``given_up``: whether it was ended early, as another start leads as high or higher, or
+          as a component is not sound;
+        - ``weights`` and ``means``: the parameters where it ended.
 
     singular_components_ : ndarray of bool of shape (n_components,)
         Whether a component is held at the least covariance in a direction in which the data

@@ -128,6 +128,19 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
     n_collapsed_ : int
         Starts that led to a line through too few rows, or with hardly any errors.
 
+    starts_ : structured ndarray of shape (n_starts,)
+        What each start led to. The start of the result comes first, then the others by falling
+        objective, and last those with a component that is not sound. The fields are
+
+        - ``objective``: where the climb ended, in the units of ``lower_bound_``;
+        - ``remaining``: the estimate of what it would still gain;
+        - ``n_iter``: its passes after the first;
+        - ``reason``: why it ended;
+        - ``sound``: whether no component rests on too few rows or is too thin;
+        - ``given_up``: whether it was ended early, as another start leads as high or higher, or
+          as a component is not sound;
+        - ``weights``: the weights where it ended.
+
     singular_components_ : ndarray of int
         Regressions with errors at the least that they may have.
 
@@ -183,6 +196,7 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
     remaining_gain_: float
     history_: np.ndarray
     n_collapsed_: int
+    starts_: np.ndarray
     singular_components_: np.ndarray
     n_features_in_: int
     feature_names_in_: np.ndarray

@@ -117,6 +117,19 @@ class PoissonMixture(FamilyMixture):
     n_collapsed_ : int
         0: nothing collapses in this family.
 
+    starts_ : structured ndarray of shape (n_starts,)
+        What each start led to. The start of the result comes first, then the others by falling
+        objective, and last those with a component that is not sound. The fields are
+
+        - ``objective``: where the climb ended, in the units of ``lower_bound_``;
+        - ``remaining``: the estimate of what it would still gain;
+        - ``n_iter``: its passes after the first;
+        - ``reason``: why it ended;
+        - ``sound``: whether no component rests on too few rows or is too thin;
+        - ``given_up``: whether it was ended early, as another start leads as high or higher, or
+          as a component is not sound;
+        - ``weights``: the weights where it ended.
+
     singular_components_ : ndarray of int
         None: no component of this family is.
 

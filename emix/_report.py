@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from ._attributes import attributes_of
+from ._attributes import attributes_of, of_starts
 from ._em.results import Reason, Result
 from ._fit.fit import Fit
 from ._fit.problem import Problem
@@ -87,17 +87,13 @@ def _passes(result: Result) -> str:
     return "1 pass" if result.n_iter == 1 else f"{result.n_iter} passes"
 
 
-def nothing_more(problem: Problem, fit: Fit, data: Data, attributes: dict) -> dict[str, Any]:
-    return {}
-
-
 @dataclass(frozen=True)
 class Report:
     """Attributes, those that only the end of the fit tells, remarks that become warnings, and the
     constructor parameters without which the attributes cannot be read."""
 
     attributes: Callable[[Problem, Fit, Any], dict[str, Any]] = attributes_of
-    conclusion: Callable[[Problem, Fit, Data, dict], dict[str, Any]] = nothing_more
+    conclusion: Callable[[Problem, Fit, Data, dict], dict[str, Any]] = of_starts
     remarks: tuple[Remark, ...] = (of_empty, of_singular, of_its_end)
     rests_on: tuple[str, ...] = ()
 

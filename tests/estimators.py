@@ -58,7 +58,7 @@ def made(name):
 
 # Of rows, of a climb, or of the input; not of the mixture.
 _OTHERS = {"labels_", "history_", "lower_bounds_", "n_iter_", "local_maxima_", "n_collapsed_"}
-_OTHERS |= {"converged_", "stop_reason_", "remaining_gain_", "singular_components_"}
+_OTHERS |= {"starts_", "converged_", "stop_reason_", "remaining_gain_", "singular_components_"}
 _OTHERS |= {"n_features_in_", "feature_names_in_", "standard_errors_", "categories_"}
 
 

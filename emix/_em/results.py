@@ -89,3 +89,32 @@ class Result(NamedTuple):
     @property
     def stopped(self) -> bool:
         return self.reason is Reason.CALLBACK
+
+
+class Climbed(NamedTuple):
+    """What a start led to: where its climb ended after so many passes in all phases, whether all
+    components there are sound, and why the climb was given up, if it was."""
+
+    result: Result
+    n_iter: int
+    is_sound: bool
+    given_up: str = ""
+
+    @property
+    def is_given_up(self) -> bool:
+        return bool(self.given_up)
+
+    @property
+    def reason(self) -> str:
+        """Why it ended."""
+        return f"given up: {self.given_up}" if self.given_up else self.result.status
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """The larger, the better."""
+        return self.is_sound, self.result.objective
+
+
+# Why climbs are given up.
+BEATEN = "another start leads as high or higher"
+UNSOUND = "a component is not sound"

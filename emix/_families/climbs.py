@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._em.ascent import Ascent
-from .._em.results import Result
+from .._em.results import BEATEN, UNSOUND, Climbed, Result
 from .._mixture.start import SAMPLE_ROWS
 from .._rows.sample import DistinctRows
 from .mixture import Mixture
@@ -37,11 +37,21 @@ class Settings(NamedTuple):
     accelerate: bool
 
 
-class Climbed(NamedTuple):
-    """The best climb, and how many ended with components that rest on too little."""
+class Best(NamedTuple):
+    """The best climb, how many ended with components that rest on too little, and what all starts
+    led to, the best one's first."""
 
     result: Result
     n_collapsed: int
+    starts: tuple[Climbed, ...]
+
+
+class Ranked(NamedTuple):
+    """Climbs in the order in which they go on, where they are, and how many are promising."""
+
+    climbs: list[Ascent]
+    reached: list[Result]
+    n_promising: int
 
 
 def from_responsibilities(model: Mixture, n_components: int, resp: Callable) -> P:
@@ -58,16 +68,16 @@ class Starts(NamedTuple):
     ground: Mixture
 
 
-def best_climb(model: Mixture, starts: Starts, settings: Settings) -> Climbed:
+def best_climb(model: Mixture, starts: Starts, settings: Settings) -> Best:
     """From the starts that can still win after short climbs, and from others where none of these
     leads to a sound result."""
     climbs = [_begin(starts.ground, params, settings) for params in starts.params]
-    n_promising = len(climbs)
+    ranked = Ranked(climbs, [], len(climbs))
     if len(climbs) > 1 or starts.ground is not model:
-        climbs, n_promising = _ranked(climbs, model, settings)
+        ranked = _ranked(climbs, model, settings)
     results: list[Result] = []
-    for index, climb in enumerate(climbs):
-        if index >= n_promising and not _unsound(model, results).all():
+    for index, climb in enumerate(ranked.climbs):
+        if index >= ranked.n_promising and not _unsound(model, results).all():
             break
         whole = climb if starts.ground is model else _begin(model, climb.params, settings)
         results.append(whole.run(tol=settings.tol, max_iter=settings.max_iter))
@@ -75,7 +85,24 @@ def best_climb(model: Mixture, starts: Starts, settings: Settings) -> Climbed:
     eligible = np.flatnonzero(unsound == unsound.min())
     top = max(results[i].objective for i in eligible)
     best = next(i for i in eligible if results[i].objective >= top - _TIED)
-    return Climbed(results[best], int(np.count_nonzero(unsound)))
+    ended = [
+        Climbed(result, result.n_iter, not n_unsound)
+        for result, n_unsound in zip(results, unsound.tolist(), strict=True)
+    ]
+    others = ended[:best] + ended[best + 1 :] + _given_up(model, starts, ranked, len(results))
+    others.sort(key=lambda climbed: climbed.rank, reverse=True)
+    return Best(results[best], int(np.count_nonzero(unsound)), (ended[best], *others))
+
+
+def _given_up(model: Mixture, starts: Starts, ranked: Ranked, n_ended: int) -> list[Climbed]:
+    """What the starts had reached that did not go on."""
+    where = "" if starts.ground is model else ", on a sample of the rows"
+    found = []
+    for result in ranked.reached[n_ended:]:
+        is_sound = not model.family.n_unsound(result.params)
+        why = (BEATEN if is_sound else UNSOUND) + where
+        found.append(Climbed(result, result.n_iter, is_sound, why))
+    return found
 
 
 def _unsound(model: Mixture, results: list[Result]) -> np.ndarray:
@@ -124,13 +151,12 @@ def _is_new(objectives: np.ndarray) -> np.ndarray:
     return ~(np.tril(gaps <= _SAME, -1)).any(axis=1)
 
 
-def _ranked(climbs: list[Ascent], model: Mixture, settings: Settings) -> tuple[list[Ascent], int]:
+def _ranked(climbs: list[Ascent], model: Mixture, settings: Settings) -> Ranked:
     """The climbs after some passes, and how many are promising: their objective and likely gain
     reach the best objective, and no other is as high. These come first, in their order, then others
     by their objective; those with unsound components, whose objective has no bound, come last."""
     tol, passes = max(settings.tol, _SHORT_TOL), min(settings.max_iter, _SHORT_PASSES)
-    for climb in climbs:
-        climb.run(tol=tol, max_iter=passes)
+    reached = [climb.run(tol=tol, max_iter=passes) for climb in climbs]
     unsound = np.array([model.family.n_unsound(climb.params) for climb in climbs])
     fewest = unsound == unsound.min()
     top = max(climb.objective for climb, is_sound in zip(climbs, fewest, strict=True) if is_sound)
@@ -142,4 +168,5 @@ def _ranked(climbs: list[Ascent], model: Mixture, settings: Settings) -> tuple[l
         range(len(climbs)),
         key=lambda i: (not promising[i], unsound[i], 0.0 if promising[i] else -climbs[i].objective),
     )
-    return [climbs[i] for i in order], int(np.count_nonzero(promising))
+    n_promising = int(np.count_nonzero(promising))
+    return Ranked([climbs[i] for i in order], [reached[i] for i in order], n_promising)

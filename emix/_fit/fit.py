@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
 from .._em.ascent import Ascent
-from .._em.results import Reason, Result
+from .._em.results import Climbed, Reason, Result
 from .._normal.covariances import Structure
 from .._rows.blocks import Rows
 
 
-class Climbed(Protocol):
+class Judged(Protocol):
     """What is asked of a model after its climb: a mixture, also of two normals."""
 
     structure: Structure
@@ -26,11 +26,12 @@ class Climbed(Protocol):
 @dataclass(frozen=True)
 class Run:
     """The outcome of one start: its last climb, and those of earlier phases; degenerate if a
-    component rests on too little."""
+    component rests on too little; why it was given up, if it was."""
 
     result: Result
     degenerate: bool
     earlier: tuple[Result, ...] = ()
+    given_up: str = ""
 
     @property
     def rank(self) -> tuple[bool, bool, float]:
@@ -51,10 +52,14 @@ class Run:
     def n_iter(self) -> int:
         return sum(result.n_iter for result in self.climbs)
 
+    @property
+    def climbed(self) -> Climbed:
+        return Climbed(self.result, self.n_iter, not self.degenerate, self.given_up)
+
 
 @dataclass(frozen=True)
 class Fit:
-    """The best run, in the units of the data."""
+    """The best run, in the units of the data; what all starts led to, the best run's first."""
 
     weights: np.ndarray
     means: np.ndarray
@@ -64,6 +69,7 @@ class Fit:
     run: Run
     n_collapsed: int
     model: Any
+    starts: tuple[Climbed, ...] = field(default=(), kw_only=True)
 
     @property
     def lower_bound(self) -> float:
@@ -80,18 +86,18 @@ class Fit:
         return self.run.result.stats.weight
 
 
-def judge(model: Climbed, *results: Result) -> Run:
+def judge(model: Judged, *results: Result) -> Run:
     """The outcome of a start from the results of its phases."""
     *earlier, result = results
     return Run(result, model.soundness.is_degenerate(result.params), tuple(earlier))
 
 
-def log_unit(model: Climbed) -> float:
+def log_unit(model: Judged) -> float:
     """log|dz/dx|: what log-densities in standard units lack in those of the data."""
     return -float(np.log(model.rows.scale).sum())
 
 
-def in_data_units(model: Climbed, run: Run, n_collapsed: int = 0) -> Fit:
+def in_data_units(model: Judged, run: Run, n_collapsed: int = 0) -> Fit:
     params, rows = run.result.params, model.rows
     means = rows.shift + rows.scale * params.means
     with np.errstate(over="ignore", under="ignore"):
@@ -109,7 +115,7 @@ def in_data_units(model: Climbed, run: Run, n_collapsed: int = 0) -> Fit:
     return Fit(params.weights, means, covariances, factors, unit, run, n_collapsed, model)
 
 
-def so_far(model: Climbed, climb: Ascent, earlier: tuple[Result, ...]) -> Fit:
+def so_far(model: Judged, climb: Ascent, earlier: tuple[Result, ...]) -> Fit:
     """The state of a climb that is under way."""
     passes = tuple(climb.passes)
     remaining = passes[-1].remaining

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from .._em.ascent import Ascent
-from .._em.results import Reason, Result
+from .._em.results import UNSOUND, Reason, Result
 from .._mixture import start
 from .._mixture.mixture import Mixture
 from .._mixture.posterior import at_temperature
 from .._normal.gaussian import Params
 from .._rows.grid import Mapper
-from .fit import Climbed, Fit, Run, in_data_units, judge
+from .fit import Fit, Judged, Run, in_data_units, judge
 from .problem import Problem, make_model
 from .starts import Attempt, Attempts, Starts, begin
 
@@ -51,7 +52,10 @@ def fit_mixture(
     starts = Starts(model, problem, rng)
     runs = climb_all(model, starts, problem, rng, observer)
     best = max(runs, key=lambda run: run.rank)
-    return in_data_units(model, best, starts.n_collapsed)
+    fit = in_data_units(model, best, starts.n_collapsed)
+    others = [run.climbed for run in runs if run is not best] + starts.given_up
+    others.sort(key=lambda climbed: climbed.rank, reverse=True)
+    return replace(fit, starts=(best.climbed, *others))
 
 
 def climb_all(
@@ -78,6 +82,7 @@ def climb_all(
         starts.n_collapsed += runs[-1].degenerate
         if guard is not None and guard.has_fired:
             given_up[index] = attempt.climb
+            runs[-1] = replace(runs[-1], given_up=UNSOUND)
     if all(run.degenerate for run in runs):
         best = max(range(len(runs)), key=lambda i: runs[i].result.objective)
         if best in given_up:
@@ -93,7 +98,7 @@ class Guard:
 
     _EVERY = 8
 
-    def __init__(self, model: Climbed, params: Params):
+    def __init__(self, model: Judged, params: Params):
         self._model = model
         self._held = int(params.n_floored.sum())
         self._is_on = not model.soundness.is_degenerate(params)

@@ -11,6 +11,7 @@ import numpy as np
 from .._em.ascent import Ascent, Result
 from .._em.newton import Newton
 from .._em.quasi_newton import QuasiNewton
+from .._em.results import BEATEN, UNSOUND, Climbed
 from .._mixture import start
 from .._mixture.curvature import curved
 from .._mixture.late import Late
@@ -85,6 +86,7 @@ class Starts:
         elif model.constraint is not None:
             self._means = model.constraint.means(model.likelihood.rows)
         self.n_collapsed = 0
+        self.given_up: list[Climbed] = []  # in short climbs
 
     def climbs(self, until: Callable[[], bool]) -> Iterator[Attempt]:
         """From the promising starts; where none of them leads to a sound result, from more until
@@ -207,10 +209,17 @@ class Starts:
             yield climb if ground is model else self._climb(model, climb.params)
 
     def _selected(self, ground: Mixture, climbs: list[Ascent]) -> list[Ascent]:
-        sound = [c for c in climbs if not judge(ground, self._run_a_little(c)).degenerate]
+        ends = [judge(ground, self._run_a_little(climb)).climbed for climb in climbs]
+        sound = [climb for climb, end in zip(climbs, ends, strict=True) if end.is_sound]
         self.n_collapsed += len(climbs) - len(sound)
         kept = sorted(sound or climbs, key=lambda c: -c.objective)
-        return kept[:1] + [c for c in kept[1:] if c.within_reach > kept[0].objective]
+        kept = kept[:1] + [c for c in kept[1:] if c.within_reach > kept[0].objective]
+        where = "" if ground is self._model else ", on a sample of the rows"
+        for climb, end in zip(climbs, ends, strict=True):
+            if climb not in kept:
+                why = (BEATEN if end.is_sound else UNSOUND) + where
+                self.given_up.append(end._replace(given_up=why))
+        return kept
 
     def _draw(self, sample: Mixture) -> Params:
         problem, likelihood = self._problem, sample.likelihood

@@ -1,0 +1,136 @@
+"""What the starts of a fit led to: ``starts_``."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from common import clusters, convergence_warnings_allowed, fitted
+from estimators import FAMILIES, made
+from numpy.testing import assert_allclose
+
+from emix import BayesianGaussianMixture, GaussianMixture, HardGaussianMixture, StudentMixture
+
+X = clusters(3, 240, 2, 4)
+DRAWN = {"covariance_type": "spherical", "init_params": "random_from_data", "random_state": 0}
+GIVEN_UP = "given up: another start leads as high or higher"
+KINDS = [GaussianMixture, HardGaussianMixture, BayesianGaussianMixture]
+
+
+@cache
+def many_starts():
+    return GaussianMixture(4, n_init=40, **DRAWN).fit(X)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n_init", [1, 6])
+def test_the_start_of_the_result_comes_first(kind, n_init):
+    mixture = kind(3, n_init=n_init, **DRAWN).fit(X)
+    first = mixture.starts_[0]
+    assert first["objective"] == mixture.lower_bound_
+    assert first["remaining"] == mixture.remaining_gain_
+    assert first["n_iter"] == mixture.n_iter_
+    assert first["reason"] == mixture.stop_reason_
+    assert first["sound"]
+    assert not first["given_up"]
+    assert_allclose(first["weights"], mixture.weights_, rtol=1e-12)
+    assert_allclose(first["means"], mixture.means_, rtol=1e-12)
+    assert len(mixture.starts_) == n_init
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_families_tell_of_their_starts(name):
+    estimator, rows = made(name)
+    mixture = estimator.fit(rows)
+    assert mixture.starts_["objective"][0] == mixture.lower_bound_
+    assert_allclose(mixture.starts_["weights"][0], mixture.weights_)
+    assert not mixture.starts_["given_up"][0]
+
+
+def test_every_start_is_there_and_the_lower_ones_come_later():
+    starts = many_starts().starts_
+    assert len(starts) == 40
+    sound = starts["objective"][starts["sound"]]
+    assert (np.diff(sound) <= 0.0).all()
+    assert (np.diff(starts["sound"].astype(int)) <= 0).all()
+    assert len(np.unique(sound.round(3))) > 1
+
+
+def test_a_lower_height_is_that_of_a_local_maximum():
+    starts = many_starts().starts_
+    lower = starts[starts["given_up"] & starts["sound"]]
+    height = lower["objective"][0]
+    climb = GaussianMixture(
+        4,
+        covariance_type="spherical",
+        weights_init=lower["weights"][0],
+        means_init=lower["means"][0],
+    ).fit(X)
+    assert abs(climb.lower_bound_ - height) < 1e-3 + lower["remaining"][0]
+    assert climb.lower_bound_ < starts["objective"][0] - 0.01
+
+
+def test_starts_that_are_given_up_end_below_the_result_or_are_not_sound():
+    starts = many_starts().starts_
+    given_up = starts[starts["given_up"]]
+    assert len(given_up)
+    assert (given_up["n_iter"] <= 20).all()
+    reach = given_up["objective"] + given_up["remaining"]
+    assert ((reach < starts["objective"][0]) | ~given_up["sound"]).all()
+    said = {GIVEN_UP, "given up: a component is not sound"}
+    assert set(given_up["reason"]) <= said
+
+
+def test_unsound_starts_are_those_that_are_counted():
+    rows = np.random.RandomState(0).normal(size=(25, 1))
+    mixture = fitted(rows, 3, n_init=20, init_params="random_from_data", random_state=0)
+    assert np.count_nonzero(~mixture.starts_["sound"]) == mixture.n_collapsed_ > 0
+
+
+def test_starts_on_a_sample_say_so():
+    rows = np.concatenate(
+        [np.random.RandomState(0).normal(size=(4500, 1)) + m for m in (0, 8, 16, 24)]
+    )
+    options = {"init_params": "random_from_data", "n_init": 6, "random_state": 0, "tol": 1e-4}
+    mixture = GaussianMixture(4, **options).fit(rows)
+    given_up = mixture.starts_[mixture.starts_["given_up"]]
+    assert len(given_up)
+    assert all("on a sample of the rows" in reason for reason in given_up["reason"])
+    assert 0.0 < (mixture.lower_bound_ - given_up["objective"]).max() < 1.0
+
+
+def test_units_are_those_of_the_data():
+    one = GaussianMixture(3, n_init=5, **DRAWN).fit(X)
+    other = GaussianMixture(3, n_init=5, **DRAWN).fit(1000.0 * X + 7.0)
+    shift = 2.0 * np.log(1000.0)
+    assert_allclose(other.starts_["objective"], one.starts_["objective"] - shift, atol=1e-9)
+    assert_allclose(other.starts_["means"], 1000.0 * one.starts_["means"] + 7.0, rtol=1e-6)
+
+
+def test_a_climb_that_leads_to_an_unsound_component_is_told():
+    rows = np.random.RandomState(0).normal(size=(200, 1))
+    mixture = GaussianMixture(12, random_state=0).fit(rows)
+    starts = mixture.starts_
+    assert starts["sound"].tolist() == sorted(starts["sound"].tolist(), reverse=True)
+    assert np.count_nonzero(~starts["sound"]) == mixture.n_collapsed_
+    assert starts["reason"][-1] == "given up: a component is not sound"
+
+
+def test_starts_of_a_bayesian_fit_have_their_components_in_falling_order():
+    starts = BayesianGaussianMixture(5, n_init=3, random_state=0).fit(X).starts_
+    assert (np.diff(starts["weights"], axis=1) <= 1e-12).all()
+
+
+def test_another_fit_replaces_them_and_a_failed_one_does_not():
+    mixture = GaussianMixture(3, n_init=5, **DRAWN).fit(X)
+    with pytest.raises(ValueError, match="n_init"):
+        mixture.set_params(n_init=0).fit(X)
+    assert len(mixture.starts_) == 5
+    assert len(mixture.set_params(n_init=2).fit(X).starts_) == 2
+
+
+def test_families_give_up_starts_that_lead_no_higher():
+    with convergence_warnings_allowed():
+        mixture = StudentMixture(3, n_init=6, tol=1e-6, random_state=0).fit(X)
+    assert len(mixture.starts_) == 6
+    assert mixture.starts_["given_up"].any()
+    assert set(mixture.starts_["reason"][1:]) >= {GIVEN_UP}
