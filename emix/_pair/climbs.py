@@ -147,6 +147,8 @@ class Climbs:
     def _given(self) -> Params:
         """The user's start; without scales, those of the rows about their nearest mean."""
         given, rows = self._problem.given, self._model.rows
+        assert given.means is not None, "a start has means"
+        assert given.weights is not None, "and weights"
         means = ((given.means[:, 0] - rows.shift) / rows.scale).tolist()
         _check_distance("means_init", means, given.means.ravel())
         if given.factors is None:
