@@ -87,8 +87,9 @@ def model_and_start(problem: Problem) -> tuple[Mixture, tuple]:
         precisions_init=problem.precisions,
     )
     values = checked(estimator, estimator._checks)
-    asked = estimator._problem(values, Data(problem.X, None, Features()))
-    model = make_model(problem.X, None, asked, map)
+    data = Data(problem.X, None, Features())
+    asked = estimator._problem(values, data)
+    model = make_model(data.rows(map), asked)
     return model, asked.given.override(model, None)
 
 

@@ -106,8 +106,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         log_likelihood : float
             The (weighted) mean of ``score_samples(X)``.
         """
-        scorer, X = self._asked().density(), self._validated(X)
-        total, n = _total(scorer.log_prob(X), check_sample_weight(sample_weight, X.shape[0]))
+        total, n = self._log_density(X, sample_weight)
         return total / n
 
     @quiet
@@ -183,12 +182,23 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
     def _n_parameters(self) -> int:
         return self._fitted().parameters.n_free
 
+    def _log_density(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
+        """Sum of the rows' log-densities, and how many rows there are."""
+        scorer, X = self._asked().density(), self._validated(X)
+        return _total(scorer.log_prob(X), check_sample_weight(sample_weight, X.shape[0]))
+
     def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """log L of the rows under the mixture, less what it owes to spurious components, and how
         many rows there are."""
         scorer, X = self._asked().parameters.scorer(), self._validated(X)
         weight = check_sample_weight(sample_weight, X.shape[0])
         return _total(scorer.log_prob(X) - self._excess(scorer, X), weight)
+
+    def _completed(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
+        """The same together with the rows' most probable components."""
+        scorer, X = self._asked().parameters.scorer(), self._validated(X)
+        weight = check_sample_weight(sample_weight, X.shape[0])
+        return _total(scorer.largest_joint(X) - self._excess(scorer, X), weight)
 
     def _excess(self, scorer: Scorer, X: np.ndarray) -> np.ndarray | float:
         """What the rows' log-densities owe to components that are thin without a reason, (n,)."""
@@ -261,9 +271,7 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         icl : float
             At least ``bic(X, sample_weight)``.
         """
-        scorer, X = self._asked().parameters.scorer(), self._validated(X)
-        weight = check_sample_weight(sample_weight, X.shape[0])
-        completed, n = _total(scorer.largest_joint(X) - self._excess(scorer, X), weight)
+        completed, n = self._completed(X, sample_weight)
         return -2.0 * completed + self._n_parameters() * math.log(n)
 
     def __sklearn_tags__(self):

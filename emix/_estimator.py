@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from functools import partial
 from types import SimpleNamespace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -107,21 +107,26 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         X = self._fit(X, sample_weight)
         return self._asked().allocation().labels(X)
 
-    @with_callbacks
-    @quiet
     def _fit(
         self, X: ArrayLike, sample_weight: ArrayLike | None, **metadata: ArrayLike | None
     ) -> np.ndarray:
         """Check, problem, solve, publish; returns the validated X."""
         values = checked(self, self._checks)
         data = read_data(self, self._read, X, sample_weight, **metadata)
-        problem, report = self._problem(values, data), self._report
-        metadata = {"sample_weight": sample_weight, **metadata}
+        self._fit_to(values, data, self._report, {"sample_weight": sample_weight, **metadata})
+        return data.X
+
+    @with_callbacks
+    @quiet
+    def _fit_to(
+        self, values: SimpleNamespace, data: Data, report: Report, metadata: dict[str, Any]
+    ) -> None:
+        """Problem, solve, publish; metadata is what callbacks are told of the rows."""
+        problem = self._problem(values, data)
         tasks = FitTasks(self, data.X, metadata, problem.n_init, problem.max_iter)
         so_far = partial(report.so_far, self, problem, dtype=data.X.dtype)
         watch = Watch(tasks, values.verbose, values.verbose_interval, so_far)
         with thread_budget(is_parallel(data.X, problem.structure, problem.n_components)) as mapper:
-            fit = problem.solve(data.X, data.weight, problem, values.random_state, watch, mapper)
+            fit = problem.solve(data.rows(mapper), problem, values.random_state, watch)
         attributes = report.of(self, problem, fit, data)
         publish(self, attributes, lambda: tasks.end(lambda: attributes))
-        return data.X

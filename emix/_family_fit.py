@@ -134,7 +134,7 @@ def fit_family(
 ) -> Outcome:
     """The best fit, by parameters that all families have (``FAMILY``); ``n_more`` is how many
     components there are beside those that these count."""
-    check_count(values.n_components, X)
+    check_count(values.n_components, len(X))
     n_components, rule = values.n_components + n_more, values.temperature
     settings = _settings(values, n_components)
     if labels is not None:

@@ -494,7 +494,7 @@ callable, default='kmeans'
             warm,
             model=partial(mixture_over, frozen=values.frozen),
             accelerate=values.acceleration,
-            phases=phases(values, len(data.X)),
+            phases=phases(values, data.n_samples),
             prior=prior_of(values, data.X.shape[1]),
             constraint=constraint_of(values, data),
             searches=is_free and isinstance(init, str) and init == "kmeans",

@@ -39,18 +39,24 @@ _INERTIA_NUMBERS = 64 * 1024
 
 def clusters_of(problem: Problem, fit: Fit, data: Data, attributes: dict) -> dict[str, Any]:
     """Labels, the sum of squares, and the number of passes."""
+    labels = allocation(problem, attributes).labels(data.X)
+    squares = inertia(data.X, data.weight, attributes["means_"], labels)
+    passes = assignments_of(problem, fit, data, attributes)
+    return {"labels_": labels, "inertia_": squares, **passes}
+
+
+def allocation(problem: Problem, attributes: dict) -> Scorer:
+    """What labels rows."""
     names = ("weights_", "means_", "precisions_cholesky_")
-    labels = Scorer(problem.structure, *(attributes[name] for name in names)).labels(data.X)
-    # the M-step that finds nothing to move is a pass as well, if there may be one more
+    return Scorer(problem.structure, *(attributes[name] for name in names))
+
+
+def assignments_of(problem: Problem, fit: Fit, data: Any, attributes: dict) -> dict[str, Any]:
+    """Passes; the M-step that finds nothing to move is one, too, if there may be one more."""
     starts = of_starts(problem, fit, data, attributes)["starts_"]
     converged = [climbed.result.converged for climbed in fit.starts]
     starts["n_iter"] = np.minimum(starts["n_iter"] + converged, problem.max_iter)
-    return {
-        "labels_": labels,
-        "inertia_": inertia(data.X, data.weight, attributes["means_"], labels),
-        "n_iter_": int(starts["n_iter"][0]),
-        "starts_": starts,
-    }
+    return {"n_iter_": int(starts["n_iter"][0]), "starts_": starts}
 
 
 class HardGaussianMixture(

@@ -74,8 +74,19 @@ def _bytes(size: float) -> str:
     return f"{size:.3g} GB"
 
 
+def refuse_lazy(name: str, value: Any) -> None:
+    """A dask collection, which NumPy would read into memory in silence."""
+    if hasattr(value, "__dask_graph__"):
+        raise TypeError(
+            f"{name} is a dask collection ({type(value).__name__}), which would be read into the "
+            f"memory of this process. The estimators of emix.dask read it where it lies; for "
+            f"others, pass {name}.compute()"
+        )
+
+
 def refuse_no_array(name: str, value: Any) -> None:
     """What has no order, or has yet to be read."""
+    refuse_lazy(name, value)
     if isinstance(value, Iterator):
         raise TypeError(
             f"{name} must be an array, got a {type(value).__name__}, which can be read only once: "

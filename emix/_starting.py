@@ -21,9 +21,8 @@ from ._validation import (
 )
 
 
-def check_count(n_components: int, X: np.ndarray) -> None:
+def check_count(n_components: int, n_samples: int) -> None:
     """Whether there is a row for every component."""
-    n_samples = len(X)
     if n_samples < n_components:
         raise ValueError(
             "Expected n_samples >= n_components "
@@ -102,7 +101,7 @@ def assignment(values: SimpleNamespace, data: Data, given: Given) -> str | np.nd
         return "kmeans"  # not used: there is nothing to start
     if callable(init):
         init = init(data.X, values.n_components, values.random_state)
-    return check_assignment(init, len(data.X), values.n_components)
+    return check_assignment(init, data.n_samples, values.n_components)
 
 
 def is_warm(estimator: Any, values: SimpleNamespace) -> bool:
@@ -114,7 +113,7 @@ def mixture_problem(
     values: SimpleNamespace, data: Data, given: Given, warm: bool, **more: Any
 ) -> Problem:
     """A mixture of normals that climbs from what is given, or from drawn starts."""
-    check_count(values.n_components, data.X)
+    check_count(values.n_components, data.n_samples)
     if not warm:
         check_together(values, given)
     start = assignment(values, data, given)

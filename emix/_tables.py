@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from ._rows.blocks import Rows
+from ._rows.grid import Mapper
+from ._rows.patterns import rows_over
 from ._validation import check_rows, check_sample_weight, is_plain
 
 FLOATS = [np.float64, np.float32]
@@ -56,6 +59,15 @@ class Data(NamedTuple):
     weight: np.ndarray | None
     features: Features
     labels: Any = None
+
+    @property
+    def n_samples(self) -> int:
+        return len(self.X)
+
+    def rows(self, mapper: Mapper) -> Rows:
+        """In the units of the data, for a map over threads."""
+        d = self.X.shape[1]
+        return rows_over(self.X, self.weight, np.zeros(d), np.ones(d), mapper)
 
     @property
     def names(self) -> np.ndarray | None:

@@ -135,11 +135,13 @@ SPECIAL = {
         "emix._bayesian_prior",
         "emix._fitted_posterior",
         "emix._predictive",
+        "emix.dask._bayesian",
     ],
     "TwoNormalMixture": ["emix._pair", "emix._two_normal_mixture"],
     "HardGaussianMixture": [
         "emix._hard_gaussian_mixture",
         "emix._kmeans_limit",
+        "emix.dask._hard",
         "emix.display._kmeans_limit",
     ],
 }
@@ -152,7 +154,8 @@ def test_deleting_a_special_model_is_deleting_files_and_lines_of_public_names(mo
 
     users = {identifier(path) for path in SOURCES if any(map(is_special, own(path)))}
     users -= {identifier(path) for path in SOURCES if is_special(dotted(path))}
-    assert "__init__.py" in users <= {"__init__.py", os.path.join("display", "__init__.py")}
+    public = {"__init__.py", os.path.join("display", "__init__.py")}
+    assert "__init__.py" in users <= public | {os.path.join("dask", "__init__.py")}
 
 
 # What a class may say although one above it says it, too: values, and what is declared there.

@@ -14,9 +14,8 @@ from .._mixture.posterior import at_temperature
 from .._normal.covariances import Structure
 from .._normal.gaussian import Params
 from .._normal.prior import Prior
-from .._rows.blocks import in_one_unit, standard_units
-from .._rows.grid import BLOCK_BYTES, Mapper
-from .._rows.patterns import rows_over
+from .._rows.blocks import Rows, in_one_unit, standard_units
+from .._rows.grid import BLOCK_BYTES
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,8 @@ class Problem:
 
     ``model(structure, rows, noise)`` makes the model that is climbed; ``start`` names a start, or
     gives labels (n,) or responsibilities (n, K) of all rows. Races are run for starts where it
-    ``searches``. ``solve`` gets the rows, their weights, this problem, a random state, an observer
-    and a map for threads.
+    ``searches``. ``solve`` gets the rows in the units of the data, this problem, a random state and
+    an observer.
     """
 
     n_components: int
@@ -95,12 +94,9 @@ def is_parallel(X: np.ndarray, structure: Structure, n_components: int) -> bool:
     return 8 * len(X) * (width + 2 * n_components) > BLOCK_BYTES // 16
 
 
-def make_model(
-    X: np.ndarray, weight: np.ndarray | None, problem: Problem, mapper: Mapper
-) -> Mixture:
+def make_model(rows: Rows, problem: Problem) -> Mixture:
     """The mixture over the rows in standard units."""
-    d = X.shape[1]
-    rows = standard_units(rows_over(X, weight, np.zeros(d), np.ones(d), mapper))
+    rows = standard_units(rows)
     if problem.structure.one_unit:
         rows = in_one_unit(rows)  # or the form would not stay isotropic
     noise = (np.sqrt(problem.reg_covar) / rows.scale) ** 2

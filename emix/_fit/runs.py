@@ -14,7 +14,7 @@ from .._mixture import start
 from .._mixture.mixture import Mixture
 from .._mixture.posterior import at_temperature
 from .._normal.gaussian import Params
-from .._rows.grid import Mapper
+from .._rows.blocks import Rows
 from .fit import Fit, Judged, Run, in_data_units, judge
 from .problem import Problem, make_model
 from .starts import Attempt, Attempts, Starts, begin
@@ -40,15 +40,10 @@ class Observer:
 
 
 def fit_mixture(
-    X: np.ndarray,
-    weight: np.ndarray | None,
-    problem: Problem,
-    rng: np.random.RandomState,
-    observer: Observer,
-    mapper: Mapper,
+    rows: Rows, problem: Problem, rng: np.random.RandomState, observer: Observer
 ) -> Fit:
     """The best of all runs, one without degenerate components if there is any."""
-    model = make_model(X, weight, problem, mapper)
+    model = make_model(rows, problem)
     starts = Starts(model, problem, rng)
     runs = climb_all(model, starts, problem, rng, observer)
     best = max(runs, key=lambda run: run.rank)

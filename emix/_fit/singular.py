@@ -79,7 +79,7 @@ def _of_components(structure, fit, X, names) -> str:
         details = _where(held[0], names)
     else:
         subject = f"{len(held)} component(s) are singular"
-        weighted = fit.model.rows.weight is not None
+        weighted = fit.model.rows.is_weighted
         details = "; ".join(_told(each, names, weighted) for each in held[:_NAMED])
         details += f"; and {len(held) - _NAMED} more" if len(held) > _NAMED else ""
     return (

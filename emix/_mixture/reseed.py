@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._em.protocols import Repair
 from .._normal.gaussian import Params
 from .._normal.stats import Stats
+from .._rows.blocks import Rows
 from .posterior import TIED
+from .sums import Look
 
 # Rows that make up a cluster up to this share are all of it.
 _ALL = 1.0 - 1e-9
@@ -60,32 +62,82 @@ def _reseeded(model: Any, stats: Stats, params: Params) -> Params | None:
 def _worst(model, stats, params) -> Iterator[tuple[np.ndarray, float, int]]:
     """Distinct rows (d,) by ascending value, with their weight and component, that are not
     all of what a component has; without gaps, which starting values are found with."""
-    rows = model.likelihood.rows
-    value, label = np.empty(rows.n), np.empty(rows.n, dtype=np.intp)
-
-    def see(at, log_joint, common):
-        value[at] = log_joint.max(axis=0) + common
-        label[at] = log_joint.argmax(axis=0)
-
-    model.space.each(params, see)
-    weight = np.ones(rows.n) if rows.weight is None else rows.weight
+    rows = model.rows
+    filled = None if model.likelihood is model else model.likelihood.rows
+    # each component may be found to have but one row, and is then passed over
+    found = rows.answer(Least(model.space.kernel(params), len(stats.weight), filled))
     left = stats.weight * rows.total_weight
-    value[weight == 0.0] = np.inf
-    z = np.empty((rows.d, 1))
-    while np.isfinite(value.min()):
-        i = _first(rows.X, np.flatnonzero(value <= value.min() + TIED))
-        equal = np.flatnonzero((rows.X[i] == rows.X).all(axis=1))
-        value[equal] = np.inf
-        mass = weight[equal].sum()
-        if mass < _ALL * left[label[i]]:
-            left[label[i]] -= mass
-            rows.read(i, i + 1, z)
-            yield z[:, 0].copy(), mass / rows.total_weight, label[i]
+    while len(found.value):
+        i = int(np.flatnonzero(found.value <= found.value.min() + TIED)[0])
+        x, mass, _, label = (array[i] for array in found)
+        found = found.taken(np.arange(len(found.value)) != i)
+        if mass < _ALL * left[label]:
+            left[label] -= mass
+            yield (x - rows.shift) * (1.0 / rows.scale), mass / rows.total_weight, label
 
 
-def _first(X: np.ndarray, tied: np.ndarray) -> int:
-    """Of these rows the first in lexicographic order, whatever the order of X."""
-    return int(tied[np.lexsort(X[tied].T[::-1])[0]])
+class Valued(NamedTuple):
+    """Distinct rows X (m, d) in lexicographic order, with their weights, values and components."""
+
+    X: np.ndarray
+    weight: np.ndarray
+    value: np.ndarray
+    label: np.ndarray
+
+    @classmethod
+    def of(cls, X, weight, value, label) -> Valued:
+        """Equal rows are merged."""
+        order = np.lexsort(X.T[::-1])
+        X = X[order]
+        first = np.flatnonzero(np.append(True, (X[1:] != X[:-1]).any(axis=1))[: len(X)])
+        if not len(first):
+            return cls(X, weight, value, label)
+        weight = np.add.reduceat(weight[order], first)
+        value = np.minimum.reduceat(value[order], first)
+        return cls(X[first], weight, value, label[order[first]])
+
+    def taken(self, index: np.ndarray) -> Valued:
+        return Valued(*(array[index] for array in self))
+
+
+class Least:
+    """The distinct rows of least value, so many of them; of those that are tied with the last, the
+    first in lexicographic order, as many again. filled are the rows without their gaps."""
+
+    def __init__(self, kernel: Any, count: int, filled: Rows | None = None):
+        self._kernel, self._count, self._filled = kernel, count, filled
+
+    def of(self, rows: Rows) -> Valued:
+        value, label = np.empty(rows.n), np.empty(rows.n, dtype=np.intp)
+
+        def look(block, log_joint, buffers):
+            value[block.at] = log_joint.max(axis=0) + self._kernel.common(buffers)
+            label[block.at] = log_joint.argmax(axis=0)
+
+        rows.total(Look(self._kernel, look))
+        whole = rows if self._filled is None else self._filled
+        weight = np.ones(rows.n) if whole.weight is None else whole.weight
+        value[weight == 0.0] = np.inf
+        size = min(self._count, rows.n)
+        while True:
+            limit = np.partition(value, size - 1)[size - 1]
+            near = np.flatnonzero((value <= limit + TIED) & (value < np.inf))
+            found = Valued.of(whole.X[near], weight[near], value[near], label[near])
+            if len(found.value) >= self._count or size == rows.n:
+                return self._cut(found)
+            size = min(4 * size, rows.n)  # some are equal
+
+    def _cut(self, found: Valued) -> Valued:
+        if len(found.value) <= self._count:
+            return found
+        order = np.argsort(found.value, kind="stable")[: self._count]
+        tied = np.abs(found.value - found.value[order[-1]]) <= TIED
+        return found.taken(np.union1d(order, np.flatnonzero(tied)[: self._count]))
+
+    def merged(self, answers: list[Valued]) -> Valued:
+        return self._cut(
+            Valued.of(*(np.concatenate(arrays) for arrays in zip(*answers, strict=True)))
+        )
 
 
 def _alone(stats: Stats, row: np.ndarray, mass: float, k: int) -> Stats:

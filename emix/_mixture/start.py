@@ -31,10 +31,14 @@ _WHITEN = 1e-12
 _NUDGE = 0.05
 
 
+def sample_size(n_components: int) -> int:
+    return max(SAMPLE_ROWS, _ROWS_PER_COMPONENT * n_components)
+
+
 def sample_of(model: Mixture, n_components: int) -> tuple[Rows, bool]:
     """Distinct rows with their weights that start values are computed from: all of them, or
     a systematic sample; and whether they are all."""
-    return model.space.distinct.sample(max(SAMPLE_ROWS, _ROWS_PER_COMPONENT * n_components))
+    return model.space.distinct.sample(sample_size(n_components))
 
 
 def _standardised(model: Mixture) -> np.ndarray:

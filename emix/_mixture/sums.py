@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from .._normal.protocols import Form
-from .._rows.blocks import Block
+from .._rows.blocks import Block, Sums
 from .._rows.grid import block_rows
 from .._rows.room import Buffers, Worker, bytes_per_row
 from .posterior import Rule
 
 
-class KernelJob:
+class KernelJob(Sums):
     """A job on blocks that are loaded for a kernel."""
 
     def __init__(self, worker: Worker, size: int):
@@ -44,6 +44,12 @@ class RuleSums(KernelJob):
         elif self._rule.is_one_hot:
             scale = None  # its responsibilities are normalised
         self._kernel.accumulate(buffers, scale, sums[1:])
+
+    def packed(self, sums: np.ndarray) -> np.ndarray:
+        return np.append(sums[:1], self._kernel.packed(sums[1:]))
+
+    def unpacked(self, packed: np.ndarray) -> np.ndarray:
+        return np.append(packed[:1], self._kernel.unpacked(packed[1:]))
 
 
 class OddsSums(KernelJob):
@@ -85,7 +91,7 @@ class Look(KernelJob):
         self._see(block, self._kernel.log_joint(buffers), buffers)
 
 
-class Moments:
+class Moments(Sums):
     """Sums of (products, z, 1) in the form of a covariance structure."""
 
     worker = None

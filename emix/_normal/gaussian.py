@@ -169,6 +169,14 @@ class BlockKernel:
         """What log_joint leaves out for all components alike, (m,)."""
         return 0.0
 
+    def packed(self, sums: np.ndarray) -> np.ndarray:
+        """Of the sums what ``stats`` needs: it is sent from where rows lie elsewhere."""
+        return sums
+
+    def unpacked(self, packed: np.ndarray) -> np.ndarray:
+        """Sums from what is needed of them."""
+        return packed
+
 
 def scaled(resp: np.ndarray, scale: np.ndarray | None) -> np.ndarray:
     return resp if scale is None else np.multiply(resp, scale, out=resp)

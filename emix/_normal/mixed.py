@@ -56,6 +56,13 @@ class Mixed(BlockKernel):
         for kernel, own, part in zip(kernels, owns, parts, strict=True):
             kernel.accumulate(self._of(kernel, buffers, buffers.resp[own]), scale, part)
 
+    def packed(self, sums: np.ndarray) -> np.ndarray:
+        return np.append(self.near.packed(sums[: self.near.size]), sums[self.near.size :])
+
+    def unpacked(self, packed: np.ndarray) -> np.ndarray:
+        of_near = len(packed) - self.far.size
+        return np.append(self.near.unpacked(packed[:of_near]), packed[of_near:])
+
     def stats(self, value: float, sums: np.ndarray) -> Stats:
         near = self.near.stats(value, sums[: self.near.size])
         far = self.far.stats(value, sums[self.near.size :])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -184,6 +184,15 @@ class Panels(BlockKernel):
                 own = rooted[first:last]
                 products[k] += own.T @ own
 
+    def packed(self, sums: np.ndarray) -> np.ndarray:
+        """The lower triangles, which alone are needed."""
+        return sums.reshape(self.n_components, -1).take(_lower(self.d + 1), axis=1).ravel()
+
+    def unpacked(self, packed: np.ndarray) -> np.ndarray:
+        sums = np.zeros((self.n_components, (self.d + 1) ** 2))
+        sums[:, _lower(self.d + 1)] = packed.reshape(self.n_components, -1)
+        return sums.ravel()
+
     def stats(self, value: float, sums: np.ndarray) -> Stats:
         products = np.tril(sums.reshape(self.n_components, self.d + 1, self.d + 1))
         weight, first, lower = products[:, 0, 0], products[:, 1:, 0], products[:, 1:, 1:]
@@ -196,6 +205,12 @@ def most_scratch(n_components: int, d: int) -> int:
     widest = max(n_components * -(-d // Panels.MOST), 2 * Panels.WIDTH + n_components)
     of_screen = 1 + n_directions(n_components, d) * (1 + n_components)
     return max(widest + d + 1, of_screen, 2 * d + 1)
+
+
+@lru_cache(maxsize=16)
+def _lower(size: int) -> np.ndarray:
+    """Where the lower triangle of a matrix lies in the matrix."""
+    return np.flatnonzero(np.tri(size))
 
 
 def _steps(total: int, size: int) -> list[tuple[int, int]]:

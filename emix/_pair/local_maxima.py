@@ -13,7 +13,6 @@ from .._fit.problem import Problem
 from .._fit.runs import Observer, climb_all
 from .._normal.gaussian import Params
 from .._rows.blocks import Rows, standard_units
-from .._rows.grid import Mapper
 from .._rows.local_scale import local_scale
 from .climbs import WORTH, Climbs, Sample, distinct
 from .sorted_sample import sorted_sample
@@ -77,16 +76,11 @@ class TwoNormalFit(Fit):
 
 
 def fit_two_normals(
-    X: np.ndarray,
-    weight: np.ndarray | None,
-    problem: Problem,
-    rng: np.random.RandomState,
-    observer: Observer,
-    mapper: Mapper,
+    rows: Rows, problem: Problem, rng: np.random.RandomState, observer: Observer
 ) -> TwoNormalFit:
     """The best of all maxima."""
     with np.errstate(under="ignore"):  # of densities far from a component
-        model, sample = _posed(X, weight, problem, mapper)
+        model, sample = _posed(rows, problem)
         climbs = Climbs(model, sample, problem)
         runs = [_with_order(run) for run in climb_all(model, climbs, problem, rng, observer)]
         verdicts = judged(model, distinct(runs, lambda run: run.result))
@@ -111,10 +105,10 @@ def _is_worth_reporting(verdict: Verdict, least: float) -> bool:
     return verdict.run.result.objective >= least and not is_accident
 
 
-def _posed(X, weight, problem: Problem, mapper: Mapper) -> tuple[TwoNormals, Sample]:
+def _posed(rows: Rows, problem: Problem) -> tuple[TwoNormals, Sample]:
     """The model of the rows in local scales about their median, and a sample of them in these
     units, which far rows do not change."""
-    rows = standard_units(Rows(X, weight, np.zeros(1), np.ones(1), mapper))
+    rows = standard_units(rows)
     x, mass, is_complete = sorted_sample(rows)
     if _is_constant(x):
         x, mass = x[:1], mass.sum(keepdims=True)

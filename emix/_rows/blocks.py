@@ -40,6 +40,42 @@ class Job(Protocol):
         """Add what the rows of the block have to sums (size,)."""
 
 
+class Sums:
+    """What a job sends of its sums from where rows lie elsewhere: all of them."""
+
+    def packed(self, sums: np.ndarray) -> np.ndarray:
+        """Those of the numbers that are needed."""
+        return sums
+
+    def unpacked(self, packed: np.ndarray) -> np.ndarray:
+        """(size,), from the numbers that are needed."""
+        return packed
+
+
+class Question(Protocol):
+    """What is asked of all rows, and how answers for some of the rows each become one.
+
+    It holds arrays and small objects alone, and so do its answers: they may have to travel.
+    """
+
+    def of(self, rows: Rows) -> Any:
+        """The answer for these rows."""
+
+    def merged(self, answers: list[Any]) -> Any:
+        """The answer for the rows of all of them, in their order."""
+
+
+class AtHand(NamedTuple):
+    """Rows that can be looked at one by one: all of them, or the sample of them that is here.
+
+    ``n_distinct`` is how many distinct rows there are in all, or an estimate or upper bound.
+    """
+
+    rows: Rows
+    are_all: bool
+    n_distinct: int
+
+
 class Block(NamedTuple):
     """Rows start:stop in the order in which they are swept."""
 
@@ -166,6 +202,18 @@ class Rows:
         worker.prepare(buffers)
         return buffers
 
+    @property
+    def is_weighted(self) -> bool:
+        return self.weight is not None
+
+    @property
+    def at_hand(self) -> AtHand:
+        return AtHand(self, True, self.n)
+
+    def answer(self, question: Question) -> Any:
+        """The answer for all rows."""
+        return question.of(self)
+
     def in_units(self, shift: np.ndarray, scale: np.ndarray) -> Rows:
         return Rows(self.X, self.weight, shift, scale, self.map, self.room)
 
@@ -175,8 +223,7 @@ class Rows:
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and mean square of every feature."""
-        mean, square = self.mean(_Moments(self.d)).reshape(2, -1)
-        return mean, square
+        return moments_of(self)
 
     def with_values(self) -> Rows:
         """Rows without any value have no weight."""
@@ -251,7 +298,13 @@ def _range(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-class _Moments:
+def moments_of(rows: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and mean square of every feature."""
+    mean, square = rows.mean(_Moments(rows.d)).reshape(2, -1)
+    return mean, square
+
+
+class _Moments(Sums):
     """Sums of every feature and of its square, (2 d,)."""
 
     worker = None

@@ -18,10 +18,12 @@ _MOST_COUNTED = 16384
 
 
 class DistinctRows:
-    """The rows that have weight: sorted, equal ones merged."""
+    """The rows that have weight: sorted, equal ones merged. Where rows lie elsewhere, those of the
+    sample that is at hand."""
 
     def __init__(self, rows: Rows):
-        self._rows, self.d = rows, rows.d
+        self._rows, self._are_all, self._count = rows.at_hand
+        self.d = rows.d
 
     @cached_property
     def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
@@ -36,24 +38,24 @@ class DistinctRows:
 
     @property
     def count(self) -> int:
-        """How many there are, or an upper bound where they are many and not sorted yet."""
-        n = self._rows.n
-        if n > _MOST_COUNTED and "_sorted" not in vars(self):
-            return n
+        """How many there are, or an upper bound where they are many and not sorted yet; an estimate
+        of it where a sample is at hand."""
+        if not self._are_all or (self._count > _MOST_COUNTED and "_sorted" not in vars(self)):
+            return self._count
         return len(self._sorted[0])
 
     def sample(self, size: int) -> tuple[Rows, bool]:
         """Rows with their weights, and whether they are all: a systematic sample, in which a row's
         weight is how often it was taken."""
         order, weight = self._sorted
-        complete = len(order) <= size
-        if not complete:
+        is_more = len(order) > size
+        if is_more:
             cumulative = np.cumsum(weight)
             points = (0.5 + np.arange(size)) / size * cumulative[-1]
             picked = np.searchsorted(cumulative, points, side="right").clip(max=len(order) - 1)
             picked, counts = np.unique(picked, return_counts=True)
             order, weight = order[picked], counts.astype(float)
-        return self._at(order, weight), complete
+        return self._at(order, weight), self._are_all and not is_more
 
     def values(self, size: int) -> np.ndarray:
         """About so many of the distinct rows, whatever their weights, in units (d, m)."""
