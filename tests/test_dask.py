@@ -1,14 +1,17 @@
 """Dask arrays and data frames: the fit of the same rows in memory, where the rows lie."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from common import STARTS, TYPES, initial_values
 from numpy.testing import assert_allclose, assert_array_equal
 
 import emix
-from emix.constraints import Proportions
+from emix.constraints import Allowed, Proportions
 
+dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
+dd = pytest.importorskip("dask.dataframe")
 distributed = pytest.importorskip("distributed")
 on_dask = pytest.importorskip("emix.dask")
 
@@ -159,3 +162,210 @@ def test_equally_bad_rows_are_taken_in_lexicographic_order():
         found = on_dask.HardGaussianMixture(3, **options).fit(chunked(rows, size))
         assert_same_fit(found, expected)
     assert len(np.unique(expected.labels_)) == 3
+
+
+# --- whatever the chunks --------------------------------------------------------------------
+
+START = initial_values(2, "full", X, 3)
+EXPECTED = emix.GaussianMixture(3, **START).fit(X)
+FRAME = pd.DataFrame(X, columns=["length", "width", "mass"])
+
+
+def of_unknown_sizes():
+    found = chunked(X)
+    return found[found[:, 0] > -np.inf]
+
+
+COLLECTIONS = {
+    "one chunk": lambda: chunked(X, len(X)),
+    "uneven chunks": lambda: da.from_array(X, chunks=((1, 700, 150, 49), (3,))),
+    "empty chunks": lambda: da.from_array(X, chunks=((0, 500, 0, 400, 0), (3,))),
+    "more chunks than threads": lambda: chunked(X, 90),
+    "chunks of columns": lambda: da.from_array(X, chunks=(300, 2)),
+    "unknown sizes": of_unknown_sizes,
+    "a data frame": lambda: dd.from_pandas(FRAME, npartitions=4),
+    "a data frame with an empty partition": lambda: dd.from_pandas(FRAME, npartitions=3).query(
+        "index > 350"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COLLECTIONS)
+def test_chunks_do_not_matter(name):
+    table, expected = COLLECTIONS[name](), EXPECTED
+    if name.endswith("empty partition"):
+        expected = emix.GaussianMixture(3, **START).fit(X[351:])
+    found = on_dask.GaussianMixture(3, **START).fit(table)
+    assert_same_fit(found, expected)
+    labels = found.predict(table)
+    computed = labels.compute()
+    assert labels.dtype == computed.dtype
+    rows = X[-len(computed) :]
+    assert_array_equal(computed, expected.predict(rows))
+    methods = ("predict_proba", "score_samples", "transform")
+    lazy = [getattr(found, method)(table) for method in methods]
+    assert all(isinstance(each, da.Array) for each in lazy)
+    for method, values in zip(methods, dask.compute(*lazy), strict=True):
+        assert_allclose(values, getattr(expected, method)(rows), rtol=1e-9, atol=1e-12)
+    assert_allclose(found.bic(table), expected.bic(rows), rtol=1e-12)
+
+
+def test_single_precision_is_kept():
+    single = X.astype(np.float32)
+    expected = emix.GaussianMixture(3, **START).fit(single)
+    found = on_dask.GaussianMixture(3, **START).fit(chunked(single))
+    assert found.means_.dtype == np.float32
+    for name in FITTED:
+        assert_array_equal(getattr(found, name), getattr(expected, name))
+    assert found.score_samples(chunked(single)).dtype == np.float32
+    assert found.predict_proba(chunked(single)).compute().dtype == np.float32
+
+
+def test_integers_are_numbers():
+    counts = np.round(10.0 * X).astype(int)
+    expected = emix.GaussianMixture(3, random_state=0).fit(counts)
+    assert_same_fit(on_dask.GaussianMixture(3, random_state=0).fit(chunked(counts)), expected)
+
+
+WEIGHT = np.random.RandomState(0).randint(0, 3, len(X)).astype(float)
+WEIGHTS = {
+    "like X": (chunked(X), chunked(WEIGHT)),
+    "other chunks": (chunked(X), chunked(WEIGHT, 350)),
+    "in memory": (chunked(X), WEIGHT),
+    "a series": tuple(
+        dd.from_pandas(FRAME.assign(weight=WEIGHT), npartitions=4)[columns]
+        for columns in (list(FRAME), "weight")
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_rows_have_weights(name):
+    table, weight = WEIGHTS[name]
+    expected = emix.GaussianMixture(3, **START).fit(X, sample_weight=WEIGHT)
+    found = on_dask.GaussianMixture(3, **START).fit(table, sample_weight=weight)
+    assert_same_fit(found, expected)
+    for method in ("score", "aic", "bic", "icl") if name == "other chunks" else ("icl",):
+        value = getattr(found, method)(table, sample_weight=weight)
+        assert isinstance(value, float)
+        assert_allclose(value, getattr(expected, method)(X, sample_weight=WEIGHT), rtol=1e-12)
+
+
+def test_one_weight_is_that_of_all_rows():
+    found = on_dask.GaussianMixture(3, **START).fit(chunked(X), sample_weight=2.0)
+    assert_same_fit(found, EXPECTED)
+
+
+def test_names_of_columns_are_kept_and_checked():
+    table = dd.from_pandas(FRAME, npartitions=2)
+    found = on_dask.GaussianMixture(3, **START).fit(table)
+    assert found.feature_names_in_.tolist() == list(FRAME)
+    with pytest.raises(ValueError, match="feature names should match"):
+        found.predict(table.rename(columns={"mass": "weight"}))
+
+
+def test_starts_from_a_sample_lead_to_the_maximum_in_memory():
+    """30,000 distinct rows, of which 16,384 are the sample."""
+    rng = np.random.RandomState(3)
+    table = (
+        rng.normal(size=(30_000, 2)) + np.array([[0.0], [6.0], [12.0]])[rng.randint(3, size=30_000)]
+    )
+    expected = emix.GaussianMixture(3, random_state=0, tol=1e-9).fit(table)
+    found = on_dask.GaussianMixture(3, random_state=0, tol=1e-9).fit(chunked(table, 11_000))
+    again = on_dask.GaussianMixture(3, random_state=0, tol=1e-9).fit(chunked(table[::-1], 7_000))
+    order, other, third = (each.means_[:, 0].argsort() for each in (expected, found, again))
+    assert_allclose(found.lower_bound_, expected.lower_bound_, rtol=1e-9)
+    assert_allclose(found.means_[other], expected.means_[order], rtol=1e-4, atol=1e-4)
+    assert found.n_iter_ == again.n_iter_
+    assert_allclose(again.means_[third], found.means_[other], rtol=1e-11)
+
+
+# --- what cannot be fitted ------------------------------------------------------------------
+
+TEXT = FRAME.assign(name="ann", sort=pd.Categorical(["a"] * len(X)))
+UNUSABLE = {
+    "text": (lambda: dd.from_pandas(TEXT, npartitions=2), "columns 'name' and 'sort' have text"),
+    "dates": (
+        lambda: dd.from_pandas(FRAME.assign(day=pd.Timestamp("2020-01-01")), npartitions=2),
+        "column 'day' has dates",
+    ),
+    "objects": (
+        lambda: chunked(np.where(X > 20.0, "much", X.astype(object))),
+        "column 2 has text, 'much' in row",
+    ),
+    "a missing value": (
+        lambda: chunked(with_value(np.nan)),
+        r"contains NaN: part 2 of 2 \(rows 400 to 899\) has 1 such row\(s\), the first is row 613, "
+        "column 1",
+    ),
+    "infinity": (lambda: chunked(with_value(np.inf)), "contains infinity: part 2 of 2"),
+    "one dimension": (lambda: chunked(X[:, 0]), "of 1 dimensions"),
+    "no rows": (lambda: chunked(X)[:0], "a minimum of 2 is required"),
+    "few rows": (lambda: chunked(X)[:2], "n_components = 3, n_samples = 2"),
+}
+
+
+def with_value(value):
+    table = X.copy()
+    table[613, 1] = value
+    return table
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_unusable_tables_are_refused_with_their_place(name):
+    make, text = UNUSABLE[name]
+    mixture = on_dask.GaussianMixture(3, random_state=0)
+    with pytest.raises((TypeError, ValueError), match=text):
+        mixture.fit(make())
+    assert not hasattr(mixture, "means_")
+
+
+@pytest.mark.parametrize(
+    ("weight", "text"),
+    [
+        (np.ones(5), r"shape \(900,\), got \(5,\)"),
+        (da.ones(5), r"shape \(900,\), got \(5,\)"),
+        (np.where(np.arange(900) == 700, -1.0, 1.0), r"not negative; part 2 of 2 \(rows 400"),
+        (np.where(np.arange(900) == 3, np.nan, 1.0), r"must be finite .* part 1 of 2"),
+        (da.zeros(900, chunks=200), "must not be all zero"),
+        (da.ones((900, 1)), "of one dimension"),
+    ],
+)
+def test_unusable_weights_are_refused(weight, text):
+    with pytest.raises(ValueError, match=text):
+        on_dask.GaussianMixture(3, **START).fit(chunked(X), sample_weight=weight)
+
+
+ROWWISE = {
+    "init_params": {"init_params": np.zeros(900, dtype=int)},
+    "algorithm": {"algorithm": "incremental"},
+    "constraints": {"constraints": (Allowed(np.ones((900, 3), dtype=bool)),)},
+}
+
+
+@pytest.mark.parametrize("name", ROWWISE)
+def test_parameters_with_an_entry_for_each_row_are_refused(name):
+    with pytest.raises(ValueError, match=name):
+        on_dask.GaussianMixture(3, **ROWWISE[name]).fit(chunked(X))
+
+
+def test_labels_are_refused():
+    with pytest.raises(ValueError, match="labels=None"):
+        on_dask.GaussianMixture(3).fit(chunked(X), labels=np.zeros(900, dtype=int))
+
+
+IN_MEMORY = [name for name in emix.__all__ if hasattr(getattr(emix, name), "fit")]
+
+
+@pytest.mark.parametrize("name", IN_MEMORY)
+def test_estimators_in_memory_refuse_dask_collections(name):
+    kind = getattr(emix, name)
+    estimator = kind(emix.GaussianMixture(2)) if name == "MergedMixture" else kind()
+    for table in (chunked(X), dd.from_pandas(FRAME, npartitions=2)):
+        with pytest.raises(TypeError, match=r"emix\.dask"):
+            estimator.fit(table, np.arange(900) % 2)
+
+
+def test_weights_in_dask_are_refused_in_memory():
+    with pytest.raises(TypeError, match=r"sample_weight is a dask collection"):
+        emix.GaussianMixture(2).fit(X, sample_weight=chunked(WEIGHT))

@@ -42,7 +42,7 @@ def mapped(
     width = () if n_columns is None else (n_columns,)
     blocks, sizes = blocks_of(X)[0], _sizes(X)
     arrays = [
-        da.from_delayed(work(model, name, block, width), (size, *width), dtype)
+        da.from_delayed(work(model, name, block, width, dtype), (size, *width), dtype)
         for block, size in zip(blocks, sizes, strict=True)
     ]
     return da.concatenate(arrays, allow_unknown_chunksizes=True)
@@ -59,11 +59,13 @@ def _dtype_of(X: Any) -> np.dtype:
     return np.dtype(np.float32 if is_single else np.float64)
 
 
-def _evaluated(model: Any, name: str, block: Any, width: tuple[int, ...]) -> np.ndarray:
+def _evaluated(
+    model: Any, name: str, block: Any, width: tuple[int, ...], dtype: np.dtype
+) -> np.ndarray:
     X = floats(block)
     if not len(X):
-        return np.empty((0, *width), dtype=X.dtype)
-    return np.asarray(getattr(model, name)(X))
+        return np.empty((0, *width), dtype=dtype)
+    return np.asarray(getattr(model, name)(X), dtype=dtype)
 
 
 def summed(
