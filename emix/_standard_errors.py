@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
-from sklearn.utils.validation import check_is_fitted
 
 from ._base import quiet
 from ._fitted import Parameters, when_fitted
 from ._gaussian_mixture import GaussianMixture
 from ._mixture.information import Coordinates, Louis, Part, spread_of
 from ._normal.deformations import Sharing
+from ._report import warn
 from ._rows.patterns import has_gaps, patterns_of
 from ._scoring import Scorer
 from ._structures import SAME_AS
-from ._uncertain import Layout, printed, table_of, wald_intervals, with_correlations
-from ._validation import check_sample_weight
+from ._uncertain import Layout, Uncertain, read, wald_intervals
 
 # What the covariances of each structure share; see ``deformations.Sharing``.
 _COORDINATES = {
@@ -53,8 +50,8 @@ _BLOCK_NUMBERS = 1024 * 1024
 _ELSE = "emix.inference.bootstrap needs no information"
 
 
-@dataclass(frozen=True, eq=False)
-class StandardErrors:
+@dataclass(frozen=True, eq=False, repr=False)
+class StandardErrors(Uncertain):
     """What :func:`standard_errors` found.
 
     Attributes
@@ -86,8 +83,8 @@ class StandardErrors:
     means: np.ndarray
     covariances: np.ndarray
     correlations: np.ndarray | None
-    joint_covariance: np.ndarray = field(repr=False)
-    _layout: Layout = field(repr=False)
+    joint_covariance: np.ndarray
+    _layout: Layout
 
     def confidence_intervals(self, level: float = 0.95) -> Bunch:
         """Wald intervals, each symmetric on a scale on which its parameter is unbounded.
@@ -113,37 +110,6 @@ class StandardErrors:
             If level is not a number between 0 and 1.
         """
         return wald_intervals(self._layout, self.estimates, self._errors(), level)
-
-    def table(self, level: float = 0.95) -> np.ndarray:
-        """All estimates, one line each.
-
-        Parameters
-        ----------
-        level : float, default=0.95
-            Probability with which an interval covers the parameter.
-
-        Returns
-        -------
-        table : structured ndarray of shape (n_lines,)
-            With the columns ``parameter`` ('weight', 'mean', 'covariance' or 'correlation'),
-            ``component`` (-1 where all share it), ``feature``, ``other_feature``, ``estimate``,
-            ``standard_error``, ``lower`` and ``upper``; ``pandas.DataFrame(table)`` makes a
-            frame of it.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If level is not a number between 0 and 1.
-        """
-        intervals = self.confidence_intervals(level)
-        return table_of(self._layout, self.estimates, self._errors(), intervals)
-
-    def _errors(self) -> Bunch:
-        names = "weights", "means", "covariances", "correlations"
-        return Bunch(**{name: getattr(self, name) for name in names})
-
-    def __repr__(self) -> str:
-        return printed(self.table())
 
 
 @quiet
@@ -220,11 +186,13 @@ def standard_errors(
     array([[0.59, 0.69],
            [0.31, 0.41]])
     """
-    parameters, X, weight = _read(estimator, X, sample_weight)
+    mixture = read(estimator, X, sample_weight)
+    parameters = estimator._fitted().parameters
     coordinates = _coordinates(estimator, parameters)
     louis = Louis(coordinates)
     n_numbers = louis.n_features * coordinates.n_components
-    for seen, parts in _parts(parameters.scorer(), X, weight, n_numbers):
+    weight = np.ones(len(mixture.X)) if mixture.weight is None else mixture.weight
+    for seen, parts in _parts(parameters.scorer(), mixture.X, weight, n_numbers):
         louis.add(seen, parts)
     gradient, information = louis.gradient_and_information()
     free = coordinates.free(parameters.frozen)
@@ -238,24 +206,7 @@ def standard_errors(
         )
     spread[free] = found
     _check_distance(float(np.linalg.norm(gradient @ spread)))
-    return _result(estimator, coordinates, spread)
-
-
-def _read(estimator: Any, X: Any, sample_weight: Any) -> tuple[Parameters, np.ndarray, np.ndarray]:
-    if not isinstance(estimator, GaussianMixture):
-        raise TypeError(
-            f"estimator must be a GaussianMixture, got {type(estimator).__name__}: PoissonMixture "
-            "and CategoricalMixture have a method standard_errors, TwoNormalMixture has "
-            "standard_errors_"
-        )
-    check_is_fitted(estimator)
-    X = estimator._validated(X)
-    weight = check_sample_weight(sample_weight, len(X))
-    if weight is None:
-        weight = np.ones(len(X))
-    elif not weight.all():
-        X, weight = X[weight > 0.0], weight[weight > 0.0]
-    return estimator._fitted().parameters, X, weight
+    return _result(mixture.estimates, mixture.layout, coordinates, spread)
 
 
 def _coordinates(estimator: GaussianMixture, parameters: Parameters) -> Coordinates:
@@ -312,11 +263,7 @@ def _check_distance(distance: float) -> None:
         "the same rows and sample_weight with a smaller tol"
     )
     if distance < _FAR:
-        warnings.warn(
-            f"the fit is not quite at a maximum of the log-likelihood: {told}",
-            ConvergenceWarning,
-            stacklevel=4,
-        )
+        warn(ConvergenceWarning, f"the fit is not quite at a maximum of the log-likelihood: {told}")
         return
     raise ValueError(
         f"there are no standard errors: the fit is no maximum of the log-likelihood of X, {told}. "
@@ -326,9 +273,8 @@ def _check_distance(distance: float) -> None:
 
 
 def _result(
-    estimator: GaussianMixture, coordinates: Coordinates, spread: np.ndarray
+    estimates: Bunch, layout: Layout, coordinates: Coordinates, spread: np.ndarray
 ) -> StandardErrors:
-    estimates, layout = described(estimator)
     changes = [coordinates.of_weights() @ spread[coordinates.places(0)[0]]]
     for k in range(coordinates.n_components):
         changes.append(coordinates.of_mean(k) @ spread[coordinates.places(k)[1]])
@@ -354,21 +300,6 @@ def _result(
     )
 
 
-def described(estimator: GaussianMixture) -> tuple[Bunch, Layout]:
-    """Estimates of a fitted mixture, and what their arrays hold."""
-    found = {
-        name: np.array(getattr(estimator, f"{name}_"), dtype=np.float64)
-        for name in ("weights", "means", "covariances")
-    }
-    n_components, d = found["means"].shape
-    structure = estimator._fitted().parameters.structure
-    names = getattr(estimator, "feature_names_in_", range(d))
-    n_axes = len(structure.form.shape(d))
-    is_common = not structure.sharing.separable
-    layout = Layout(n_components, tuple(map(str, names)), is_common, n_axes)
-    return with_correlations(layout, found), layout
-
-
 def _of_correlations(covariance: np.ndarray, moved: np.ndarray) -> np.ndarray:
     """What correlations change by where covariances change by moved (d, d, q)."""
     deviations = np.sqrt(covariance.diagonal())
@@ -376,7 +307,10 @@ def _of_correlations(covariance: np.ndarray, moved: np.ndarray) -> np.ndarray:
     scaled = moved / sizes[..., None]
     own = np.moveaxis(np.diagonal(scaled, axis1=0, axis2=1), -1, 0)
     both = own[:, None] + own[None]
-    return scaled - 0.5 * (covariance / sizes)[..., None] * both
+    found = scaled - 0.5 * (covariance / sizes)[..., None] * both
+    diagonal = np.arange(len(covariance))
+    found[diagonal, diagonal] = 0.0
+    return found
 
 
 def _symmetric(packed: np.ndarray, d: int) -> np.ndarray:

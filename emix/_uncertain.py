@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit, logit, ndtri
 from sklearn.utils import Bunch
+from sklearn.utils.validation import check_is_fitted
 
-from ._validation import check_probability
+from ._gaussian_mixture import GaussianMixture
+from ._validation import check_probability, check_sample_weight
 
 NAMES = ("weights", "means", "covariances", "correlations")
 
@@ -78,6 +81,101 @@ def with_correlations(layout: Layout, found: dict[str, np.ndarray]) -> Bunch:
     if layout.n_axes == 2:
         found = {**found, "correlations": correlations_of(found["covariances"])}
     return Bunch(**found)
+
+
+class Mixture(NamedTuple):
+    """A fitted mixture, and rows of positive weight."""
+
+    estimator: GaussianMixture
+    X: np.ndarray
+    weight: np.ndarray | None
+    estimates: Bunch
+    layout: Layout
+
+
+def read(estimator: Any, X: Any, sample_weight: Any) -> Mixture:
+    """What users give, checked."""
+    check_mixture(estimator)
+    check_is_fitted(estimator)
+    X, weight = with_weight(estimator._validated(X), sample_weight)
+    return Mixture(estimator, X, weight, *described(estimator))
+
+
+def check_mixture(estimator: Any) -> None:
+    if not isinstance(estimator, GaussianMixture):
+        raise TypeError(
+            f"estimator must be a GaussianMixture, got {type(estimator).__name__}: PoissonMixture "
+            "and CategoricalMixture have a method standard_errors, TwoNormalMixture has "
+            "standard_errors_ and bootstrap_test"
+        )
+
+
+def with_weight(X: np.ndarray, sample_weight: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Rows of positive weight, and their weights."""
+    weight = check_sample_weight(sample_weight, len(X))
+    if weight is not None and not weight.all():
+        X, weight = X[weight > 0.0], weight[weight > 0.0]
+    return X, weight
+
+
+def described(estimator: GaussianMixture) -> tuple[Bunch, Layout]:
+    """Estimates of a fitted mixture, and what their arrays hold."""
+    found = {
+        name: np.array(getattr(estimator, f"{name}_"), dtype=np.float64)
+        for name in ("weights", "means", "covariances")
+    }
+    n_components, d = found["means"].shape
+    structure = estimator._fitted().parameters.structure
+    names = getattr(estimator, "feature_names_in_", range(d))
+    n_axes = len(structure.form.shape(d))
+    is_common = not structure.sharing.separable
+    layout = Layout(n_components, tuple(map(str, names)), is_common, n_axes)
+    return with_correlations(layout, found), layout
+
+
+class Uncertain(ABC):
+    """Estimates and their standard errors, which intervals come with."""
+
+    estimates: Bunch
+    weights: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray
+    correlations: np.ndarray | None
+    _layout: Layout
+
+    @abstractmethod
+    def confidence_intervals(self, level: float = 0.95) -> Bunch:
+        """Lower and upper ends in a last axis of length 2."""
+
+    def table(self, level: float = 0.95) -> np.ndarray:
+        """All estimates, one line each.
+
+        Parameters
+        ----------
+        level : float, default=0.95
+            Probability with which an interval covers the parameter.
+
+        Returns
+        -------
+        table : structured ndarray of shape (n_lines,)
+            With the columns ``parameter`` ('weight', 'mean', 'covariance' or 'correlation'),
+            ``component`` (-1 where all share it), ``feature``, ``other_feature``, ``estimate``,
+            ``standard_error``, ``lower`` and ``upper``; ``pandas.DataFrame(table)`` makes a
+            frame of it.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If level is not a number between 0 and 1.
+        """
+        intervals = self.confidence_intervals(level)
+        return table_of(self._layout, self.estimates, self._errors(), intervals)
+
+    def _errors(self) -> Bunch:
+        return Bunch(**{name: getattr(self, name) for name in NAMES})
+
+    def __repr__(self) -> str:
+        return printed(self.table())
 
 
 def wald_intervals(layout: Layout, estimates: Bunch, errors: Bunch, level: float) -> Bunch:
@@ -176,6 +274,11 @@ def printed(table: np.ndarray) -> str:
     for *names, estimate, error, lower, upper in table.tolist():
         values = [_rounded(value, error) for value in (estimate, lower, upper)]
         lines.append([*map(str, names), values[0], f"{error:.2g}", *values[1:]])
+    return columns(lines)
+
+
+def columns(lines: list[list[str]]) -> str:
+    """Of equal width."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(map(str.rjust, line, widths)) for line in lines)
 

@@ -1,12 +1,29 @@
 """How sure a fit of a mixture of normals is, and how many components it needs.
 
 :func:`standard_errors` reads the errors of a fitted mixture off the curvature of its
-log-likelihood.
+log-likelihood, and :func:`bootstrap` from fits to resamples. :func:`likelihood_ratio_test` tests K
+components against K + 1, and :func:`sequential_test` one number after the other.
 
 These are functions of an estimator, as scikit-learn's ``cross_validate`` and
 ``permutation_importance`` are: an estimator is what they study, and often fit again and again.
 """
 
+from ._bootstrap import Bootstrap, bootstrap
+from ._likelihood_ratio import (
+    LikelihoodRatioTest,
+    SequentialTest,
+    likelihood_ratio_test,
+    sequential_test,
+)
 from ._standard_errors import StandardErrors, standard_errors
 
-__all__ = ["StandardErrors", "standard_errors"]
+__all__ = [
+    "Bootstrap",
+    "LikelihoodRatioTest",
+    "SequentialTest",
+    "StandardErrors",
+    "bootstrap",
+    "likelihood_ratio_test",
+    "sequential_test",
+    "standard_errors",
+]
