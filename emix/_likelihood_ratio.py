@@ -314,9 +314,9 @@ def sequential_test(
 
 
 class Data(NamedTuple):
-    """Rows and their weights, if they have any."""
+    """Rows, in the shape in which they came, and their weights, if they have any."""
 
-    X: np.ndarray
+    X: Any
     weight: np.ndarray | None
 
 
@@ -377,6 +377,7 @@ class Plan(NamedTuple):
 
     fits: Fits
     data: Data
+    read: Data  # as an array, and without rows of weight zero
     n_components: int
     rng: np.random.RandomState
 
@@ -392,7 +393,7 @@ def _planned(estimator, X, sample_weight, n_init, random_state) -> Plan:
         )
     n_components = check_integer("n_components", estimator.n_components, 1)
     rows = read_data(estimator, estimator._read, X, sample_weight)
-    data = Data(*with_weight(rows.X, rows.weight))
+    data, read = Data(X, rows.weight), Data(*with_weight(rows.X, rows.weight))
     seed = estimator.random_state if random_state is None else random_state
     rng = check_seed(seed)
     init = estimator.init_params
@@ -407,7 +408,7 @@ def _planned(estimator, X, sample_weight, n_init, random_state) -> Plan:
         "verbose": 0,
         "random_state": rng.randint(np.iinfo(np.int32).max),
     }
-    return Plan(Fits(type(estimator), settings), data, n_components, rng)
+    return Plan(Fits(type(estimator), settings), data, read, n_components, rng)
 
 
 def _tested(
@@ -423,7 +424,7 @@ def _tested(
                 "test's statistic depends on the least covariance. Choose a simpler "
                 "covariance_type, or set reg_covar or prior",
             )
-    mixture = Mixture(smaller.mixture, *plan.data, *described(smaller.mixture))
+    mixture = Mixture(smaller.mixture, *plan.read, *described(smaller.mixture))
     resample = Resample(plan.fits, smaller.mixture, simulated(mixture))
     seeds = plan.rng.randint(np.iinfo(np.int32).max, size=n_resamples)
     resampled = np.array(parallel(delayed(resample)(seed) for seed in seeds))
@@ -454,7 +455,7 @@ def _ratio(smaller: Height, larger: Height) -> float:
     return max(0.0, 2.0 * (larger.log_likelihood - smaller.log_likelihood))
 
 
-def _cut(fit: GaussianMixture, X: np.ndarray) -> Iterator[np.ndarray]:
+def _cut(fit: GaussianMixture, X: Any) -> Iterator[np.ndarray]:
     """Responsibilities (n, K + 1): of each component in turn its rows on either side of its mean,
     along its longest axis in units of the whole mixture's standard deviations."""
     resp, rows = fit.predict_proba(X), fit.impute(X)
@@ -462,7 +463,8 @@ def _cut(fit: GaussianMixture, X: np.ndarray) -> Iterator[np.ndarray]:
     covariances = fit._normals().covariances / deviations[:, None] / deviations
     for k, covariance in enumerate(covariances):
         longest = np.linalg.eigh(covariance)[1][:, -1]
-        beyond = ((rows - fit.means_[k]) / deviations) @ longest > 0.0
+        with np.errstate(over="ignore", invalid="ignore"):  # rows of weight zero
+            beyond = ((rows - fit.means_[k]) / deviations) @ longest > 0.0
         halves = resp[:, [k]] * np.column_stack([beyond, ~beyond])
         if halves.any(axis=0).all():
             yield np.column_stack([np.delete(resp, k, axis=1), halves])

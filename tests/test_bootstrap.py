@@ -317,6 +317,22 @@ def test_gaps_and_weights_are_those_of_the_rows():
     assert_allclose(test.statistic, repeated.statistic, rtol=1e-6)
 
 
+def test_fits_have_the_names_of_features_and_rows_of_weight_zero_do_not_count():
+    pytest.importorskip("pandas")
+    frame = load_faithful(as_frame=True).data
+    frame.iloc[7] = 1e300
+    weight = np.ones(272)
+    weight[7] = 0.0
+    test = likelihood_ratio_test(
+        GaussianMixture(1), frame, n_resamples=1, n_init=1, sample_weight=weight, random_state=0
+    )
+    assert [list(fit.feature_names_in_) for fit in test.mixtures] == [list(frame.columns)] * 2
+    without = likelihood_ratio_test(
+        GaussianMixture(1), np.delete(FAITHFUL, 7, axis=0), n_resamples=1, n_init=1, random_state=0
+    )
+    assert_allclose(test.statistic, without.statistic, rtol=1e-6)
+
+
 def test_what_numbers_of_components_cannot_share_is_refused():
     with pytest.raises(ValueError, match="holds means that differ"):
         likelihood_ratio_test(GaussianMixture(2, frozen=("means",)), FAITHFUL)
