@@ -3,12 +3,14 @@
 :func:`standard_errors` reads the errors of a fitted mixture off the curvature of its
 log-likelihood, and :func:`bootstrap` from fits to resamples. :func:`likelihood_ratio_test` tests K
 components against K + 1, and :func:`sequential_test` one number after the other.
+:func:`classification_uncertainty` says how sure the labels of rows are.
 
 These are functions of an estimator, as scikit-learn's ``cross_validate`` and
 ``permutation_importance`` are: an estimator is what they study, and often fit again and again.
 """
 
 from ._bootstrap import Bootstrap, bootstrap
+from ._classification_uncertainty import classification_uncertainty
 from ._likelihood_ratio import (
     LikelihoodRatioTest,
     SequentialTest,
@@ -23,6 +25,7 @@ __all__ = [
     "SequentialTest",
     "StandardErrors",
     "bootstrap",
+    "classification_uncertainty",
     "likelihood_ratio_test",
     "sequential_test",
     "standard_errors",

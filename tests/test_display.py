@@ -16,11 +16,13 @@ from matplotlib.figure import Figure
 
 from emix.display import (
     ConvergenceDisplay,
+    IntervalsDisplay,
     KMeansLimitDisplay,
     MergingDisplay,
     MixtureDisplay,
     MixturePairsDisplay,
 )
+from emix.inference import bootstrap, standard_errors
 
 X = load_faithful().data
 X3 = np.column_stack([X, X[:, 0] ** 2])
@@ -153,6 +155,44 @@ def test_kmeans_limit_display_of_an_estimator_starts_at_its_means():
     assert display.ax_ is ax
     expected = kmeans_limit(X, 2, variances=[10.0, 1.0], means_init=mixture.means_)
     assert_array_equal(display.result.table, expected.table)
+
+
+def test_intervals_are_drawn_from_their_lower_to_their_upper_ends():
+    mixture = GaussianMixture(2, random_state=0).fit(X)
+    errors = standard_errors(mixture, X)
+    results = {"information": errors, "bootstrap": bootstrap(mixture, X, n_resamples=9)}
+    panels = Figure().subplots(1, 4)
+    names = ("means", "correlations", "weights")
+    display = IntervalsDisplay.from_result(results, parameters=names, axes=panels, level=0.9)
+    assert display.figure_ is panels[0].figure
+    titles = [ax.get_title() for ax in panels]
+    assert titles == ["mean of 0", "mean of 1", "correlation of 0 and 1", "weight"]
+    assert [text.get_text() for text in panels[0].get_legend().get_texts()] == [*results]
+    for at, result in enumerate(results.values()):
+        line, _, (bars,) = panels[1].containers[at].lines
+        assert_array_equal(line.get_xdata(), mixture.means_[:, 1])
+        ends = [segment[:, 0] for segment in bars.get_segments()]
+        assert_allclose(ends, result.confidence_intervals(0.9).means[:, 1])
+    first, second = (container.lines[0].get_ydata() for container in panels[0].containers)
+    assert (first < second).all()
+    assert_array_equal(second.round(), [0, 1])
+
+
+def test_intervals_of_a_shared_variance_have_a_panel_of_their_own():
+    mixture = GaussianMixture(2, covariance_type="tied_spherical", random_state=0).fit(X)
+    errors = standard_errors(mixture, X)
+    display = IntervalsDisplay.from_result(
+        errors, parameters=("covariances",), axes=[Figure().subplots()]
+    )
+    (ax,) = display.axes_
+    assert ax.get_title() == "variance"
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["all"]
+    with pytest.raises(ValueError, match="the results have no correlations"):
+        IntervalsDisplay.from_result(errors, parameters=("correlations",))
+    with pytest.raises(ValueError, match="parameters must be among weights, means"):
+        IntervalsDisplay.from_result(errors, parameters=("variances",))
+    with pytest.raises(ValueError, match=r"axes must have the shape \(3,\)"):
+        IntervalsDisplay.from_result(errors, axes=[ax])
 
 
 @pytest.mark.parametrize("equal_variance", [False, True])

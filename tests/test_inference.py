@@ -6,11 +6,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.linalg import expm
 from scipy.special import logsumexp, softmax
 from scipy.stats import norm
+from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from emix import GaussianMixture, HardGaussianMixture
 from emix.datasets import load_faithful
-from emix.inference import standard_errors
+from emix.inference import classification_uncertainty, standard_errors
 
 FAITHFUL = load_faithful().data
 
@@ -419,3 +420,11 @@ def test_the_joint_covariance_gives_errors_of_other_functions():
     assert_allclose(
         slope @ found.joint_covariance @ slope, slope @ other.joint_covariance @ slope, rtol=1e-6
     )
+
+
+def test_small_uncertainties_keep_their_digits():
+    mixture = GaussianMixture.from_parameters([0.5, 0.5], [[0.0], [10.0]], [[[1.0]], [[1.0]]])
+    found = classification_uncertainty(mixture, [[-1.0], [5.0], [0.0]])
+    assert_allclose(found, [np.exp(-60.0), 0.5, np.exp(-50.0)], rtol=1e-9)
+    with pytest.raises(TypeError, match="predict_proba, and KMeans has none"):
+        classification_uncertainty(KMeans(2, n_init=1).fit(FAITHFUL), FAITHFUL)

@@ -1,6 +1,7 @@
 """Pictures of mixtures and of their fits; needs matplotlib, the extra ``plot``."""
 
 from ._convergence import ConvergenceDisplay
+from ._intervals import IntervalsDisplay
 from ._kmeans_limit import KMeansLimitDisplay
 from ._merging import MergingDisplay
 from ._mixture import MixtureDisplay
@@ -8,6 +9,7 @@ from ._pairs import MixturePairsDisplay
 
 __all__ = [
     "ConvergenceDisplay",
+    "IntervalsDisplay",
     "KMeansLimitDisplay",
     "MergingDisplay",
     "MixtureDisplay",

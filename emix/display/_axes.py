@@ -8,6 +8,8 @@ import numpy as np
 
 # Inches to a side of one panel of a grid.
 _PANEL = 2.3
+# Panels of a row.
+_COLUMNS = 3
 
 
 def _pyplot() -> Any:
@@ -42,3 +44,20 @@ def new_grid(axes: Any, size: int) -> np.ndarray:
         for ax in others:
             ax.sharey(first)
     return axes
+
+
+def new_panels(axes: Any, count: int) -> np.ndarray:
+    """Axes (count,), new ones if None: in rows of at most so many."""
+    if axes is not None:
+        axes = np.asarray(axes, dtype=object)
+        if axes.shape != (count,):
+            raise ValueError(f"axes must have the shape ({count},), got {axes.shape}")
+        return axes
+    n_columns = min(count, _COLUMNS)
+    n_rows = -(-count // n_columns)
+    size = 1.5 * _PANEL * n_columns, _PANEL * n_rows
+    options = {"figsize": size, "squeeze": False, "layout": "constrained"}
+    axes = _pyplot().subplots(n_rows, n_columns, **options)[1].ravel()
+    for ax in axes[count:]:
+        ax.remove()
+    return axes[:count]
