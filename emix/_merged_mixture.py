@@ -15,10 +15,10 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ._density.merging import Tree, labels_of, tree
+from ._density.merging import Tree, labels_of, places_of_numbers, places_of_rows, tree
 from ._publication import publish
 from ._refusals import brief
-from ._validation import check_integer, check_sample_weight
+from ._validation import check_integer, check_option, check_sample_weight
 
 
 def _offered(name: str) -> Any:
@@ -53,6 +53,12 @@ class MergedMixture(MetaEstimatorMixin, ClusterMixin, BaseEstimator):
         entropies: the number for which two lines, one up to it and one from it on, fit
         ``entropies_`` best.
 
+    elbow : {'clusters', 'rows'}, default='clusters'
+        What the entropies are set against when the elbow is sought: the number of clusters, as
+        mclust's ``clustCombiOptim`` does; or the number of rows in what is joined, summed up from
+        one cluster on, so that small components, which can take little entropy, do not look as if
+        they were clusters (the rescaled entropy plot of [1]_).
+
     Attributes
     ----------
     estimator_ : estimator
@@ -73,6 +79,9 @@ class MergedMixture(MetaEstimatorMixin, ClusterMixin, BaseEstimator):
     entropies_ : ndarray of shape (K,)
         Entropy of the labels of all training rows together, in nats: ``entropies_[k - 1]`` with
         k clusters. It never falls with k.
+
+    joined_rows_ : ndarray of shape (K - 1,)
+        Number of rows, or their weight, in what each step joined: a sum of responsibilities.
 
     children_ : ndarray of shape (K - 1, 2)
         What each step joined, as in :class:`sklearn.cluster.AgglomerativeClustering`: a number
@@ -145,14 +154,18 @@ class MergedMixture(MetaEstimatorMixin, ClusterMixin, BaseEstimator):
     elbow_: int
     labels_: np.ndarray
     entropies_: np.ndarray
+    joined_rows_: np.ndarray
     children_: np.ndarray
     linkage_: np.ndarray
     n_features_in_: int
     feature_names_in_: np.ndarray
 
-    def __init__(self, estimator: Any, *, n_clusters: int | None = None) -> None:
+    def __init__(
+        self, estimator: Any, *, n_clusters: int | None = None, elbow: str = "clusters"
+    ) -> None:
         self.estimator = estimator
         self.n_clusters = n_clusters
+        self.elbow = elbow
 
     def fit(
         self,
@@ -189,6 +202,7 @@ class MergedMixture(MetaEstimatorMixin, ClusterMixin, BaseEstimator):
         """
         wanted = self.n_clusters
         wanted = None if wanted is None else check_integer("n_clusters", wanted, 1)
+        places = PLACES[check_option("elbow", self.elbow, PLACES)]
         _check_offers(self.estimator)
         handed = {"sample_weight": sample_weight, **fit_params}
         handed = {name: value for name, value in handed.items() if value is not None}
@@ -199,7 +213,7 @@ class MergedMixture(MetaEstimatorMixin, ClusterMixin, BaseEstimator):
         n_components = resp.shape[1] - _has_noise(mixture)
         weight = check_sample_weight(sample_weight, len(resp))
         found = _tree(resp, n_components, weight)
-        elbow = found.n_clusters()
+        elbow = found.n_clusters(places(found.rows))
         n_clusters = elbow if wanted is None else _check_at_most(wanted, n_components)
         attributes = {
             "estimator_": mixture,
@@ -208,8 +222,10 @@ class MergedMixture(MetaEstimatorMixin, ClusterMixin, BaseEstimator):
             "elbow_": elbow,
             "labels_": _labels(_summed(resp, found.children, n_clusters), n_clusters),
             "entropies_": found.entropies,
+            "joined_rows_": found.rows,
             "children_": found.children,
             "linkage_": _linkage(found),
+            "_against": self.elbow,
         }
         names = {name: getattr(mixture, name, None) for name in _OF_FEATURES}
         publish(self, {**attributes, **names})
@@ -359,6 +375,8 @@ class MergedMixture(MetaEstimatorMixin, ClusterMixin, BaseEstimator):
         return tags
 
 
+# What entropies are set against, by the names of ``elbow``.
+PLACES = {"clusters": places_of_numbers, "rows": places_of_rows}
 # What is known of the features, if the mixture knows.
 _OF_FEATURES = ("n_features_in_", "feature_names_in_")
 

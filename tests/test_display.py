@@ -392,8 +392,8 @@ def test_pairs_of_one_feature_are_one_panel():
 # --- merged components -------------------------------------------------------------------------
 
 
-def merged_display(**options):
-    merged = MergedMixture(GaussianMixture(5, random_state=0)).fit(X)
+def merged_display(elbow="clusters", **options):
+    merged = MergedMixture(GaussianMixture(5, random_state=0), elbow=elbow).fit(X)
     return merged, MergingDisplay.from_estimator(merged, ax=axes(), **options)
 
 
@@ -411,6 +411,18 @@ def test_entropies_are_drawn_with_the_lines_that_meet_at_the_elbow():
         expected = np.polyval(np.polyfit(numbers, merged.entropies_[part], 1), numbers)
         assert_array_equal(line.get_xdata(), numbers)
         assert_allclose(line.get_ydata(), expected, atol=1e-9)
+
+
+def test_entropies_are_drawn_against_rows():
+    merged, display = merged_display("rows")
+    *fitted, points, _ = display.ax_.lines
+    places = np.cumsum([0.0, *merged.joined_rows_[::-1]])
+    assert_allclose(points.get_xdata(), places)
+    assert_allclose(fitted[0].get_xdata(), places[: merged.elbow_])
+    assert display.ax_.get_xlabel().startswith("rows")
+    merged.set_params(elbow="clusters")
+    again = MergingDisplay.from_estimator(merged, ax=axes())
+    assert again.ax_.get_xlabel() == display.ax_.get_xlabel()
 
 
 def test_the_tree_joins_what_was_merged():

@@ -228,10 +228,31 @@ def test_elbow_of_published_entropies(example):
     assert found.elbow_ == found.n_clusters_ == expected
 
 
+def found_pair(found):
+    """k -> the two clusters of k + 1 that are one of k."""
+
+    def pair(k):
+        before, after = found.component_labels(k + 1), found.component_labels(k)
+        counts = [len(set(before[after == cluster])) for cluster in range(k)]
+        return sorted(set(before[after == int(np.argmax(counts))]))
+
+    return pair
+
+
+@pytest.mark.parametrize("against", ["clusters", "rows"])
 @pytest.mark.parametrize("seed", range(8))
-def test_elbow_is_where_two_lines_fit_best(seed):
-    found = merged(responsibilities(seed, n_components=7, sharpness=2.0 + seed))
+def test_elbow_is_where_two_lines_fit_best(seed, against):
+    resp = responsibilities(seed, n_components=7, sharpness=2.0 + seed)
+    found = merged(resp, elbow=against)
     numbers = np.arange(1.0, 8.0)
+    if against == "rows":
+        finer = [found.component_labels(k + 1) for k in range(1, 7)]
+        joined = [
+            resp[:, np.isin(of_finer, of_pair)].sum()
+            for of_finer, of_pair in zip(finer, map(found_pair(found), range(1, 7)), strict=True)
+        ]
+        assert_allclose(found.joined_rows_[::-1], joined)
+        numbers = np.cumsum([0.0, *joined])
 
     def misfit(at):
         parts = (slice(0, at), slice(at - 1, None))
@@ -244,6 +265,14 @@ def test_elbow_is_where_two_lines_fit_best(seed):
 
     assert found.elbow_ == min(range(2, 7), key=misfit)
     assert found.n_clusters_ == found.elbow_
+
+
+def test_small_components_are_no_clusters_against_rows():
+    """Two large clusters of two components each, and another of two small ones."""
+    resp = with_entropies([60.0, 50.0, 6.0, 0.01, 0.01])
+    resp = np.concatenate([resp, np.repeat(np.eye(6)[:4], 300, axis=0)])
+    assert merged(resp).elbow_ == 4
+    assert merged(resp, elbow="rows").elbow_ == 3
 
 
 def test_of_equal_elbows_most_clusters_are_kept():
@@ -443,6 +472,7 @@ def test_known_labels_reach_the_mixture():
     [
         ({"n_clusters": 0}, ValueError, "n_clusters must be at least 1"),
         ({"n_clusters": 2.0}, TypeError, "n_clusters must be an integer"),
+        ({"elbow": "knee"}, ValueError, "elbow must be one of 'clusters', 'rows'"),
         ({"n_clusters": 5}, ValueError, "at most the number of components, 4, got 5"),
         ({"estimator": KMeans(2)}, TypeError, "fit and predict_proba"),
         ({"estimator": GaussianMixture}, TypeError, "fit and predict_proba"),

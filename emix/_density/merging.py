@@ -33,11 +33,12 @@ _CERTAIN = 1.0
 class Tree(NamedTuple):
     """K - 1 steps from K components to one cluster: children (K - 1, 2) are what each step joins,
     a component below K, or what step child - K made. removed (K - 1,) is the entropy that it took,
-    remaining that of one cluster against what is not to be joined, n_held the number of
-    components that hold rows."""
+    rows (K - 1,) the weight of what it joined, remaining the entropy of one cluster against what
+    is not to be joined, n_held the number of components that hold rows."""
 
     children: np.ndarray
     removed: np.ndarray
+    rows: np.ndarray
     remaining: float
     n_held: int
 
@@ -46,13 +47,13 @@ class Tree(NamedTuple):
         """Of 1 to K clusters, (K,)."""
         return self.remaining + np.concatenate([[0.0], np.cumsum(self.removed[::-1])])
 
-    def n_clusters(self) -> int:
-        """At the elbow of the entropies, or all components that hold rows if their labels are as
-        good as certain or fewer than three."""
+    def n_clusters(self, places: np.ndarray) -> int:
+        """At the elbow of the entropies, which are set against ``places`` (K,), or all components
+        that hold rows if their labels are as good as certain or fewer than three."""
         held = self.entropies[: self.n_held]
         if len(held) < 3 or held[-1] - self.remaining < _CERTAIN:
             return len(held)
-        return elbow(held)
+        return elbow(places[: self.n_held], held)
 
 
 def labels_of(children: np.ndarray, n_clusters: int) -> np.ndarray:
@@ -76,9 +77,9 @@ def tree(resp: np.ndarray, others: np.ndarray, weight: np.ndarray) -> Tree:
         at = _Clusters(resp, shares.copy(), empty.copy(), weight)
         joined = [at.join() for _ in range(len(resp) - 1)]
         remaining = _removed(resp.sum(axis=0), others, weight)
-    children = np.array([pair for pair, _ in joined], dtype=np.int64).reshape(-1, 2)
-    removed = np.array([removed for _, removed in joined], dtype=np.float64)
-    return Tree(children, removed, remaining, max(1, int((~empty).sum())))
+    children = np.array([pair for pair, *_ in joined], dtype=np.int64).reshape(-1, 2)
+    removed, rows = np.array([numbers for _, *numbers in joined], dtype=float).reshape(-1, 2).T
+    return Tree(children, removed, rows, remaining, max(1, int((~empty).sum())))
 
 
 class _Clusters:
@@ -96,8 +97,8 @@ class _Clusters:
             removed = _removed(self._resp[k], self._resp[other], self._weight)
             self._removed[k, other] = self._removed[other, k] = removed
 
-    def join(self) -> tuple[tuple[int, int], float]:
-        """The nodes that were joined, and the entropy that this took."""
+    def join(self) -> tuple[tuple[int, int], float, float]:
+        """The nodes that were joined, the entropy that this took, and their weight."""
         one, other = self._pair()
         removed, pair = self._removed[one, other], (self._nodes[one], self._nodes[other])
         self._resp[one] = self._resp[one] + self._resp[other]
@@ -106,7 +107,7 @@ class _Clusters:
         self._nodes[one], self._n_nodes = self._n_nodes, self._n_nodes + 1
         self._drop(other)
         self._compare(one, [k for k in range(len(self._nodes)) if k != one])
-        return (min(pair), max(pair)), removed
+        return (min(pair), max(pair)), removed, self._shares[one]
 
     def _drop(self, k: int) -> None:
         del self._resp[k], self._nodes[k]
@@ -133,25 +134,36 @@ def _removed(one: np.ndarray, other: np.ndarray, weight: np.ndarray) -> float:
     return float(weight @ taken)
 
 
-def elbow(entropies: np.ndarray) -> int:
+def places_of_numbers(rows: np.ndarray) -> np.ndarray:
+    """1 to K clusters, (K,)."""
+    return np.arange(1.0, len(rows) + 2.0)
+
+
+def places_of_rows(rows: np.ndarray) -> np.ndarray:
+    """The weight of what is joined from 1 to K clusters down to one, (K,)."""
+    return np.concatenate([[0.0], np.cumsum(rows[::-1])])
+
+
+def elbow(places: np.ndarray, entropies: np.ndarray) -> int:
     """The number of clusters, 2 to K - 1, for which two lines fit the entropies (K,) of 1 to K
     clusters best: one up to it and one from it on, each by least squares. Of equal fits, the one
     with most clusters."""
     numbers = range(2, len(entropies))
-    misfits = np.array([sum(misfit for *_, misfit in lines(entropies, k)) for k in numbers])
-    best = misfits <= misfits.min() + _SAME * np.square(entropies).sum()
+    misfits = [sum(misfit for *_, misfit in lines(places, entropies, k)) for k in numbers]
+    best = np.array(misfits) <= min(misfits) + _SAME * np.square(entropies).sum()
     return int(numbers[np.flatnonzero(best)[-1]])
 
 
-def lines(entropies: np.ndarray, at: int) -> list[tuple[float, float, float]]:
-    """Slopes, heights at zero clusters, and sums of squares of residuals of two lines, one
-    through the entropies of 1 to ``at`` clusters and one through those from there on."""
-    numbers = np.arange(1.0, len(entropies) + 1.0)
-    return [_line(numbers[part], entropies[part]) for part in (slice(0, at), slice(at - 1, None))]
+def lines(
+    places: np.ndarray, entropies: np.ndarray, at: int
+) -> list[tuple[np.ndarray, np.ndarray, float]]:
+    """Two lines, one through the entropies of 1 to ``at`` clusters and one through those from
+    there on: places, heights there, and the sum of squares of the residuals."""
+    parts = (slice(0, at), slice(at - 1, None))
+    return [_line(places[part], entropies[part]) for part in parts]
 
 
-def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
+def _line(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     from_mean, mean = x - x.mean(), float(y.mean())
-    slope = float(from_mean @ (y - mean) / (from_mean @ from_mean))
-    residuals = y - mean - slope * from_mean
-    return slope, mean - slope * float(x.mean()), float(residuals @ residuals)
+    fitted = mean + from_mean * float(from_mean @ (y - mean) / (from_mean @ from_mean))
+    return x, fitted, float(np.square(y - fitted).sum())

@@ -8,6 +8,8 @@ import numpy as np
 from scipy.cluster.hierarchy import dendrogram
 
 from .._density.merging import labels_of, lines
+from .._merged_mixture import PLACES
+from .._validation import check_option
 from ._axes import new_axes
 from ._shown import check_drawable, last_step
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
+# What entropies are set against.
+_AXES = {"clusters": "number of clusters", "rows": "rows in what is joined, from one cluster on"}
 # Of what joins clusters that stay apart.
 _ABOVE = "0.6"
 
@@ -42,6 +46,12 @@ class MergingDisplay:
 
     elbow : int
         Its ``elbow_``.
+
+    joined_rows : ndarray of shape (K - 1,)
+        Its ``joined_rows_``.
+
+    against : {'clusters', 'rows'}, default='clusters'
+        Its ``elbow`` when it was fitted: what the entropies are set against.
 
     Attributes
     ----------
@@ -74,10 +84,17 @@ class MergingDisplay:
     figure_: Figure | SubFigure
 
     def __init__(
-        self, *, children: np.ndarray, entropies: np.ndarray, n_clusters: int, elbow: int
+        self,
+        *,
+        children: np.ndarray,
+        entropies: np.ndarray,
+        n_clusters: int,
+        elbow: int,
+        joined_rows: np.ndarray,
+        against: str = "clusters",
     ) -> None:
-        self.children, self.entropies = children, entropies
-        self.n_clusters, self.elbow = n_clusters, elbow
+        self.children, self.entropies, self.joined_rows = children, entropies, joined_rows
+        self.n_clusters, self.elbow, self.against = n_clusters, elbow, against
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Axes | None = None, **options: Any) -> Self:
@@ -106,6 +123,8 @@ class MergingDisplay:
             entropies=merged.entropies_,
             n_clusters=merged.n_clusters_,
             elbow=merged.elbow_,
+            joined_rows=merged.joined_rows_,
+            against=merged._against,
         )
         return shown.plot(ax=ax, **options)
 
@@ -134,16 +153,15 @@ class MergingDisplay:
 
     def _plot_entropies(self):
         ax, numbers = self.ax_, np.arange(1, len(self.entropies) + 1)
+        name = check_option("against", self.against, _AXES)
+        places = PLACES[name](self.joined_rows)
         if 1 < self.elbow < len(numbers):
-            parts = (numbers[: self.elbow], numbers[self.elbow - 1 :])
-            for part, (slope, height, _) in zip(
-                parts, lines(self.entropies, self.elbow), strict=True
-            ):
-                ax.plot(part, height + slope * part, "--", color=_ABOVE)
-        ax.plot(numbers, self.entropies, "o", color="C0")
+            for part, heights, _ in lines(places, self.entropies, self.elbow):
+                ax.plot(part, heights, "--", color=_ABOVE)
+        ax.plot(places, self.entropies, "o", color="C0")
         chosen = self.n_clusters - 1
         ax.plot(
-            numbers[chosen],
+            places[chosen],
             self.entropies[chosen],
             "o",
             markersize=13,
@@ -151,8 +169,9 @@ class MergingDisplay:
             color="C3",
             label=f"{self.n_clusters} clusters" if chosen else "1 cluster",
         )
-        ax.set(xlabel="number of clusters", ylabel="entropy of the labels, nats")
-        ax.set_xticks(numbers)
+        ax.set(xlabel=_AXES[name], ylabel="entropy of the labels, nats")
+        if name == "clusters":
+            ax.set_xticks(places)
         ax.legend(loc="upper left")
 
     def _plot_tree(self):
