@@ -87,6 +87,8 @@ def refuse_lazy(name: str, value: Any) -> None:
 def refuse_no_array(name: str, value: Any) -> None:
     """What has no order, or has yet to be read."""
     refuse_lazy(name, value)
+    if value is None:
+        raise TypeError(f"{name} must be an array, got None")
     if isinstance(value, Iterator):
         raise TypeError(
             f"{name} must be an array, got a {type(value).__name__}, which can be read only once: "
@@ -115,6 +117,11 @@ def explained(X: Any, error: Exception) -> Exception:
     text = str(error)
     if text.startswith("Expected 2D array"):
         return ValueError(re.sub(r":\s*array=.*?\.\s*Reshape", ". Reshape", text, flags=re.DOTALL))
+    if text.startswith("Complex data not supported"):  # what follows there is all of X
+        return ValueError(
+            "Complex data not supported: X must hold real numbers. Pass real and imaginary parts "
+            "as columns, numpy.hstack([X.real, X.imag])"
+        )
     if text.startswith("Input X contains"):
         return _not_finite(X, text) or error
     if "inhomogeneous shape" in text:
@@ -176,8 +183,9 @@ def _no_numbers(X: Any, error: Exception) -> Exception | None:
         )
     return ValueError(
         f"X must hold numbers only: {_named(found)} text, {brief(value)} in row {row}, which is "
-        "no number. Leave out what is no measurement: a mixture of normals describes numbers that "
-        "vary continuously, and categories do not, encoded or not"
+        "no number. A mixture of normals describes measurements: leave text out of it. Categories "
+        "are described by emix.CategoricalMixture; sklearn.preprocessing.OrdinalEncoder makes the "
+        "numbers that it takes"
     )
 
 

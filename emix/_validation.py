@@ -219,9 +219,17 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None
             f"sample_weight must have one entry per row, shape ({n_samples},), got {weight.shape}"
         )
     if not np.isfinite(weight).all():
-        raise ValueError("sample_weight contains NaN or infinity")
+        row = int(np.argmin(np.isfinite(weight)))
+        raise ValueError(
+            f"sample_weight contains NaN or infinity, {weight[row]:g} in row {row}: give such rows "
+            "the weight 0, or leave them out"
+        )
     if weight.min() < 0.0:
-        raise ValueError(f"sample_weight must not be negative, got {weight.min():g}")
+        row = int(np.argmin(weight))
+        raise ValueError(
+            f"sample_weight must not be negative, got {weight[row]:g} in row {row}: a row of "
+            "weight 0 is left out"
+        )
     if not weight.max() > 0.0:
         raise ValueError("sample_weight must not be all zero")
     if not np.isfinite(weight.sum()):

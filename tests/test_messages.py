@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import polars
 import pytest
+from sklearn.preprocessing import OrdinalEncoder
 
 from emix import (
     BayesianGaussianMixture,
+    CategoricalMixture,
     GaussianMixture,
     HardGaussianMixture,
     TwoNormalMixture,
@@ -84,6 +86,12 @@ UNREADABLE = {
         ValueError,
         "contains infinity.* Column 1 has it in one row, the first is row 20",
     ),
+    "complex numbers": (
+        np.full((500, 2), 1j),
+        ValueError,
+        r"Complex data not supported: X must hold real numbers.*X\.real, X\.imag",
+    ),
+    "nothing": (None, TypeError, "X must be an array, got None"),
     "masked": (MASKED, TypeError, r"masked array with \d+ masked .*X.filled\(value\)"),
 }
 
@@ -105,6 +113,22 @@ def test_fit_refuses_what_is_no_table_of_numbers(problem, make):
         make().fit(given)
     assert len(str(caught.value)) < 400
     assert "OneHotEncoder" not in str(caught.value)
+
+
+def test_text_is_sent_to_the_mixture_of_categories_and_can_be_fitted_by_it():
+    answers = np.array([["yes", "no"], ["no", "yes"]] * 20)
+    with pytest.raises(ValueError, match=r"CategoricalMixture.*OrdinalEncoder"):
+        CategoricalMixture(2, random_state=0).fit(answers)
+    encoded = OrdinalEncoder().fit_transform(answers)
+    assert CategoricalMixture(2, random_state=0).fit(encoded).converged_
+
+
+@pytest.mark.parametrize(("value", "said"), [(np.nan, "nan in row 3"), (-2.0, "got -2 in row 3")])
+def test_a_bad_weight_is_named_with_its_row(value, said):
+    weight = np.ones(60)
+    weight[3] = value
+    with pytest.raises(ValueError, match=said):
+        GaussianMixture(2).fit(X, sample_weight=weight)
 
 
 @pytest.mark.parametrize("problem", MISSING)

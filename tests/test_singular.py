@@ -38,8 +38,8 @@ def test_equal_rows_are_a_component(covariance_type, jitter):
     assert_allclose(mixture.means_[order[1]], 10.0, rtol=1e-9)
     assert_array_equal(mixture.singular_components_[order], [False, True])
     assert len(messages) == 1
-    assert f"component {order[1]} (10 row(s)), x0 = 10." in messages[0]
-    assert "1 component(s) are singular" in messages[0]
+    assert f"component {order[1]} (10 rows), x0 = 10." in messages[0]
+    assert "1 component is singular" in messages[0]
     assert mixture.n_iter_ < 20
 
 
@@ -50,7 +50,15 @@ def test_a_spike_in_one_of_two_features_is_named():
     mixture, messages = told(frame, 2)
     k = int(mixture.singular_components_.argmax())
     assert len(messages) == 1
-    assert f"component {k} (20 row(s)), 'rain' = -3.5." in messages[0]
+    assert f"component {k} (20 rows), 'rain' = -3.5." in messages[0]
+
+
+@pytest.mark.parametrize(("n_far", "is_outlier"), [(1, True), (10, False)])
+def test_a_row_by_itself_is_sent_to_the_mixture_with_noise(n_far, is_outlier):
+    X = np.r_[clusters(0, 100, 2, 1), np.full((n_far, 2), 1e6)]
+    _, messages = told(X, 2)
+    assert len(messages) == 1
+    assert ("GaussianMixtureWithNoise" in messages[0]) == is_outlier
 
 
 def test_a_direction_is_named_by_its_features():
@@ -61,7 +69,7 @@ def test_a_direction_is_named_by_its_features():
     k = int(mixture.singular_components_.argmax())
     assert mixture.singular_components_.sum() == 1
     assert len(messages) == 1
-    assert f"component {k} (30 row(s)), a direction of x0, x1." in messages[0]
+    assert f"component {k} (30 rows), a direction of x0, x1." in messages[0]
 
 
 def test_a_common_covariance_that_is_singular_is_told_once():
@@ -84,7 +92,7 @@ def test_many_singular_components_are_counted():
     assert n_singular > 3
     assert len(messages) == 1
     assert f"; and {n_singular - 3} more." in messages[0]
-    assert messages[0].count("row(s)") == 3
+    assert messages[0].count(" rows)") == 3
 
 
 def test_many_flat_features_are_counted():
@@ -132,7 +140,7 @@ def test_a_component_on_a_category_and_a_value_is_told():
     start = {"means_init": [[0.0, 9.0], [0.5, 0.0]], "precisions_init": [[100.0, 100.0], [1, 1]]}
     _, messages = told(X, 2, covariance_type="diag", **start)
     assert len(messages) == 1
-    assert "(20 row(s)), x0 = 0, x1 = 9." in messages[0]
+    assert "(20 rows), x0 = 0, x1 = 9." in messages[0]
 
 
 def test_reg_covar_says_nothing_of_the_floor():

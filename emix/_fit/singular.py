@@ -17,6 +17,9 @@ _FLAT = 4.0
 _CATEGORIES, _SHARE = 10, 0.2
 # Features with less than this loading (of unit vectors) do not belong to a direction.
 _LOADING = 0.2
+# A component with less than so many rows is an outlier: two equal ones are a repeated value.
+_ALONE = 1.5
+_OUTLIERS = "A row far from all others fits into emix.GaussianMixtureWithNoise. "
 # Components and features that are named; the others are counted.
 _NAMED = 3
 
@@ -78,20 +81,22 @@ def _of_components(structure, fit, X, names) -> str:
         subject = "The common covariance is singular"
         details = _where(held[0], names)
     else:
-        subject = f"{len(held)} component(s) are singular"
+        subject = "1 component is" if len(held) == 1 else f"{len(held)} components are"
+        subject += " singular"
         weighted = fit.model.rows.is_weighted
         details = "; ".join(_told(each, names, weighted) for each in held[:_NAMED])
         details += f"; and {len(held) - _NAMED} more" if len(held) > _NAMED else ""
     return (
         f"{subject}, held at the least variance that is allowed: {details}. Where a value is "
         "repeated for a reason, as zeros are, this is a right answer. Otherwise decrease "
-        "n_components, choose a simpler covariance_type, or set reg_covar or prior. See "
-        "singular_components_."
+        "n_components, choose a simpler covariance_type, or set reg_covar or prior. "
+        f"{_OUTLIERS if any(each.size < _ALONE for each in held) else ''}See singular_components_."
     )
 
 
 def _told(held, names, weighted):
-    size = f"weight {held.size:.3g}" if weighted else f"{held.size:.3g} row(s)"
+    rows = "row" if f"{held.size:.3g}" == "1" else "rows"
+    size = f"weight {held.size:.3g}" if weighted else f"{held.size:.3g} {rows}"
     return f"component {held.component} ({size}), {_where(held, names)}"
 
 
