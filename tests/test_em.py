@@ -529,10 +529,10 @@ def test_the_result_draws_itself():
     told = climb(deaths(PoissonMixtureWithGap), DEATHS_START).plot(name="deaths")
     assert told.ax_.get_ylabel() == "nats"
     labels = told.ax_.get_legend_handles_labels()[1]
-    assert "deaths: F before the E-step" in labels
+    assert "deaths: bound before the E-step" in labels
     plt.close("all")
     untold = climb(deaths(), DEATHS_START).plot(distance=True)
-    assert untold.ax_.get_ylabel() == "objective, nats"
+    assert untold.ax_.get_ylabel() == "below the best, nats"
     plain = climb(deaths(), DEATHS_START, acceleration=None, max_iter=30).plot()
     assert plain.ax_.get_legend_handles_labels()[1] == ["climb: objective"]
     plt.close("all")

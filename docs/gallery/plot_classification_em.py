@@ -31,7 +31,7 @@ X = tumours.frame[["mean radius", "worst radius"]]
 X = (X - X.mean()) / X.std()
 kmeans, hard = clustered(X, 2, **SPHERES), clustered(X, 2)
 
-figure, axes = plt.subplots(1, 3, figsize=(13, 4.2), sharex=True, sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(9, 3.6), sharex=True, sharey=True, layout="constrained")
 figure.set_label(
     "Tumours in three scatter plots: by diagnosis, a dense narrow group and a wide one; by "
     "K-means, which cuts the long direction in the middle; by classification EM, which finds a "

@@ -77,6 +77,7 @@ skewed = np.concatenate(
 )
 several = GaussianMixture(4, random_state=0, n_init=5).fit(skewed)
 found, overlap = several.modes(), several.overlap()
+paper = {"bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}}
 
 figure, ax = plt.subplots(figsize=(7, 4.6), layout="constrained")
 figure.set_label(
@@ -91,7 +92,7 @@ for i in range(4):
         if pair > 0.05:
             ends = several.means_[[i, j]]
             ax.plot(*ends.T, color="k", linewidth=1)
-            ax.annotate(f"{pair:.2f}", ends.mean(axis=0), fontsize=9, ha="center", va="bottom")
+            ax.annotate(f"{pair:.2f}", ends.mean(axis=0), ha="center", va="center", **paper)
 ax.set_title(f"4 components, {len(found.locations)} modes; overlaps above 0.05")
 ax.legend(loc="lower left")
 plt.show()

@@ -34,7 +34,7 @@ x = np.linspace(-3.0, 3.0, 601)
 means = np.array([[-1.0], [1.0]])
 variances = (4.0, 1.0, 0.25, 0.04)
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
 figure.set_label(
     "On the left, S-shaped curves of a responsibility that become a step as the variance falls. "
     "On the right, their log-odds, straight lines that become steeper."
@@ -71,7 +71,7 @@ path = kmeans_limit(X, 2, variances=[1.0, 0.3, 0.1, 0.01], random_state=0)
 
 side = np.linspace(-2.6, 2.6, 200)
 points = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-figure, axes = plt.subplots(1, 4, figsize=(14, 3.9), sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 4, figsize=(11, 3.3), sharey=True, layout="constrained")
 figure.set_label(
     "The plane, coloured by responsibility, at four variances. The border between the two "
     "clusters becomes sharp."

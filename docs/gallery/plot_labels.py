@@ -36,7 +36,7 @@ fits = {
 # %%
 # Scores are of the 135 rows without a label. Rings mark the labelled rows.
 unknown = labels < 0
-figure, axes = plt.subplots(1, 3, figsize=(13, 4.2), sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(9, 3.4), sharey=True, layout="constrained")
 figure.set_label(
     "Petals of iris with the ellipses of three fits. Without labels two ellipses share a "
     "species pair badly; with equal shares a little better; with fifteen labels, marked by "
@@ -47,7 +47,7 @@ for ax, (name, mixture) in zip(axes, fits.items(), strict=True):
     MixtureDisplay.from_estimator(mixture, X, features=(2, 3), ax=ax)
     if name == "15 labels":
         ax.plot(*X[known][:, 2:].T, "o", mfc="none", mec="k", markersize=9)
-    ax.set(title=f"{name}: adjusted Rand index {score:.2f}")
+    ax.set(title=f"{name}\nadjusted Rand index {score:.2f}")
     ax.set(xlabel=iris.feature_names[2], ylabel=iris.feature_names[3])
 
 # %%

@@ -47,7 +47,7 @@ to_truth = [
     )
     for k in range(best)
 ]
-figure, axes = plt.subplots(1, best, figsize=(11, 3.6), sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, best, figsize=(9, 3.4), sharey=True, layout="constrained")
 figure.set_label(
     "For each class the probabilities of three answers to six questions, with error bars. The "
     "crosses of the truth lie within nearly all of the bars."

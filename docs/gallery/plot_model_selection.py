@@ -53,7 +53,7 @@ search = GridSearchCV(
 search.fit(X)
 results, chosen = search.cv_results_, search.best_estimator_
 
-figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
+figure, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 4), layout="constrained")
 figure.set_label(
     "On the left, BIC against the number of components: a steep fall to two, then nearly level "
     "lines for four structures. In the middle, held-out log-density with error bars, level from "
@@ -67,7 +67,11 @@ for i, name in enumerate(types):
     middle.errorbar(apart, results["mean_test_score"][rows], error, fmt="o-", label=name)
 left.set(xlabel="components", ylabel="BIC", title="Criterion: lower is better")
 left.set_ylim(top=min(bic["full"]) + 150)
-middle.set(xlabel="components", ylabel="mean log-density", title="Held-out rows: higher is better")
+middle.set(
+    xlabel="components",
+    ylabel="mean log-density, nats per row",
+    title="Held-out rows: higher is better",
+)
 middle.set_ylim(bottom=results["mean_test_score"].max() - 0.4)
 for ax in (left, middle):
     ax.set_xticks(counts)

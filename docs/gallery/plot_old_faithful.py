@@ -52,7 +52,7 @@ for ax, passes in zip(axes.flat, (0, 2, 10, 60), strict=True):
 plain = GaussianMixture(2, acceleration=False, **start).fit(X)
 accelerated = GaussianMixture(2, **start).fit(X)
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
 figure.set_label(
     "On the left, the objective of plain and of accelerated EM: a long plateau, then a rise, "
     "which comes sooner with acceleration. On the right, the distance to the best, on a "
@@ -63,6 +63,8 @@ for mixture, name in ((plain, "plain EM"), (accelerated, "accelerated")):
     ConvergenceDisplay.from_estimator(mixture, ax=right, name=name, distance=True)
 left.set_title("The ascent")
 right.set_title("What is left")
+for ax in (left, right):  # below, off the curves
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, fontsize="small")
 print(f"passes: {plain.n_iter_} of plain EM, {accelerated.n_iter_} with acceleration")
 print(f"difference in log-likelihood: {abs(plain.lower_bound_ - accelerated.lower_bound_):.1e}")
 

@@ -34,7 +34,7 @@ def ellipses(ax, fit):
         ax.add_patch(Ellipse(mean, width, height, angle=angle, fill=False, lw=1.5, zorder=3))
 
 
-figure, axes = plt.subplots(1, 3, figsize=(12, 4.2), sharex=True, sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(9, 3.6), sharex=True, sharey=True, layout="constrained")
 figure.set_label(
     "The same rows three times. The normal mixture has one narrow ellipse and one that covers "
     "everything. The t mixture and the mixture with noise have an ellipse around each cluster; "

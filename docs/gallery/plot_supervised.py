@@ -108,6 +108,6 @@ ax.contour(x, y, height, levels=[0.0], colors="k")
 ax.plot(*X[~out].T, "o", color="C0", markersize=4, alpha=0.6)
 ax.plot(*X[out].T, "x", color="C3", markersize=8, label=f"{out.sum()} outliers")
 ax.set(xlabel="eruption (minutes)", ylabel="waiting (minutes)", title="threshold on the density")
-ax.legend()
+ax.legend(loc="lower right")
 plt.show()
 # sphinx_gallery_thumbnail_number = 3

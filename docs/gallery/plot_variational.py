@@ -58,7 +58,7 @@ with warnings.catch_warnings():
 # The bound rises all the way. It stays almost flat while a component empties itself, because
 # its rows are explained as well without it; so the size of a step says little about what is to
 # come, and a loose tolerance would stop on the way.
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
 figure.set_label(
     "The lower bound of plain and accelerated fits rises in steps; on the right, the distance "
     "to the end."
@@ -70,6 +70,8 @@ for fit, name in ((plain, "plain"), (accelerated, "accelerated")):
     ConvergenceDisplay.from_estimator(fit, ax=right, name=name, distance=True)
 left.set_title("The evidence lower bound")
 right.set_title("What is left")
+for ax in (left, right):  # below, off the curves
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, fontsize="small")
 print(f"passes: {plain.n_iter_} plain, {accelerated.n_iter_} with acceleration")
 
 # %%

@@ -132,7 +132,7 @@ class ConvergenceDisplay:
             Draw the distance to the best objective of the fit, on a logarithmic scale.
 
         gap : bool, default=True
-            With ``distance=False``: draw the free energy before the E-step too, if it is known.
+            With ``distance=False``: draw the bound before the E-step, too, if it is known.
 
         Returns
         -------
@@ -164,7 +164,7 @@ class ConvergenceDisplay:
                 history["free_energy"][kept],
                 ":",
                 color=line.get_color(),
-                label=f"{self.name}: F before the E-step",
+                label=f"{self.name}: bound before the E-step",
             )
         ax.set_ylabel(self.unit)
 
@@ -186,7 +186,7 @@ class ConvergenceDisplay:
             color=line.get_color(),
             label=f"{self.name}: estimated remaining gain",
         )
-        ax.set_ylabel(f"objective, {self.unit}")
+        ax.set_ylabel(f"below the best, {self.unit}")
 
     def _mark(self, color, passes, height):
         """Dots for plain steps, triangles for extrapolated ones, crosses for rejected ones."""
