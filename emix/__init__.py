@@ -13,6 +13,7 @@ from ._imputer import GaussianMixtureImputer
 from ._kmeans_limit import KMeansLimit, kmeans_limit
 from ._merged_mixture import MergedMixture
 from ._mixture_of_regressions import MixtureOfRegressions
+from ._mixture_search import MixtureSearch
 from ._outliers import GaussianMixtureOutlierDetector
 from ._poisson_mixture import PoissonMixture
 from ._regressor import GaussianMixtureRegressor
@@ -36,6 +37,7 @@ __all__ = [
     "KMeansLimit",
     "MergedMixture",
     "MixtureOfRegressions",
+    "MixtureSearch",
     "PoissonMixture",
     "StudentMixture",
     "TwoNormalMixture",

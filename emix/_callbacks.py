@@ -61,3 +61,26 @@ class FitTasks:
                 metadata=self._metadata,
                 reconstruction_attributes=attributes,
             )
+
+
+class StepTasks:
+    """The task tree fit -> step of an estimator that is told of its steps as they end."""
+
+    def __init__(self, estimator, X, metadata, n_steps):
+        self._told = {"estimator": estimator, "X": X, "metadata": metadata}
+        self._root = None
+        if hasattr(estimator, "_skl_callbacks"):
+            self._root = estimator._init_callback_context(max_subtasks=n_steps)
+            self._root.call_on_fit_task_begin(**self._told)
+
+    def step(self, name: str) -> bool:
+        """Tells of a step; True if a callback asks to stop."""
+        if self._root is None:
+            return False
+        task = self._root.subcontext(name)
+        task.call_on_fit_task_begin(**self._told)
+        return task.call_on_fit_task_end(**self._told)
+
+    def end(self, attributes: Callable[[], dict]) -> None:
+        if self._root is not None:
+            self._root.call_on_fit_task_end(**self._told, reconstruction_attributes=attributes)

@@ -38,6 +38,12 @@ NAMED: dict[str, Structure] = {
     **PARSIMONIOUS,
 }
 
+# In mclust's order: by volume, shape and axes.
+MCLUST: tuple[str, ...] = (
+    *("EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE"),
+    *("VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV"),
+)
+
 
 def name_of(structure: Structure) -> str:
     """The name in ``STRUCTURES``."""

@@ -59,6 +59,7 @@ ESTIMATORS = {
     "classifier by BIC": emix.GaussianMixtureClassifier("bic", max_components=2),
     "classifier, shared": emix.GaussianMixtureClassifier({0: 1, 1: 2}, shared_covariance=True),
     "detector": emix.GaussianMixtureOutlierDetector(2),
+    "search": emix.MixtureSearch(n_components=(1, 2), covariance_type=["full", "tied"]),
     "imputer": emix.GaussianMixtureImputer(2, add_indicator=True),
     "merged": emix.MergedMixture(emix.GaussianMixture(3, random_state=0)),
     "imputer, drawing": emix.GaussianMixtureImputer(2, sample_posterior=True),

@@ -10,6 +10,7 @@ from emix import (
     GaussianMixtureImputer,
     HardGaussianMixture,
     MergedMixture,
+    MixtureSearch,
 )
 
 ESTIMATORS = [GaussianMixture(covariance_type=name) for name in TYPES]
@@ -44,6 +45,7 @@ ESTIMATORS += [
     MergedMixture(GaussianMixture(3, random_state=0)),
     MergedMixture(BayesianGaussianMixture(4, acceleration=False, random_state=0), n_clusters=2),
 ]
+ESTIMATORS += [MixtureSearch(n_components=(1, 2), covariance_type=("full", "tied_diag"))]
 
 
 # checks fit tiny data for one or a few iterations

@@ -8,7 +8,7 @@ from sklearn.mixture import GaussianMixture as ScikitLearn
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from emix import GaussianMixture, MergedMixture, TwoNormalMixture, kmeans_limit
+from emix import GaussianMixture, MergedMixture, MixtureSearch, TwoNormalMixture, kmeans_limit
 from emix.datasets import load_faithful
 
 pytest.importorskip("matplotlib")
@@ -21,6 +21,7 @@ from emix.display import (
     MergingDisplay,
     MixtureDisplay,
     MixturePairsDisplay,
+    SelectionDisplay,
 )
 from emix.inference import bootstrap, standard_errors
 
@@ -451,3 +452,58 @@ def test_nothing_to_merge_is_drawn_too():
         assert len(display.ax_.lines) >= 1
     with pytest.raises(TypeError, match="GaussianMixture has no children_"):
         MergingDisplay.from_estimator(ScikitLearn(2).fit(X))
+
+
+# --- selection ------------------------------------------------------------------------------
+
+
+def selection(**given):
+    options = {"n_components": (1, 2, 3), "covariance_type": ["full", "tied"], "random_state": 0}
+    return MixtureSearch(**{**options, **given}).fit(X)
+
+
+def test_selection_has_a_line_for_each_structure_and_a_ring_around_the_best():
+    search = selection()
+    display = SelectionDisplay.from_estimator(search, ax=axes())
+    lines = {line.get_label(): line for line in display.ax_.lines}
+    assert set(lines) == {"full", "tied", "best: tied, 3"}
+    assert_array_equal(lines["full"].get_xdata(), [1, 2, 3])
+    assert_array_equal(lines["full"].get_ydata(), search.results_["bic"][:3])
+    assert lines["best: tied, 3"].get_ydata() == [search.best_score_]
+    assert display.ax_.get_ylabel() == "BIC (lower is better)"
+    piped = make_pipeline(StandardScaler(), search)
+    assert len(SelectionDisplay.from_estimator(piped, ax=axes()).ax_.lines) == 3
+
+
+def test_selection_of_held_out_rows_rings_the_highest():
+    search = selection(criterion="cv", cv=2)
+    display = SelectionDisplay.from_estimator(search, ax=axes(), span=0.5)
+    assert display.ax_.lines[-1].get_ydata() == [search.results_["mean_test_score"].max()]
+    assert "higher is better" in display.ax_.get_ylabel()
+    low, high = display.ax_.get_ylim()
+    assert_allclose([high - search.best_score_, search.best_score_ - low], [0.025, 0.5])
+
+
+def test_singular_fits_are_crosses_beside_the_lines():
+    pd = pytest.importorskip("pandas")
+    table = pd.DataFrame(
+        {
+            "n_components": [1, 2, 3],
+            "covariance_type": ["full"] * 3,
+            "bic": [30.0, 10.0, 20.0],
+            "singular": [False, True, False],
+        }
+    )
+    ax = SelectionDisplay.from_results(table, ax=axes()).ax_
+    line, crosses, ring = ax.lines
+    assert_array_equal(line.get_ydata(), [30.0, np.nan, 20.0])
+    assert_array_equal(crosses.get_xydata(), [[2, 10.0]])
+    assert_array_equal(ring.get_xydata(), [[3, 20.0]])
+    assert ax.get_legend_handles_labels()[1] == ["full", "singular, cannot win", "best: full, 3"]
+
+
+def test_selections_without_the_column_are_refused():
+    with pytest.raises(ValueError, match="results has no column 'silhouette'"):
+        SelectionDisplay.from_estimator(selection(), criterion="silhouette", ax=axes())
+    with pytest.raises(TypeError, match="GaussianMixture has no results_"):
+        SelectionDisplay.from_estimator(GaussianMixture(2, random_state=0).fit(X), ax=axes())

@@ -20,7 +20,7 @@ from .problem import Problem, make_model
 from .starts import Attempt, Attempts, Starts, begin
 
 # What a fit says that ends with these passes: more of them would lead somewhere worse.
-_CUT_SHORT = "ended early: the climb leads to a degenerate component"
+CUT_SHORT = "ended early: the climb leads to a degenerate component"
 
 
 class Observer:
@@ -71,7 +71,7 @@ def climb_all(
         results = _climbed(model, attempt, rng, observer, guard)
         observer.end_init(model, results[-1])
         if attempt.is_cut_short and results[-1].reason is Reason.MAX_ITER:
-            cut = results[-1]._replace(status=_CUT_SHORT, reason=Reason.CUT_SHORT)
+            cut = results[-1]._replace(status=CUT_SHORT, reason=Reason.CUT_SHORT)
             results = (*results[:-1], cut)
         runs.append(judge(model, *results))
         starts.n_collapsed += runs[-1].degenerate

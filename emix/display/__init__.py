@@ -6,6 +6,7 @@ from ._kmeans_limit import KMeansLimitDisplay
 from ._merging import MergingDisplay
 from ._mixture import MixtureDisplay
 from ._pairs import MixturePairsDisplay
+from ._selection import SelectionDisplay
 
 __all__ = [
     "ConvergenceDisplay",
@@ -14,4 +15,5 @@ __all__ = [
     "MergingDisplay",
     "MixtureDisplay",
     "MixturePairsDisplay",
+    "SelectionDisplay",
 ]
