@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._fitted import Fitted
+from ._rows.grid import spans
 from ._scoring import Scorer
 from ._structures import STRUCTURES as STRUCTURES
 from ._tables import FLOATS as FLOATS
@@ -23,15 +25,25 @@ from ._validation import check_integer, check_sample_weight, check_seed
 quiet = np.errstate(under="ignore")
 
 
-def _total(values: np.ndarray, weight: np.ndarray | None) -> tuple[float, float]:
-    """Weighted sum of the rows' values, and the sum of the weights.
+# Rows whose values are held at a time where only their sum is asked for: 8 MB of each.
+_SUMMED = 2**20
+
+
+def _total(
+    value: Callable[[np.ndarray], np.ndarray], X: np.ndarray, weight: np.ndarray | None
+) -> tuple[float, float]:
+    """Weighted sum of the rows' values (m,), some rows at a time, and the sum of the weights.
 
     A row of weight zero counts for nothing, even where its value is infinite.
     """
-    if weight is None:
-        return float(values.sum()), float(values.size)
-    values = np.where(weight > 0.0, values, 0.0)
-    return float((values * weight).sum()), float(weight.sum())
+    total = 0.0
+    for start, stop in spans(len(X), _SUMMED):
+        values = value(X[start:stop])
+        if weight is not None:
+            own = weight[start:stop]
+            values = np.where(own > 0.0, values, 0.0) * own
+        total += float(values.sum())
+    return total, float(len(X) if weight is None else weight.sum())
 
 
 class BaseNormalMixture(DensityMixin, BaseEstimator):
@@ -185,20 +197,21 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
     def _log_density(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """Sum of the rows' log-densities, and how many rows there are."""
         scorer, X = self._asked().density(), self._validated(X)
-        return _total(scorer.log_prob(X), check_sample_weight(sample_weight, X.shape[0]))
+        return _total(scorer.log_prob, X, check_sample_weight(sample_weight, X.shape[0]))
 
     def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """log L of the rows under the mixture, less what it owes to spurious components, and how
         many rows there are."""
         scorer, X = self._asked().parameters.scorer(), self._validated(X)
         weight = check_sample_weight(sample_weight, X.shape[0])
-        return _total(scorer.log_prob(X) - self._excess(scorer, X), weight)
+        return _total(lambda rows: scorer.log_prob(rows) - self._excess(scorer, rows), X, weight)
 
     def _completed(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """The same together with the rows' most probable components."""
         scorer, X = self._asked().parameters.scorer(), self._validated(X)
         weight = check_sample_weight(sample_weight, X.shape[0])
-        return _total(scorer.largest_joint(X) - self._excess(scorer, X), weight)
+        joint = scorer.largest_joint
+        return _total(lambda rows: joint(rows) - self._excess(scorer, rows), X, weight)
 
     def _excess(self, scorer: Scorer, X: np.ndarray) -> np.ndarray | float:
         """What the rows' log-densities owe to components that are thin without a reason, (n,)."""

@@ -233,6 +233,10 @@ class Rows:
         """Some of the rows, with weights of their own."""
         return Rows(np.asarray(self.X[index]), weight, self.shift, self.scale, room=self.room)
 
+    def like(self, X: np.ndarray, weight: np.ndarray | None) -> Rows:
+        """Some of the rows, of these values, with weights of their own."""
+        return Rows(X, weight, self.shift, self.scale, room=self.room)
+
     def part(self, start: int, stop: int) -> Rows:
         """Rows start:stop."""
         X, weight = self.X[start:stop], self.weights(start, stop)

@@ -75,6 +75,13 @@ class Patterns:
         """Those of some of the rows; the table is the same."""
         return Patterns(self.holes, self.index[rows])
 
+    def found_in(self, X: np.ndarray) -> Patterns:
+        """Those of rows X (m, d) with these patterns; the table is the same."""
+        codes = _codes(self.holes)
+        order = np.argsort(codes)
+        at = np.searchsorted(codes, _codes(np.isnan(X)), sorter=order)
+        return Patterns(self.holes, order[at].astype(self.index.dtype))
+
     def weight(self, weight: np.ndarray | None) -> np.ndarray:
         """Weight of the rows of each pattern, (P,)."""
         return np.bincount(self.index, weight, len(self.holes)).astype(float)
@@ -253,6 +260,10 @@ class GappedRows(Rows):
     def chosen(self, index: np.ndarray, weight: np.ndarray | None) -> GappedRows:
         X, patterns = np.asarray(self.X[index]), self.patterns.of(index)
         return GappedRows(X, weight, self.shift, self.scale, map, patterns, self.room)
+
+    def like(self, X: np.ndarray, weight: np.ndarray | None) -> GappedRows:
+        units = self.shift, self.scale
+        return GappedRows(X, weight, *units, map, self.patterns.found_in(X), self.room)
 
     def part(self, start: int, stop: int) -> GappedRows:
         X, weight = super().part(start, stop).X, super().weights(start, stop)

@@ -11,43 +11,79 @@ from functools import cached_property
 
 import numpy as np
 
-from .blocks import Rows
+from .blocks import AtHand, Rows
+from .grid import spans
+from .parts import Part
+from .sketch import summary_of
 
 # Sorting more rows takes longer than a pass over them.
 _MOST_COUNTED = 16384
+# The order of more rows is not looked for: it takes 25 to 40 bytes a row, 40 MB of so many, and
+# more time than the passes of a sketch. A sketch does not depend on the order of rows or on their
+# repetition either, but it does, other than the order, on the unit of the data.
+MOST_SORTED = 2**20
+# Rows that a sketch keeps, or more where more are asked for.
+_SKETCHED = 16384
+# Neighbours in the order that are compared at a time.
+_COMPARED = 65536
 
 
 class DistinctRows:
-    """The rows that have weight: sorted, equal ones merged. Where rows lie elsewhere, those of the
-    sample that is at hand."""
+    """The rows that have weight, equal ones merged. Where rows are very many or lie elsewhere,
+    those of a sample."""
 
     def __init__(self, rows: Rows):
-        self._rows, self._are_all, self._count = rows.at_hand
-        self.d = rows.d
+        self._given, self.d = rows.at_hand, rows.d
+        self._sketched: tuple[int, _Ordered] | None = None
 
     @cached_property
-    def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
-        """Indices of the distinct rows, and their weights."""
-        rows = self._rows
-        order, again = _sorted_order(rows)
-        weight = np.ones(len(order)) if rows.weight is None else rows.weight[order]
-        if len(again):
-            first = np.delete(np.arange(len(order)), again)
-            order, weight = order[first], np.add.reduceat(weight, first)
-        return order, weight
+    def _sorted(self) -> _Ordered:
+        return _Ordered(self._given)
+
+    @property
+    def _are_many(self) -> bool:
+        return self._given.are_all and self._given.rows.n > MOST_SORTED
+
+    def _ordered(self, size: int) -> _Ordered:
+        """From which so many rows can be taken."""
+        if not self._are_many:
+            return self._sorted
+        if self._sketched is None or self._sketched[0] < size:
+            size = max(size, _SKETCHED)
+            self._sketched = size, _Ordered(_sketch(self._given.rows, size))
+        return self._sketched[1]
 
     @property
     def count(self) -> int:
         """How many there are, or an upper bound where they are many and not sorted yet; an estimate
-        of it where a sample is at hand."""
-        if not self._are_all or (self._count > _MOST_COUNTED and "_sorted" not in vars(self)):
-            return self._count
-        return len(self._sorted[0])
+        of it where there is a sample."""
+        known = "_sorted" in vars(self) or not self._given.are_all
+        if self._sketched is not None:
+            return self._sketched[1].count
+        if self._are_many or (self._given.count > _MOST_COUNTED and not known):
+            return self._given.count
+        return self._sorted.count
 
     def sample(self, size: int) -> tuple[Rows, bool]:
         """Rows with their weights, and whether they are all: a systematic sample, in which a row's
         weight is how often it was taken."""
-        order, weight = self._sorted
+        return self._ordered(size).sample(size)
+
+    def values(self, size: int) -> np.ndarray:
+        """About so many of the distinct rows, whatever their weights, in units (d, m)."""
+        return self._ordered(size).values(size)
+
+
+class _Ordered:
+    """Distinct rows in the order of their values."""
+
+    def __init__(self, at_hand: AtHand):
+        self._rows, self._are_all, count = at_hand
+        self._order, self._weight = _merged(self._rows)
+        self.count = len(self._order) if self._are_all else count
+
+    def sample(self, size: int) -> tuple[Rows, bool]:
+        order, weight = self._order, self._weight
         is_more = len(order) > size
         if is_more:
             cumulative = np.cumsum(weight)
@@ -55,18 +91,41 @@ class DistinctRows:
             picked = np.searchsorted(cumulative, points, side="right").clip(max=len(order) - 1)
             picked, counts = np.unique(picked, return_counts=True)
             order, weight = order[picked], counts.astype(float)
-        return self._at(order, weight), self._are_all and not is_more
+        return self._rows.chosen(order, weight), self._are_all and not is_more
 
     def values(self, size: int) -> np.ndarray:
-        """About so many of the distinct rows, whatever their weights, in units (d, m)."""
-        order, _ = self._sorted
-        rows = self._at(order[:: -(-len(order) // size)], None)
+        order = self._order
+        rows = self._rows.chosen(order[:: -(-len(order) // size)], None)
         z = np.empty((rows.d, rows.n))
         rows.read(0, rows.n, z)
         return z
 
-    def _at(self, order, weight) -> Rows:
-        return self._rows.chosen(order, weight)
+
+class _Whole:
+    """All rows as one part, which is here; see ``parts.Parts``."""
+
+    fit = ""
+
+    def __init__(self, rows: Rows):
+        self._part = Part(rows.X, rows.weight)
+
+    def answer(self, question):
+        return question.merged([question.of(self._part)])
+
+
+def _sketch(rows: Rows, size: int) -> AtHand:
+    found = summary_of(_Whole(rows), size, seed=0)
+    return AtHand(rows.like(found.X, found.weight), found.are_all, found.count)
+
+
+def _merged(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the distinct rows, and their weights."""
+    order, again = _sorted_order(rows)
+    weight = np.ones(len(order)) if rows.weight is None else rows.weight[order]
+    if len(again):
+        first = np.delete(np.arange(len(order)), again)
+        order, weight = order[first], np.add.reduceat(weight, first)
+    return order, weight
 
 
 def _sorted_order(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
@@ -79,14 +138,22 @@ def _sorted_order(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
 
     order, n_sorted = np.argsort(column(0)), 1
     while True:
-        all_of_them = np.arange(1, len(order))
-        ties = _equal_to_last(column, order, all_of_them, range(n_sorted))
+        ties = _ties(column, order, range(n_sorted))
         again = _equal_to_last(column, order, ties, range(n_sorted, rows.d))
         if len(again) == len(ties):
             break
         n_sorted = min(2 * n_sorted, rows.d)
         order = np.lexsort([column(j) for j in reversed(range(n_sorted))])
     return np.arange(rows.n)[used][order], again
+
+
+def _ties(column: Callable[[int], np.ndarray], order: np.ndarray, features: range) -> np.ndarray:
+    """All positions i where rows order[i - 1] and order[i] agree."""
+    found = [
+        _equal_to_last(column, order, np.arange(max(start, 1), stop), features)
+        for start, stop in spans(len(order), _COMPARED)
+    ]
+    return np.concatenate(found)
 
 
 def _equal_to_last(

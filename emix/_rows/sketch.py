@@ -1,4 +1,4 @@
-"""A sample of rows that lie in several parts, and what else is to be known of all of them.
+"""A sample of rows that are many or lie in several parts, and what else is to be known of them.
 
 The sample holds the distinct rows of least hash of their values, each with all its weight: a
 mergeable sketch (bottom-k; Cohen & Kaplan 2007). Neither the order of rows, nor how they are
@@ -62,10 +62,12 @@ def _with_heavy(
 
 def hashes_of(X: np.ndarray, seed: int) -> np.ndarray:
     """64 bits of the values of each row (m,): splitmix64, column after column. Equal values have
-    equal bits, 0.0 and -0.0 too, and a float32 has those of the same float64."""
+    equal bits, 0.0 and -0.0 too, and gaps; a float32 has those of the same float64."""
     mixed = np.full(len(X), seed, dtype=np.uint64)
     for column in X.T:
-        mixed ^= (column.astype(np.float64) + 0.0).view(np.uint64)
+        values = column.astype(np.float64) + 0.0
+        values[np.isnan(values)] = np.nan
+        mixed ^= values.view(np.uint64)
         mixed += _STEP
         for shift, factor in _MIX:
             mixed ^= mixed >> np.uint64(shift)
