@@ -3,20 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ._answers import bits, with_prior
 from ._families.categorical import Categorical, Classes
 from ._families.linear import LinearFamily
-from ._family_fit import Problem, plain_rows
+from ._families.prior import WeightPrior
+from ._family_errors import errors_of
+from ._family_fit import plain_rows
+from ._family_kind import Known, Problem, in_own_units
 from ._family_mixture import FamilyMixture
-from ._refusals import brief
+from ._family_parameters import prior_of_kind
+from ._fitted import when_fitted
+from ._parameters import Checks, optional
 from ._rows.blocks import Rows
-from ._tables import read_floats_or_nan
+from ._tables import Read, read_floats_or_nan
 from ._validation import check_finite
 from .constraints import Allowed, Expectation, Proportions
+from .priors import DirichletPrior
+
+
+def bits_family(
+    prior: DirichletPrior | None, rows: Rows, n_components: int
+) -> tuple[LinearFamily, WeightPrior]:
+    """With a prior for these rows, and that of the weights."""
+    return with_prior(prior, rows, n_components, (2,) * rows.d)
+
+
+def described(params: Classes) -> dict[str, Any]:
+    return {"probabilities_": params.probabilities[:, 1::2].copy()}
+
+
+class Bits:
+    """See ``_family_kind.Kind``."""
+
+    checks: ClassVar[Checks] = {
+        "prior": prior_of_kind(DirichletPrior),
+        "binarize": optional(check_finite),
+    }
+    rests_on: ClassVar[tuple[str, ...]] = ("binarize",)
+    n_more: ClassVar[int] = 0
+    read: ClassVar[Read] = staticmethod(read_floats_or_nan)
+
+    def problem(
+        self, values: SimpleNamespace, X: np.ndarray, weight: np.ndarray | None, mapper: Any
+    ) -> Problem:
+        rows = plain_rows(bits(X, values.binarize), weight, mapper)
+        family, weight_prior = bits_family(values.prior, rows, values.n_components)
+        return Problem(rows, family, described, weight_prior)
+
+    def known(self, estimator: BernoulliMixture) -> Known:
+        ones = np.asarray(estimator.probabilities_, dtype=np.float64)
+        both = np.stack([1.0 - ones, ones], axis=2).reshape(len(ones), -1)
+        params, d = Classes(np.asarray(estimator.weights_), both), ones.shape[1]
+        threshold = when_fitted(estimator, "binarize", estimator.binarize)
+        encoded = partial(bits, threshold=threshold)
+        return Known(LinearFamily(Categorical((2,) * d)), params, *in_own_units(d), encoded)
+
+    def resumed(self, estimator: BernoulliMixture, problem: Problem) -> Classes:
+        return self.known(estimator).params
 
 
 class BernoulliMixture(FamilyMixture):
@@ -59,10 +109,17 @@ class BernoulliMixture(FamilyMixture):
     frozen : () or ('weights',), default=()
         ('weights',) leaves the weights at ``weights_init``, or at equal ones.
 
-    temperature : float, default=1.0
+    temperature : float or sequence of float, default=1.0
         T in the objective mean max_q <q, log_joint> + T H(q), H the entropy of the
         responsibilities q. 1 is maximum likelihood, 0 assigns every row to one component
-        (classification EM).
+        (classification EM). A sequence that decreases to 1 anneals: the fit climbs at each
+        temperature from where the last climb ended, moved a little towards clusters drawn at
+        random, as equal components could not part otherwise. ``tol`` holds for each climb,
+        ``max_iter`` for all together.
+
+    prior : DirichletPrior, default=None
+        Prior distribution of weights and probabilities (:class:`emix.priors.DirichletPrior`). The
+        result is then the maximum a posteriori.
 
     constraints : tuple of Allowed, Proportions or Expectation, default=()
         Constraints on responsibilities; see :mod:`emix.constraints`.
@@ -73,6 +130,16 @@ class BernoulliMixture(FamilyMixture):
 
     random_state : int, RandomState instance or None, default=None
         Source of randomness of starts and of :meth:`sample`.
+
+    warm_start : bool, default=False
+        Start from the previous solution, if there is one; ``n_init``, ``init_params`` and
+        ``weights_init`` are then ignored.
+
+    verbose : int, default=0
+        1 prints climbs and passes, 2 also times and gains.
+
+    verbose_interval : int, default=10
+        Passes between two prints.
 
     Attributes
     ----------
@@ -92,19 +159,21 @@ class BernoulliMixture(FamilyMixture):
         Why it ended.
 
     lower_bound_ : float
-        The objective at the result, per sample: ``score(X)`` of the training rows, for
-        temperature 1 without constraints.
+        The objective at the result, per sample: ``score(X)`` of the training rows, plus the
+        log-prior per sample if there is a ``prior``, less a divergence if there are
+        ``constraints``; at a temperature T other than 1 with T log sum_k (w_k p_k(x))^(1 / T) in
+        place of log p(x).
 
     lower_bounds_ : list of float
-        The objective after each of these passes; it never falls.
+        The objective after each of these passes; at one temperature it never falls.
 
     remaining_gain_ : float
         Estimate of what more passes would add to ``lower_bound_``.
 
     history_ : structured ndarray of shape (n_iter_ + 1,)
-        One row per pass over the data: ``free_energy``, ``objective``, ``log_likelihood``,
-        ``log_prior``, ``entropy``, ``gap``, ``remaining``, ``extrapolated``, ``accepted``,
-        ``temperature``.
+        One row per pass over the data, the first of each temperature at its start:
+        ``free_energy``, ``objective``, ``log_likelihood``, ``log_prior``, ``entropy``, ``gap``,
+        ``remaining``, ``extrapolated``, ``accepted``, ``temperature``.
 
     n_collapsed_ : int
         0: nothing collapses in this family.
@@ -165,10 +234,14 @@ class BernoulliMixture(FamilyMixture):
         init_params: str | ArrayLike | Callable = "auto",
         weights_init: ArrayLike | None = None,
         frozen: tuple[str, ...] = (),
-        temperature: float = 1.0,
+        temperature: float | Sequence[float] = 1.0,
+        prior: DirichletPrior | None = None,
         constraints: Sequence[Allowed | Proportions | Expectation] = (),
         acceleration: bool = True,
         random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
     ) -> None:
         self.n_components = n_components
         self.binarize = binarize
@@ -179,42 +252,15 @@ class BernoulliMixture(FamilyMixture):
         self.weights_init = weights_init
         self.frozen = frozen
         self.temperature = temperature
+        self.prior = prior
         self.constraints = constraints
         self.acceleration = acceleration
         self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
 
-    _read = staticmethod(read_floats_or_nan)
-
-    def _levels(self, X: np.ndarray) -> np.ndarray:
-        """0 and 1, and -1 for missing values."""
-        missing = np.isnan(X)
-        if self.binarize is not None:
-            threshold = check_finite("binarize", self.binarize)
-            X = np.greater(X, threshold).astype(X.dtype)
-        wrong = np.argwhere(~(missing | (X == 0.0) | (X == 1.0)))
-        if wrong.size:
-            row, column = wrong[0]
-            raise ValueError(
-                f"X holds {brief(X[row, column].item())} in row {row}, column {column}; with "
-                "binarize=None all values must be 0, 1 or NaN"
-            )
-        return np.where(missing, -1.0, X) if missing.any() else X
-
-    def _problem(self, X: np.ndarray, weight: np.ndarray | None, mapper: Any) -> Problem:
-        family: LinearFamily[Any] = LinearFamily(Categorical((2,) * X.shape[1]))
-        return Problem(plain_rows(self._levels(X), weight, mapper), family, 0.0, {})
-
-    def _rows(self, X: np.ndarray) -> Rows:
-        return plain_rows(self._levels(X), None)
-
-    def _described(self, params: Classes, problem: Problem) -> dict[str, Any]:
-        return {"probabilities_": params.probabilities[:, 1::2].copy()}
-
-    def _fitted(self) -> tuple[LinearFamily, Classes]:
-        ones = np.asarray(self.probabilities_, dtype=np.float64)
-        both = np.stack([1.0 - ones, ones], axis=2).reshape(len(ones), -1)
-        family: LinearFamily[Any] = LinearFamily(Categorical((2,) * ones.shape[1]))
-        return family, Classes(np.asarray(self.weights_), both)
+    _kind = Bits()
 
     def standard_errors(
         self, X: ArrayLike, sample_weight: ArrayLike | None = None
@@ -245,7 +291,7 @@ class BernoulliMixture(FamilyMixture):
         T. A. Louis (1982). Finding the observed information matrix when using the EM algorithm.
         J. Royal Statistical Society B 44, 226-233.
         """
-        errors = self._errors(X, sample_weight)
+        errors = errors_of(self, bits_family, X, sample_weight)
         return {"weights_": errors[:, -1], "probabilities_": errors[:, 1:-1:2]}
 
     def __sklearn_tags__(self):

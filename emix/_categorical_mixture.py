@@ -3,32 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
 
+from ._answers import categories_of, check_categories, levels, values_of, with_prior
 from ._families.categorical import Categorical, Classes
 from ._families.linear import LinearFamily
-from ._family_fit import Problem, plain_rows
+from ._family_errors import errors_of
+from ._family_fit import plain_rows
+from ._family_kind import Known, Problem, in_own_units
 from ._family_mixture import FamilyMixture
-from ._refusals import brief
-from ._rows.blocks import Rows
-from ._tables import read_floats_or_nan
-from ._validation import check_option
+from ._family_parameters import prior_of_kind
+from ._parameters import Checks
+from ._tables import Read, read_floats_or_nan
 from .constraints import Allowed, Expectation, Proportions
-
-# In place of a level: a missing answer, and a value that is no level.
-MISSING, NEW = -1.0, -2.0
+from .priors import DirichletPrior
 
 
-def levels(X: np.ndarray, categories: Sequence[np.ndarray]) -> np.ndarray:
-    """The index of each value among the categories of its feature."""
-    found = np.empty(X.shape, dtype=np.float64)
-    for j, (column, values) in enumerate(zip(X.T, categories, strict=True)):
-        index = np.minimum(np.searchsorted(values, column), len(values) - 1)
-        found[:, j] = np.where(values[index] == column, index, NEW)
-    return np.where(np.isnan(X), MISSING, found)
+def described(params: Classes, categories: list[np.ndarray]) -> dict[str, Any]:
+    ends = np.cumsum([len(values) for values in categories])
+    parts = np.split(params.probabilities, ends[:-1], axis=1)
+    return {"categories_": categories, "probabilities_": parts}
+
+
+class Answers:
+    """See ``_family_kind.Kind``."""
+
+    checks: ClassVar[Checks] = {
+        "prior": prior_of_kind(DirichletPrior),
+        "categories": check_categories,
+    }
+    rests_on: ClassVar[tuple[str, ...]] = ()
+    n_more: ClassVar[int] = 0
+    read: ClassVar[Read] = staticmethod(read_floats_or_nan)
+
+    def problem(
+        self, values: SimpleNamespace, X: np.ndarray, weight: np.ndarray | None, mapper: Any
+    ) -> Problem:
+        categories = categories_of(X if weight is None else X[weight > 0.0], values.categories)
+        rows = plain_rows(levels(X, categories), weight, mapper)
+        counts = tuple(len(each) for each in categories)
+        family, weight_prior = with_prior(values.prior, rows, values.n_components, counts)
+        return Problem(rows, family, partial(described, categories=categories), weight_prior)
+
+    def known(self, estimator: CategoricalMixture) -> Known:
+        parts = [np.asarray(part, dtype=np.float64) for part in estimator.probabilities_]
+        params = Classes(np.asarray(estimator.weights_), np.concatenate(parts, axis=1))
+        family: LinearFamily[Any] = LinearFamily(
+            Categorical(tuple(part.shape[1] for part in parts))
+        )
+        categories = estimator.categories_
+        encoded = partial(levels, categories=categories)
+        decoded = partial(values_of, categories=categories)
+        return Known(family, params, *in_own_units(len(parts)), encoded, decoded)
+
+    def resumed(self, estimator: CategoricalMixture, problem: Problem) -> Classes | None:
+        """None where other categories were found."""
+        params = self.known(estimator).params
+        found = problem.described(params)["categories_"]
+        pairs = zip(estimator.categories_, found, strict=True)
+        if not all(np.array_equal(one, other) for one, other in pairs):
+            return None
+        return params
 
 
 class CategoricalMixture(FamilyMixture):
@@ -70,10 +111,17 @@ class CategoricalMixture(FamilyMixture):
     frozen : () or ('weights',), default=()
         ('weights',) leaves the weights at ``weights_init``, or at equal ones.
 
-    temperature : float, default=1.0
+    temperature : float or sequence of float, default=1.0
         T in the objective mean max_q <q, log_joint> + T H(q), H the entropy of the
         responsibilities q. 1 is maximum likelihood, 0 assigns every row to one component
-        (classification EM).
+        (classification EM). A sequence that decreases to 1 anneals: the fit climbs at each
+        temperature from where the last climb ended, moved a little towards clusters drawn at
+        random, as equal components could not part otherwise. ``tol`` holds for each climb,
+        ``max_iter`` for all together.
+
+    prior : DirichletPrior, default=None
+        Prior distribution of weights and probabilities (:class:`emix.priors.DirichletPrior`). The
+        result is then the maximum a posteriori.
 
     constraints : tuple of Allowed, Proportions or Expectation, default=()
         Constraints on responsibilities; see :mod:`emix.constraints`.
@@ -84,6 +132,16 @@ class CategoricalMixture(FamilyMixture):
 
     random_state : int, RandomState instance or None, default=None
         Source of randomness of starts and of :meth:`sample`.
+
+    warm_start : bool, default=False
+        Start from the previous solution, if there is one; ``n_init``, ``init_params`` and
+        ``weights_init`` are then ignored.
+
+    verbose : int, default=0
+        1 prints climbs and passes, 2 also times and gains.
+
+    verbose_interval : int, default=10
+        Passes between two prints.
 
     Attributes
     ----------
@@ -106,19 +164,21 @@ class CategoricalMixture(FamilyMixture):
         Why it ended.
 
     lower_bound_ : float
-        The objective at the result, per sample: ``score(X)`` of the training rows, for
-        temperature 1 without constraints.
+        The objective at the result, per sample: ``score(X)`` of the training rows, plus the
+        log-prior per sample if there is a ``prior``, less a divergence if there are
+        ``constraints``; at a temperature T other than 1 with T log sum_k (w_k p_k(x))^(1 / T) in
+        place of log p(x).
 
     lower_bounds_ : list of float
-        The objective after each of these passes; it never falls.
+        The objective after each of these passes; at one temperature it never falls.
 
     remaining_gain_ : float
         Estimate of what more passes would add to ``lower_bound_``.
 
     history_ : structured ndarray of shape (n_iter_ + 1,)
-        One row per pass over the data: ``free_energy``, ``objective``, ``log_likelihood``,
-        ``log_prior``, ``entropy``, ``gap``, ``remaining``, ``extrapolated``, ``accepted``,
-        ``temperature``.
+        One row per pass over the data, the first of each temperature at its start:
+        ``free_energy``, ``objective``, ``log_likelihood``, ``log_prior``, ``entropy``, ``gap``,
+        ``remaining``, ``extrapolated``, ``accepted``, ``temperature``.
 
     n_collapsed_ : int
         0: nothing collapses in this family.
@@ -192,10 +252,14 @@ class CategoricalMixture(FamilyMixture):
         init_params: str | ArrayLike | Callable = "auto",
         weights_init: ArrayLike | None = None,
         frozen: tuple[str, ...] = (),
-        temperature: float = 1.0,
+        temperature: float | Sequence[float] = 1.0,
+        prior: DirichletPrior | None = None,
         constraints: Sequence[Allowed | Proportions | Expectation] = (),
         acceleration: bool = True,
         random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
     ) -> None:
         self.n_components = n_components
         self.categories = categories
@@ -206,79 +270,15 @@ class CategoricalMixture(FamilyMixture):
         self.weights_init = weights_init
         self.frozen = frozen
         self.temperature = temperature
+        self.prior = prior
         self.constraints = constraints
         self.acceleration = acceleration
         self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
 
-    _read = staticmethod(read_floats_or_nan)
-
-    def _found(self, X: np.ndarray) -> list[np.ndarray]:
-        """The values of each feature that are levels."""
-        found = [np.unique(column[~np.isnan(column)]) for column in X.T]
-        empty = [j for j, values in enumerate(found) if not values.size]
-        if empty:
-            raise ValueError(f"Column {empty[0]} of X has no answers, only NaN; leave it out")
-        if isinstance(self.categories, str):
-            check_option("categories", self.categories, ("auto",))
-            return found
-        given = [np.unique(np.asarray(values, dtype=np.float64)) for values in self.categories]
-        if len(given) != len(found):
-            raise ValueError(
-                f"categories must have one list for each of the {len(found)} columns of X, got "
-                f"{len(given)}"
-            )
-        for j, (values, seen) in enumerate(zip(given, found, strict=True)):
-            others = np.setdiff1d(seen, values)
-            if others.size:
-                raise ValueError(
-                    f"Column {j} of X holds {brief(others[0].item())}, which is not in "
-                    f"categories[{j}]"
-                )
-        return given
-
-    def _problem(self, X: np.ndarray, weight: np.ndarray | None, mapper: Any) -> Problem:
-        categories = self._found(X if weight is None else X[weight > 0.0])
-        family: LinearFamily[Any] = LinearFamily(
-            Categorical(tuple(len(values) for values in categories))
-        )
-        rows = plain_rows(levels(X, categories), weight, mapper)
-        return Problem(rows, family, 0.0, {"categories_": categories})
-
-    def _rows(self, X: np.ndarray) -> Rows:
-        return plain_rows(levels(X, self.categories_), None)
-
-    def score_samples(self, X: ArrayLike) -> np.ndarray:
-        """Log-probability of every row under the mixture.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows to evaluate.
-
-        Returns
-        -------
-        log_prob : ndarray of shape (n_samples,)
-            Log-probability of the answers that are not missing; minus infinity for a row with a
-            value that is not in ``categories_``.
-        """
-        densities, rows = self._asked(X)
-        is_new = (rows.X == NEW).any(axis=1)
-        return np.where(is_new, -np.inf, densities.log_prob(rows))
-
-    def _described(self, params: Classes, problem: Problem) -> dict[str, Any]:
-        ends = np.cumsum([len(values) for values in problem.attributes["categories_"]])
-        return {"probabilities_": np.split(params.probabilities, ends[:-1], axis=1)}
-
-    def _in_data_units(self, z: np.ndarray) -> np.ndarray:
-        chosen = zip(self.categories_, z.T.astype(int), strict=True)
-        return np.column_stack([values[index] for values, index in chosen])
-
-    def _fitted(self) -> tuple[LinearFamily, Classes]:
-        parts = [np.asarray(part, dtype=np.float64) for part in self.probabilities_]
-        family: LinearFamily[Any] = LinearFamily(
-            Categorical(tuple(part.shape[1] for part in parts))
-        )
-        return family, Classes(np.asarray(self.weights_), np.concatenate(parts, axis=1))
+    _kind = Answers()
 
     def standard_errors(
         self, X: ArrayLike, sample_weight: ArrayLike | None = None
@@ -309,8 +309,10 @@ class CategoricalMixture(FamilyMixture):
         T. A. Louis (1982). Finding the observed information matrix when using the EM algorithm.
         J. Royal Statistical Society B 44, 226-233.
         """
-        errors = self._errors(X, sample_weight)
-        ends = np.cumsum([len(values) for values in self.categories_])
+        check_is_fitted(self)
+        counts = tuple(len(values) for values in self.categories_)
+        errors = errors_of(self, partial(with_prior, counts=counts), X, sample_weight)
+        ends = np.cumsum(counts)
         return {
             "weights_": errors[:, -1],
             "probabilities_": np.split(errors[:, :-1], ends[:-1], axis=1),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from functools import partial
 from types import SimpleNamespace
 from typing import Any, ClassVar, Self
 
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from ._base import BaseNormalMixture, quiet
 from ._callbacks import CallbackSupportMixin, FitTasks, with_callbacks
+from ._fit.fit import log_unit, so_far
 from ._fit.problem import Problem, is_parallel
 from ._parameters import Checks, checked
 from ._publication import publish
@@ -124,8 +124,11 @@ class EMEstimator(CallbackSupportMixin, BaseNormalMixture):
         """Problem, solve, publish; metadata is what callbacks are told of the rows."""
         problem = self._problem(values, data)
         tasks = FitTasks(self, data.X, metadata, problem.n_init, problem.max_iter)
-        so_far = partial(report.so_far, self, problem, dtype=data.X.dtype)
-        watch = Watch(tasks, values.verbose, values.verbose_interval, so_far)
+
+        def under_way(model: Any, climb: Any, earlier: Any) -> dict:
+            return report.so_far(self, problem, so_far(model, climb, earlier), data.X.dtype)
+
+        watch = Watch(tasks, values.verbose, values.verbose_interval, under_way, log_unit)
         with thread_budget(is_parallel(data.X, problem.structure, problem.n_components)) as mapper:
             fit = problem.solve(data.rows(mapper), problem, values.random_state, watch)
         attributes = report.of(self, problem, fit, data)

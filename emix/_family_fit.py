@@ -3,56 +3,36 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
-from ._em.results import Reason
+from ._callbacks import FitTasks
+from ._em.ascent import Ascent
+from ._em.results import Climbed, Reason, Result
 from ._families.climbs import Settings, Starts, best_climb, drawn_starts, from_responsibilities
 from ._families.mixture import Mixture
-from ._families.protocols import Family, Parameters
+from ._family_kind import Kind, Problem
+from ._family_parameters import given_weights
 from ._fit.history import as_history, lower_bounds
-from ._mixture.posterior import Rule, at_temperature
-from ._parameters import STOPS, Checks, at_least, by, with_data
-from ._refusals import brief, some
+from ._fitted import when_fitted
+from ._publication import publish
+from ._refusals import some
 from ._report import warn
 from ._rows.blocks import Rows, in_one_unit, standard_units
 from ._rows.grid import BLOCK_BYTES
-from ._starting import check_count
+from ._starting import check_count, is_warm
 from ._starts_table import starts_table
-from ._validation import (
-    check_assignment,
-    check_flag,
-    check_labels,
-    check_option,
-    check_real,
-    check_weights_init,
-)
-from .constraints import check_constraints, check_kinds
+from ._tables import Data
+from ._threads import thread_budget
+from ._validation import check_assignment, check_labels
+from ._watch import Watch
+from .constraints import check_constraints
 
 # A component with no more than this share of the rows, what rounding makes of 1, adds nothing.
 _EMPTY = float(np.finfo(float).eps)
-# Colder or hotter than this the objective loses digits, but for 0, which is hard assignment.
-_TEMPERATURES = (1e-9, 1e6)
-
-
-class Problem(NamedTuple):
-    """What is fitted: rows in units of the family's choosing, the family for a climb over them,
-    log|dz/dx| of these units, and attributes that the data alone decide."""
-
-    rows: Rows
-    family: Family
-    log_unit: float
-    attributes: dict[str, Any]
-
-
-class Outcome(NamedTuple):
-    """Parameters in the units of the rows, and the attributes that every family has."""
-
-    params: Parameters
-    attributes: dict[str, Any]
 
 
 def plain_rows(X: np.ndarray, weight: np.ndarray | None, mapper: Any = map) -> Rows:
@@ -66,46 +46,46 @@ def standard_rows(X: np.ndarray, weight: np.ndarray | None, mapper: Any, one_uni
     return in_one_unit(rows) if one_unit else rows
 
 
-def is_large(X: np.ndarray, n_components: int, width: int) -> bool:
-    """Whether threads are worth while: ``width`` numbers a row beside those of the components."""
-    return 8 * len(X) * (width + 2 * n_components) > BLOCK_BYTES // 16
+def _is_large(X: np.ndarray, n_components: int) -> bool:
+    """Whether threads are worth while: a number for each value beside those of components."""
+    return 8 * len(X) * (X.shape[1] + 2 * n_components) > BLOCK_BYTES // 16
 
 
-def _check_rule(name: str, value: Any) -> Rule:
-    """The rule at a temperature."""
-    found = check_real(name, value)
-    coldest, hottest = _TEMPERATURES
-    if found and not coldest <= found <= hottest:
-        raise ValueError(f"{name} must be 0, or between {coldest:g} and {hottest:g}, got {found:g}")
-    return at_temperature(found)
-
-
-def _check_fixed(name: str, value: Any) -> bool:
-    """Whether the weights stay."""
-    if not isinstance(value, tuple | list | set | frozenset) or set(value) - {"weights"}:
-        raise ValueError(f"{name} must be () or ('weights',), got {brief(value)}")
-    return bool(value)
-
-
-def _check_init(name: str, value: Any) -> Any:
-    """A name, or what gives labels or responsibilities."""
-    if value is None:
-        raise ValueError(f"{name} must be 'auto', an array or a callable, got None")
-    return check_option(name, value, ("auto",)) if isinstance(value, str) else value
-
-
-# Parameters that all families have.
-FAMILY: Checks = {
-    "n_components": at_least(1),
-    "n_init": at_least(1),
-    "init_params": _check_init,
-    "weights_init": with_data,
-    "frozen": _check_fixed,
-    "temperature": _check_rule,
-    "constraints": by(check_kinds),
-    "acceleration": check_flag,
-    **STOPS,
-}
+def fit_family(
+    estimator: Any,
+    kind: Kind,
+    values: SimpleNamespace,
+    data: Data,
+    X: np.ndarray,
+    sample_weight: ArrayLike | None,
+) -> None:
+    """Fit by checked parameters to rows, of which a user knows X, and publish what was found."""
+    check_count(values.n_components, data.X)
+    n_components = values.n_components + kind.n_more
+    settings = _settings(values, n_components)
+    metadata = {"sample_weight": sample_weight, "labels": data.labels}
+    tasks = FitTasks(estimator, X, metadata, values.n_init, values.max_iter)
+    with thread_budget(_is_large(data.X, n_components)) as mapper:
+        problem = kind.problem(values, data.X, data.weight, mapper)
+        model = _model(values, problem, X, data.labels, n_components)
+        starts = _starts(estimator, kind, values, problem, model, settings, X)
+        told = _Told(estimator, kind, problem, values, data)
+        watch = Watch(
+            tasks,
+            values.verbose,
+            values.verbose_interval,
+            told.under_way,
+            lambda model: problem.log_unit,
+        )
+        found = best_climb(model, starts, settings, values.random_state, watch)
+    singular = model.family.singular(found.last.params)
+    attributes = {
+        **told.of(found.results, found.n_collapsed, singular),
+        "starts_": _starts_table(found.starts, problem),
+    }
+    _warn(found.last, settings, values.n_components)
+    _warn_of_singular(singular.tolist())
+    publish(estimator, attributes, lambda: tasks.end(lambda: attributes))
 
 
 def _settings(values: SimpleNamespace, n_components: int) -> Settings:
@@ -115,61 +95,40 @@ def _settings(values: SimpleNamespace, n_components: int) -> Settings:
         tol=values.tol,
         max_iter=values.max_iter,
         accelerate=values.acceleration,
+        rules=values.temperature,
     )
 
 
-def _given_weights(values: SimpleNamespace, n_components: int) -> np.ndarray | None:
-    """Weights to start with."""
-    if values.weights_init is not None:
-        return check_weights_init(values.weights_init, n_components)
-    return np.full(n_components, 1.0 / n_components) if values.frozen else None
-
-
-def fit_family(
-    values: SimpleNamespace,
-    problem: Problem,
-    X: np.ndarray,
-    labels: ArrayLike | None = None,
-    n_more: int = 0,
-) -> Outcome:
-    """The best fit, by parameters that all families have (``FAMILY``); ``n_more`` is how many
-    components there are beside those that these count."""
-    check_count(values.n_components, len(X))
-    n_components, rule = values.n_components + n_more, values.temperature
-    settings = _settings(values, n_components)
+def _model(
+    values: SimpleNamespace, problem: Problem, X: np.ndarray, labels: Any, n_components: int
+) -> Mixture:
     if labels is not None:
         labels = check_labels(labels, len(X), n_components)
     constraint = check_constraints(values.constraints, labels, X, n_components)
-    weights = _given_weights(values, n_components)
-    model = Mixture(problem.rows, problem.family, rule, constraint, values.frozen)
-    starts = _starts(values.init_params, model, settings, X, values.random_state)
-    if weights is not None:
-        given = [params._replace(weights=weights) for params in starts.params]
-        starts = starts._replace(params=given)
-    found = best_climb(model, starts, settings)
-    singular = model.family.singular(found.result.params)
-    _warn(found.result, settings, n_components - n_more)
-    _warn_of_singular(singular.tolist())
-    history = as_history(found.result.passes, problem.log_unit, rule.temperature)
-    weights_of_starts = np.array([each.result.params.weights for each in found.starts])
-    attributes = {
-        **problem.attributes,
-        "weights_": found.result.params.weights,
-        "converged_": found.result.converged,
-        "n_iter_": found.result.n_iter,
-        "stop_reason_": found.result.status,
-        "lower_bound_": found.result.objective + problem.log_unit,
-        "lower_bounds_": lower_bounds(history)[1:].tolist(),
-        "remaining_gain_": found.result.remaining,
-        "history_": history,
-        "n_collapsed_": found.n_collapsed,
-        "starts_": starts_table(found.starts, problem.log_unit, {"weights": weights_of_starts}),
-        "singular_components_": singular,
-    }
-    return Outcome(found.result.params, attributes)
+    settings = values.temperature[0], constraint, values.frozen, problem.weight_prior
+    return Mixture(problem.rows, problem.family, *settings)
 
 
-def _starts(init: Any, model: Mixture, settings: Settings, X: np.ndarray, rng) -> Starts:
+def _starts(
+    estimator: Any,
+    kind: Kind,
+    values: SimpleNamespace,
+    problem: Problem,
+    model: Mixture,
+    settings: Settings,
+    X: np.ndarray,
+) -> Starts:
+    """Parameters to climb from: the last solution, or what init_params and weights_init say."""
+    if is_warm(estimator, values):
+        return Starts([_resumed(estimator, kind, problem, X, settings.n_components)], model)
+    weights = given_weights(values, settings.n_components)
+    starts = _begun(values.init_params, model, settings, X, values.random_state)
+    if weights is None:
+        return starts
+    return starts._replace(params=[each._replace(weights=weights) for each in starts.params])
+
+
+def _begun(init: Any, model: Mixture, settings: Settings, X: np.ndarray, rng) -> Starts:
     if isinstance(init, str):
         return drawn_starts(model, settings, rng)
     n_components = settings.n_components
@@ -180,7 +139,74 @@ def _starts(init: Any, model: Mixture, settings: Settings, X: np.ndarray, rng) -
     return Starts([params], model)
 
 
-def _warn(result: Any, settings: Settings, n_counted: int) -> None:
+def _resumed(estimator: Any, kind: Kind, problem: Problem, X: np.ndarray, n_components: int) -> Any:
+    """The last solution, if it is one of what is to be fitted."""
+    same = all(
+        when_fitted(estimator, name, getattr(estimator, name)) == getattr(estimator, name)
+        for name in kind.rests_on
+    )
+    if same and X.shape[1] == estimator.n_features_in_:
+        params: Any = kind.resumed(estimator, problem)
+        if params is not None and len(params.weights) == n_components:
+            return params._replace(weights=params.weights / params.weights.sum())
+    named = "".join(f"{name}, " for name in kind.rests_on)
+    raise ValueError(
+        f"warm_start=True goes on from the previous fit, but n_components, {named}or the features "
+        "of X changed since; set warm_start=False or clone the estimator"
+    )
+
+
+class _Told:
+    """Attributes of a fit, and of one that is under way."""
+
+    def __init__(self, estimator: Any, kind: Kind, problem: Problem, values: Any, data: Data):
+        self._problem, self._rules = problem, values.temperature
+        names = ("frozen", "prior", *kind.rests_on)
+        settings = {name: getattr(estimator, name) for name in names if hasattr(estimator, name)}
+        self._always = {
+            **data.feature_attributes,
+            "_fit_settings": settings,
+        }
+
+    def under_way(self, model: Mixture, climb: Ascent, earlier: tuple[Result, ...]) -> dict:
+        passes = tuple(climb.passes)
+        remaining = passes[-1].remaining
+        so_far = Result(climb.params, climb.objective, passes, remaining, "under way")
+        return self.of((*earlier, so_far), 0, model.family.singular(climb.params))
+
+    def of(
+        self, results: tuple[Result, ...], n_collapsed: int, singular: np.ndarray
+    ) -> dict[str, Any]:
+        last, unit = results[-1], self._problem.log_unit
+        histories = [
+            as_history(result.passes, unit, rule.temperature)
+            for result, rule in zip(results, self._rules, strict=False)
+        ]
+        bounds = np.concatenate([lower_bounds(history)[1:] for history in histories])
+        # where a climb had no pass left, the last one of the climb before has the last word
+        bounds[-1:] = last.objective + unit
+        return {
+            **self._always,
+            "weights_": last.params.weights,
+            "converged_": last.converged,
+            "n_iter_": sum(result.n_iter for result in results),
+            "stop_reason_": last.status,
+            "lower_bound_": last.objective + unit,
+            "lower_bounds_": bounds.tolist(),
+            "remaining_gain_": last.remaining,
+            "history_": np.concatenate(histories),
+            "n_collapsed_": n_collapsed,
+            "singular_components_": singular,
+            **self._problem.described(last.params),
+        }
+
+
+def _starts_table(starts: tuple[Climbed, ...], problem: Problem) -> np.ndarray:
+    weights = np.array([each.result.params.weights for each in starts])
+    return starts_table(starts, problem.log_unit, {"weights": weights})
+
+
+def _warn(result: Result, settings: Settings, n_counted: int) -> None:
     """Of the first so many components that have no rows, and of a climb that was cut short."""
     empty = np.flatnonzero(result.stats.weight[:n_counted] <= _EMPTY).tolist()
     if empty:

@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-import math
-from abc import abstractmethod
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ._families.densities import Densities
-from ._families.mixture import Mixture
-from ._families.uncertainty import standard_errors
-from ._family_fit import FAMILY, Problem, fit_family, is_large, plain_rows
+from ._base import quiet
+from ._callbacks import CallbackSupportMixin, with_callbacks
+from ._family_evaluation import Evaluation
+from ._family_fit import fit_family
+from ._family_kind import Kind
+from ._family_parameters import FAMILY
+from ._fitted import when_fitted
 from ._parameters import checked
-from ._publication import publish
-from ._rows.blocks import Rows
-from ._tables import Read, read_data, read_floats
-from ._threads import thread_budget
-from ._validation import check_integer, check_sample_weight, check_seed
+from ._tables import read_data
+from ._validation import check_integer, check_seed, warn_of_labels
 
 
-def total(values: np.ndarray, weight: np.ndarray | None) -> tuple[float, float]:
-    """Weighted sum of the rows' values, and the sum of the weights; a row of weight zero counts
-    for nothing, even where its value is infinite."""
-    if weight is None:
-        return float(values.sum()), float(values.size)
-    values = np.where(weight > 0.0, values, 0.0)
-    return float(values @ weight), float(weight.sum())
-
-
-class FamilyMixture(DensityMixin, BaseEstimator):
+class FamilyMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     """A mixture of components of one family.
 
-    A subclass has the constructor, and says what its family is: ``_problem`` for a fit,
-    ``_fitted`` afterwards, by public attributes alone. ``_read`` says which tables it takes:
-    values that the family cannot have are refused.
+    A subclass has the constructor and a ``_kind``, which is all that tells it from others.
     """
 
-    _read: ClassVar[Read] = staticmethod(read_floats)
+    _kind: ClassVar[Kind]
 
     weights_: np.ndarray
     converged_: bool
@@ -55,26 +42,9 @@ class FamilyMixture(DensityMixin, BaseEstimator):
     singular_components_: np.ndarray
     n_features_in_: int
     feature_names_in_: np.ndarray
-    _n_more = 0  # components beside n_components
     n_components: int
     frozen: tuple[str, ...]
     random_state: int | np.random.RandomState | None
-
-    @abstractmethod
-    def _problem(self, X: np.ndarray, weight: np.ndarray | None, mapper: Any) -> Problem:
-        """What is fitted to the rows of X."""
-
-    @abstractmethod
-    def _described(self, params: Any, problem: Problem) -> dict[str, Any]:
-        """The attributes that parameters in the units of the rows are published as."""
-
-    @abstractmethod
-    def _fitted(self) -> tuple[Any, Any]:
-        """The family and its parameters, from the attributes, in the units of ``_rows``."""
-
-    def _rows(self, X: np.ndarray) -> Rows:
-        """Rows to evaluate, in the units of ``_fitted``."""
-        return plain_rows(X, None)
 
     def fit(
         self,
@@ -114,7 +84,11 @@ class FamilyMixture(DensityMixin, BaseEstimator):
         -----
         ConvergenceWarning
             If ``max_iter`` was too small for ``tol``, or a component has no rows.
+
+        UserWarning
+            If y looks like ``labels``.
         """
+        warn_of_labels(y, labels, self.n_components)
         self._fit(X, sample_weight, labels)
         return self
 
@@ -146,38 +120,30 @@ class FamilyMixture(DensityMixin, BaseEstimator):
         labels : ndarray of shape (n_samples,)
             Component indices, those that ``fit(X).predict(X)`` gives.
         """
-        return self._labels(self._fit(X, sample_weight, labels))
+        warn_of_labels(y, labels, self.n_components)
+        return self._evaluated(self._fit(X, sample_weight, labels)).labels()
 
-    def _fit(self, X, sample_weight, labels) -> np.ndarray:
-        values = checked(self, FAMILY)
-        data = read_data(self, self._read, X, sample_weight)
-        X, weight = data.X, data.weight
-        with thread_budget(is_large(X, values.n_components, X.shape[1])) as mapper:
-            problem = self._problem(X, weight, mapper)
-            params, attributes = fit_family(values, problem, X, labels, self._n_more)
-        described = {**attributes, **self._described(params, problem)}
-        publish(self, {**described, **data.feature_attributes})
-        return X
+    @with_callbacks
+    @quiet
+    def _fit(
+        self, X: ArrayLike, sample_weight: ArrayLike | None, labels: ArrayLike | None
+    ) -> np.ndarray:
+        """Returns the validated X."""
+        values = checked(self, {**FAMILY, **self._kind.checks})
+        data = read_data(self, self._kind.read, X, sample_weight, labels)
+        fit_family(self, self._kind, values, data, data.X, sample_weight)
+        return data.X
 
-    def _densities(self) -> Densities:
+    def _evaluated(self, X: np.ndarray) -> Evaluation:
+        frozen = when_fitted(self, "frozen", self.frozen)
+        return Evaluation(self._kind.known(self), X, "weights" in frozen)
+
+    def _on(self, X: ArrayLike) -> Evaluation:
+        """The fitted mixture on rows to be checked."""
         check_is_fitted(self)
-        return Densities(*self._fitted(), self._log_unit())
+        return self._evaluated(self._kind.read(self, X))
 
-    def _log_unit(self) -> float:
-        """log|dz/dx| of the units of ``_fitted``."""
-        return 0.0
-
-    def _labels(self, X: np.ndarray) -> np.ndarray:
-        return self._numbered(self._densities().labels(self._rows(X)))
-
-    def _numbered(self, labels: np.ndarray) -> np.ndarray:
-        """What stands for the components."""
-        return labels
-
-    def _asked(self, X: ArrayLike) -> tuple[Densities, Rows]:
-        densities = self._densities()
-        return densities, self._rows(self._read(self, X))
-
+    @quiet
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Log-density of every row under the mixture.
 
@@ -191,9 +157,9 @@ class FamilyMixture(DensityMixin, BaseEstimator):
         log_prob : ndarray of shape (n_samples,)
             log p(x), natural logarithm; minus infinity for a row that the mixture cannot make.
         """
-        densities, rows = self._asked(X)
-        return densities.log_prob(rows)
+        return self._on(X).log_prob()
 
+    @quiet
     def score(
         self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
     ) -> float:
@@ -215,9 +181,9 @@ class FamilyMixture(DensityMixin, BaseEstimator):
         log_likelihood : float
             The (weighted) mean of ``score_samples(X)``.
         """
-        log_likelihood, n = self._log_likelihood(X, sample_weight)
-        return log_likelihood / n
+        return self._on(X).mean(sample_weight)
 
+    @quiet
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Most probable component of every row.
 
@@ -231,9 +197,9 @@ class FamilyMixture(DensityMixin, BaseEstimator):
         labels : ndarray of shape (n_samples,)
             Component indices.
         """
-        densities, rows = self._asked(X)
-        return self._numbered(densities.labels(rows))
+        return self._on(X).labels()
 
+    @quiet
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Responsibilities: the probability of every component given the row.
 
@@ -247,9 +213,9 @@ class FamilyMixture(DensityMixin, BaseEstimator):
         resp : ndarray of shape (n_samples, n_components)
             p(z = k | x); rows add up to one.
         """
-        densities, rows = self._asked(X)
-        return densities.responsibilities(rows)
+        return self._on(X).responsibilities()
 
+    @quiet
     def sample(
         self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -274,32 +240,13 @@ class FamilyMixture(DensityMixin, BaseEstimator):
         check_is_fitted(self)
         n_samples = check_integer("n_samples", n_samples, 1)
         rng = check_seed(self.random_state if random_state is None else random_state)
-        family, params = self._fitted()
-        counts = rng.multinomial(n_samples, params.weights / params.weights.sum())
+        known = self._kind.known(self)
+        weights = known.params.weights
+        counts = rng.multinomial(n_samples, weights / weights.sum())
         y = np.repeat(np.arange(counts.size), counts)
-        return self._in_data_units(family.sample(params, y, rng)), self._numbered(y)
+        return known.in_data_units(known.family.sample(known.params, y, rng)), known.numbered(y)
 
-    def _in_data_units(self, z: np.ndarray) -> np.ndarray:
-        """Rows (n, d) in the units of ``_fitted``, in those of the data."""
-        return z
-
-    def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
-        densities, rows = self._asked(X)
-        return total(densities.log_prob(rows), check_sample_weight(sample_weight, rows.n))
-
-    def _errors(self, X: ArrayLike, sample_weight: ArrayLike | None) -> np.ndarray:
-        """Standard errors of the values of a linear family, and of weights in the last column."""
-        _, rows = self._asked(X)
-        weight = check_sample_weight(sample_weight, rows.n)
-        family, params = self._fitted()
-        model = Mixture(plain_rows(rows.X, weight), family)
-        return standard_errors(model, params, bool(self.frozen))
-
-    def _n_parameters(self) -> int:
-        family, params = self._fitted()
-        of_weights = 0 if self.frozen else len(params.weights) - 1
-        return of_weights + family.n_free(params)
-
+    @quiet
     def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Akaike information criterion, -2 log L + 2 p; the lower the better.
 
@@ -315,9 +262,9 @@ class FamilyMixture(DensityMixin, BaseEstimator):
         -------
         aic : float
         """
-        log_likelihood, _ = self._log_likelihood(X, sample_weight)
-        return -2.0 * log_likelihood + 2.0 * self._n_parameters()
+        return self._on(X).aic(sample_weight)
 
+    @quiet
     def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Bayesian information criterion, -2 log L + p log n; the lower the better.
 
@@ -333,9 +280,9 @@ class FamilyMixture(DensityMixin, BaseEstimator):
         -------
         bic : float
         """
-        log_likelihood, n = self._log_likelihood(X, sample_weight)
-        return -2.0 * log_likelihood + self._n_parameters() * math.log(n)
+        return self._on(X).bic(sample_weight)
 
+    @quiet
     def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Integrated completed likelihood, -2 log L_c + p log n; the lower the better.
 
@@ -355,7 +302,4 @@ class FamilyMixture(DensityMixin, BaseEstimator):
         icl : float
             At least ``bic(X, sample_weight)``.
         """
-        densities, rows = self._asked(X)
-        weight = check_sample_weight(sample_weight, rows.n)
-        completed, n = total(densities.largest_joint(rows), weight)
-        return -2.0 * completed + self._n_parameters() * math.log(n)
+        return self._on(X).icl(sample_weight)

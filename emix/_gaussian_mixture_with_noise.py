@@ -3,20 +3,97 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ._families.background import Box, Params, WithBackground, smallest_box
 from ._families.normal import Normals, Space
-from ._family_fit import Problem, standard_rows
+from ._family_fit import standard_rows
+from ._family_kind import Known, Problem
 from ._family_mixture import FamilyMixture
-from ._normal.gaussian import Params as NormalParams
+from ._family_normal import (
+    check_normal_prior,
+    components_prior,
+    in_data_units,
+    in_units,
+    own_units,
+    weight_prior,
+)
+from ._fitted import structure_when_fitted
+from ._normal.covariances import Structure
+from ._parameters import Checks, one_of
 from ._rows.blocks import Rows
 from ._structures import STRUCTURES
-from ._validation import check_option
+from ._tables import Read, read_floats
 from .constraints import Allowed, Expectation, Proportions
+from .priors import ConjugatePrior
+
+
+def box_around(X: np.ndarray, weight: np.ndarray | None, least: np.ndarray) -> Box:
+    """Around the rows that have weight, with sides for these standard deviations at least."""
+    used = slice(None) if weight is None else weight > 0.0
+    counts = None if weight is None else weight[used]
+    return smallest_box(np.asarray(X[used], dtype=np.float64), least, counts)
+
+
+def described(params: Params, structure: Structure, rows: Rows, box: Box) -> dict[str, Any]:
+    means, covariances = in_data_units(structure, params.others, rows)
+    return {
+        "means_": means,
+        "covariances_": covariances,
+        "noise_volume_": float(np.exp(box.log_volume)),
+        "noise_axes_": box.axes,
+        "noise_bounds_": np.array([box.low, box.high]),
+    }
+
+
+class Noisy:
+    """See ``_family_kind.Kind``."""
+
+    checks: ClassVar[Checks] = {"covariance_type": one_of(STRUCTURES), "prior": check_normal_prior}
+    rests_on: ClassVar[tuple[str, ...]] = ("covariance_type",)
+    n_more: ClassVar[int] = 1
+    read: ClassVar[Read] = staticmethod(read_floats)
+
+    def problem(
+        self, values: SimpleNamespace, X: np.ndarray, weight: np.ndarray | None, mapper: Any
+    ) -> Problem:
+        structure = STRUCTURES[values.covariance_type]
+        rows = standard_rows(X, weight, mapper, structure.one_unit)
+        space = Space(structure, rows)
+        box = box_around(X, weight, space.least_deviations * rows.scale)
+        log_unit = -float(np.log(rows.scale).sum())
+        prior = components_prior(values.prior, space, values.n_components)
+        normals = Normals(structure, space, prior)
+        family: WithBackground[Any, Any] = WithBackground(normals, -log_unit - box.log_volume)
+        published = partial(described, structure=structure, rows=rows, box=box)
+        of_weights = weight_prior(values.prior, rows, values.n_components + 1)
+        return Problem(rows, family, published, of_weights, log_unit)
+
+    def known(self, estimator: GaussianMixtureWithNoise) -> Known:
+        shift, scale = own_units(estimator, estimator.covariances_)
+        box = Box(np.asarray(estimator.noise_axes_), *np.asarray(estimator.noise_bounds_))
+        family: WithBackground[Any, Any] = WithBackground(
+            Normals(structure_when_fitted(estimator)),
+            float(np.log(scale).sum()) - box.log_volume,
+            lambda count, rng: (box.draw(count, rng) - shift) / scale,
+        )
+        params = self._params(estimator, shift, scale)
+        return Known(family, params, shift, scale, has_noise=True)
+
+    def resumed(self, estimator: GaussianMixtureWithNoise, problem: Problem) -> Params:
+        return self._params(estimator, problem.rows.shift, problem.rows.scale)
+
+    def _params(
+        self, estimator: GaussianMixtureWithNoise, shift: np.ndarray, scale: np.ndarray
+    ) -> Params:
+        weights = np.asarray(estimator.weights_)
+        others = in_units(estimator, weights[:-1], estimator.covariances_, shift, scale)
+        return Params(weights, others)
 
 
 class GaussianMixtureWithNoise(FamilyMixture):
@@ -59,10 +136,18 @@ default='full'
     frozen : () or ('weights',), default=()
         ('weights',) leaves the weights at ``weights_init``, or at equal ones.
 
-    temperature : float, default=1.0
+    temperature : float or sequence of float, default=1.0
         T in the objective mean max_q <q, log_joint> + T H(q), H the entropy of the
         responsibilities q. 1 is maximum likelihood, 0 assigns every row to one component
-        (classification EM).
+        (classification EM). A sequence that decreases to 1 anneals: the fit climbs at each
+        temperature from where the last climb ended, moved a little towards clusters drawn at
+        random, as equal components could not part otherwise. ``tol`` holds for each climb,
+        ``max_iter`` for all together.
+
+    prior : {'fraley-raftery'} or ConjugatePrior, default=None
+        Prior distribution of weights, that of the noise among them, means and covariances
+        (:class:`emix.priors.ConjugatePrior`). The result is then the maximum a posteriori;
+        'fraley-raftery' is a prior with default values.
 
     constraints : tuple of Allowed, Proportions or Expectation, default=()
         Constraints on responsibilities; see :mod:`emix.constraints`.
@@ -73,6 +158,16 @@ default='full'
 
     random_state : int, RandomState instance or None, default=None
         Source of randomness of starts and of :meth:`sample`.
+
+    warm_start : bool, default=False
+        Start from the previous solution, if there is one; ``n_init``, ``init_params`` and
+        ``weights_init`` are then ignored.
+
+    verbose : int, default=0
+        1 prints climbs and passes, 2 also times and gains.
+
+    verbose_interval : int, default=10
+        Passes between two prints.
 
     Attributes
     ----------
@@ -104,19 +199,21 @@ default='full'
         Why it ended.
 
     lower_bound_ : float
-        The objective at the result, per sample: ``score(X)`` of the training rows, for
-        temperature 1 without constraints.
+        The objective at the result, per sample: ``score(X)`` of the training rows, plus the
+        log-prior per sample if there is a ``prior``, less a divergence if there are
+        ``constraints``; at a temperature T other than 1 with T log sum_k (w_k p_k(x))^(1 / T) in
+        place of log p(x).
 
     lower_bounds_ : list of float
-        The objective after each of these passes; it never falls.
+        The objective after each of these passes; at one temperature it never falls.
 
     remaining_gain_ : float
         Estimate of what more passes would add to ``lower_bound_``.
 
     history_ : structured ndarray of shape (n_iter_ + 1,)
-        One row per pass over the data: ``free_energy``, ``objective``, ``log_likelihood``,
-        ``log_prior``, ``entropy``, ``gap``, ``remaining``, ``extrapolated``, ``accepted``,
-        ``temperature``.
+        One row per pass over the data, the first of each temperature at its start:
+        ``free_energy``, ``objective``, ``log_likelihood``, ``log_prior``, ``entropy``, ``gap``,
+        ``remaining``, ``extrapolated``, ``accepted``, ``temperature``.
 
     n_collapsed_ : int
         Starts that led to components on too few rows, or with hardly any variance.
@@ -151,12 +248,18 @@ default='full'
     -----
     ``predict_proba`` has one more column than there are normal components, the last of noise. In
     ``init_params`` the number ``n_components`` stands for noise. Rows outside of the box have the
-    density of the noise, too. V is no free parameter in ``aic``, ``bic`` and ``icl``.
+    density of the noise, too. V is found from the rows and counts as a parameter in ``aic``,
+    ``bic`` and ``icl``, as in mclust [2]_.
+
+    This is an estimator of its own: noise has no mean, no covariance and no conditional
+    distribution, so that much of what :class:`GaussianMixture` answers has no meaning with it.
 
     References
     ----------
     .. [1] J. D. Banfield, A. E. Raftery (1993). Model-based Gaussian and non-Gaussian clustering.
        Biometrics 49, 803-821.
+    .. [2] C. Fraley, A. E. Raftery (2002). Model-based clustering, discriminant analysis, and
+       density estimation. J. of the American Statistical Association 97, 611-631.
 
     Examples
     --------
@@ -176,7 +279,6 @@ default='full'
     noise_volume_: float
     noise_axes_: np.ndarray
     noise_bounds_: np.ndarray
-    _n_more = 1
 
     def __init__(
         self,
@@ -189,10 +291,14 @@ default='full'
         init_params: str | ArrayLike | Callable = "auto",
         weights_init: ArrayLike | None = None,
         frozen: tuple[str, ...] = (),
-        temperature: float = 1.0,
+        temperature: float | Sequence[float] = 1.0,
+        prior: str | ConjugatePrior | None = None,
         constraints: Sequence[Allowed | Proportions | Expectation] = (),
         acceleration: bool = True,
         random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -203,76 +309,12 @@ default='full'
         self.weights_init = weights_init
         self.frozen = frozen
         self.temperature = temperature
+        self.prior = prior
         self.constraints = constraints
         self.acceleration = acceleration
         self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
 
-    def _structure(self):
-        return STRUCTURES[check_option("covariance_type", self.covariance_type, STRUCTURES)]
-
-    def _problem(self, X: np.ndarray, weight: np.ndarray | None, mapper: Any) -> Problem:
-        structure = self._structure()
-        rows = standard_rows(X, weight, mapper, structure.one_unit)
-        used = slice(None) if weight is None else weight > 0.0
-        space = Space(structure, rows)
-        held = space.least_deviations * rows.scale
-        counts = None if weight is None else weight[used]
-        box = smallest_box(np.asarray(X[used], dtype=np.float64), held, counts)
-        log_unit = -float(np.log(rows.scale).sum())
-        normals = Normals(structure, space)
-        family: WithBackground[Any, Any] = WithBackground(normals, -log_unit - box.log_volume)
-        attributes = {
-            "noise_volume_": float(np.exp(box.log_volume)),
-            "noise_axes_": box.axes,
-            "noise_bounds_": np.array([box.low, box.high]),
-        }
-        return Problem(rows, family, log_unit, attributes)
-
-    def _described(self, params: Params, problem: Problem) -> dict[str, Any]:
-        rows, others, form = problem.rows, params.others, self._structure().form
-        covariances, _ = form.rescale(others.covariances, others.factors, rows.scale)
-        if not np.isfinite(covariances).all():
-            raise ValueError(
-                "The variances of X are outside the range of floating-point numbers; scale X, for "
-                "instance with sklearn.preprocessing.StandardScaler"
-            )
-        means = rows.shift + rows.scale * others.means
-        return {"means_": means, "covariances_": covariances}
-
-    def _units(self) -> tuple[np.ndarray, np.ndarray]:
-        """Standard units of the mixture: its centre, and a scale for every feature."""
-        structure, means = self._structure(), np.asarray(self.means_)
-        shift, d = means.mean(axis=0), means.shape[1]
-        deviations = np.sqrt(structure.form.variances(np.asarray(self.covariances_), d))
-        largest = np.atleast_2d(deviations).max(axis=0) + np.abs(means - shift).max(axis=0)
-        return shift, np.full(d, largest.max()) if structure.one_unit else largest
-
-    def _fitted(self) -> tuple[WithBackground, Params]:
-        structure, (shift, scale) = self._structure(), self._units()
-        covariances = np.asarray(self.covariances_, dtype=np.float64)
-        factors = structure.form.factorise(covariances, 0.0)[1]
-        covariances, factors = structure.form.rescale(covariances, factors, 1.0 / scale)
-        means, weights = (self.means_ - shift) / scale, np.asarray(self.weights_)
-        held = np.zeros(structure.sharing.leading(len(means)), dtype=int)
-        others = NormalParams(weights[:-1], means, covariances, factors, held)
-        box = Box(np.asarray(self.noise_axes_), *np.asarray(self.noise_bounds_))
-        family: WithBackground[Any, Any] = WithBackground(
-            Normals(structure),
-            float(np.log(scale).sum()) - box.log_volume,
-            lambda count, rng: (box.draw(count, rng) - shift) / scale,
-        )
-        return family, Params(weights, others)
-
-    def _log_unit(self) -> float:
-        return -float(np.log(self._units()[1]).sum())
-
-    def _rows(self, X: np.ndarray) -> Rows:
-        return Rows(X, None, *self._units())
-
-    def _in_data_units(self, z: np.ndarray) -> np.ndarray:
-        shift, scale = self._units()
-        return shift + scale * z
-
-    def _numbered(self, labels: np.ndarray) -> np.ndarray:
-        """-1 for noise."""
-        return np.where(labels == len(self.weights_) - 1, -1, labels)
+    _kind = Noisy()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -11,29 +10,20 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._families.densities import Densities
-from ._families.linear import LinearFamily
-from ._families.regression import Lines, Regressions
-from ._family_fit import FAMILY, Problem, fit_family, is_large, plain_rows, standard_rows
-from ._family_mixture import total
-from ._parameters import Checks, checked
-from ._publication import publish
-from ._refusals import refuse_masked
-from ._rows.blocks import Rows
-from ._tables import FLOATS, Features
-from ._threads import thread_budget
-from ._validation import (
-    check_flag,
-    check_sample_weight,
-    check_seed,
-    refuse_unreadable,
-)
+from ._base import quiet
+from ._callbacks import CallbackSupportMixin, with_callbacks
+from ._family_evaluation import Evaluation
+from ._family_fit import fit_family
+from ._family_parameters import FAMILY
+from ._fitted import when_fitted
+from ._parameters import checked
+from ._regression_kind import RegressionKind, read_pairs
+from ._tables import FLOATS, Data, Features
+from ._validation import check_sample_weight, check_seed, refuse_unreadable
 from .constraints import Allowed, Expectation, Proportions
 
-_CHECKS: Checks = {**FAMILY, "fit_intercept": check_flag}
 
-
-class MixtureOfRegressions(RegressorMixin, BaseEstimator):
+class MixtureOfRegressions(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     """Mixture of linear regressions (clusterwise regression), fitted by maximum likelihood with EM.
 
     Every row follows one of K lines, and which is hidden [1]_:
@@ -72,10 +62,13 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
     frozen : () or ('weights',), default=()
         ('weights',) leaves the weights at ``weights_init``, or at equal ones.
 
-    temperature : float, default=1.0
+    temperature : float or sequence of float, default=1.0
         T in the objective mean max_q <q, log_joint> + T H(q), H the entropy of the
         responsibilities q. 1 is maximum likelihood, 0 assigns every row to one component
-        (classification EM).
+        (classification EM). A sequence that decreases to 1 anneals: the fit climbs at each
+        temperature from where the last climb ended, moved a little towards clusters drawn at
+        random, as equal components could not part otherwise. ``tol`` holds for each climb,
+        ``max_iter`` for all together.
 
     constraints : tuple of Allowed, Proportions or Expectation, default=()
         Constraints on responsibilities; see :mod:`emix.constraints`.
@@ -86,6 +79,16 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
 
     random_state : int, RandomState instance or None, default=None
         Source of randomness of starts and of :meth:`sample`.
+
+    warm_start : bool, default=False
+        Start from the previous solution, if there is one; ``n_init``, ``init_params`` and
+        ``weights_init`` are then ignored.
+
+    verbose : int, default=0
+        1 prints climbs and passes, 2 also times and gains.
+
+    verbose_interval : int, default=10
+        Passes between two prints.
 
     Attributes
     ----------
@@ -111,19 +114,20 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         Why it ended.
 
     lower_bound_ : float
-        The objective at the result, per sample: ``score(X)`` of the training rows, for
-        temperature 1 without constraints.
+        The objective at the result, per sample: the mean of ``log_density(X, y)`` of the training
+        rows, less a divergence if there are ``constraints``; at a temperature T other than 1 with
+        T log sum_k (w_k p_k(y | x))^(1 / T) in place of log p(y | x).
 
     lower_bounds_ : list of float
-        The objective after each of these passes; it never falls.
+        The objective after each of these passes; at one temperature it never falls.
 
     remaining_gain_ : float
         Estimate of what more passes would add to ``lower_bound_``.
 
     history_ : structured ndarray of shape (n_iter_ + 1,)
-        One row per pass over the data: ``free_energy``, ``objective``, ``log_likelihood``,
-        ``log_prior``, ``entropy``, ``gap``, ``remaining``, ``extrapolated``, ``accepted``,
-        ``temperature``.
+        One row per pass over the data, the first of each temperature at its start:
+        ``free_energy``, ``objective``, ``log_likelihood``, ``log_prior``, ``entropy``, ``gap``,
+        ``remaining``, ``extrapolated``, ``accepted``, ``temperature``.
 
     n_collapsed_ : int
         Starts that led to a line through too few rows, or with hardly any errors.
@@ -212,10 +216,13 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         init_params: str | ArrayLike | Callable = "auto",
         weights_init: ArrayLike | None = None,
         frozen: tuple[str, ...] = (),
-        temperature: float = 1.0,
+        temperature: float | Sequence[float] = 1.0,
         constraints: Sequence[Allowed | Proportions | Expectation] = (),
         acceleration: bool = True,
         random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
     ) -> None:
         self.n_components = n_components
         self.fit_intercept = fit_intercept
@@ -229,7 +236,14 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         self.constraints = constraints
         self.acceleration = acceleration
         self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
 
+    _kind = RegressionKind()
+
+    @with_callbacks
+    @quiet
     def fit(
         self,
         X: ArrayLike,
@@ -269,36 +283,12 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         ConvergenceWarning
             If ``max_iter`` was too small for ``tol``, or a regression has no rows or no errors.
         """
-        values, features = checked(self, _CHECKS), Features()
-        X, y = self._checked(X, y, features)
-        weight = check_sample_weight(sample_weight, X.shape[0])
-        has_intercept = values.fit_intercept
-        with thread_budget(is_large(X, values.n_components, X.shape[1] ** 2)) as mapper:
-            rows = standard_rows(np.column_stack([X, y]), weight, mapper, False)
-            if not has_intercept:
-                rows = rows.in_units(np.zeros(rows.d), np.hypot(rows.scale, rows.shift))
-            family: LinearFamily[Any] = LinearFamily(Regressions.over(rows, has_intercept))
-            problem = Problem(rows, family, -math.log(rows.scale[-1]), {})
-            params, attributes = fit_family(values, problem, X, labels)
-        names = {"feature_names_in_": None, **vars(features)}
-        publish(self, {**names, **attributes, **_in_data_units(params, rows)})
+        values, features = checked(self, {**FAMILY, **self._kind.checks}), Features()
+        Z = read_pairs(self, X, y, features)
+        weight = check_sample_weight(sample_weight, len(Z))
+        data = Data(Z, weight, features, labels)
+        fit_family(self, self._kind, values, data, Z[:, :-1], sample_weight)
         return self
-
-    def _checked(
-        self, X: ArrayLike, y: ArrayLike, features: Features | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Rows to fit where there are features to tell of, or to evaluate."""
-        refuse_unreadable(X)
-        refuse_masked("y", y)
-        if y is None:
-            raise ValueError(
-                "MixtureOfRegressions requires y to be passed, but the target y is None"
-            )
-        options: dict[str, Any] = {"dtype": FLOATS, "y_numeric": True}
-        if features is not None:
-            options |= {"reset": True, "ensure_min_samples": 2, "estimator": self}
-        found: Any = validate_data(features or self, X, y, **{"reset": False, **options})
-        return found[0], found[1]
 
     def _lines(self, X: ArrayLike) -> np.ndarray:
         """The regressions at rows of X, (n, K)."""
@@ -307,13 +297,11 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         found: Any = validate_data(self, X, reset=False, dtype=FLOATS)
         return found @ np.asarray(self.coef_).T + self.intercept_
 
-    def _asked(self, X: ArrayLike, y: ArrayLike) -> tuple[Densities, Rows]:
+    def _on(self, X: ArrayLike, y: ArrayLike) -> Evaluation:
+        """The fitted regressions on rows to be checked."""
         check_is_fitted(self)
-        X, y = self._checked(X, y)
-        coefficients = np.asarray(self.coef_, dtype=np.float64)
-        params = Lines(self.weights_, coefficients, self.intercept_, self.sigma_**2)
-        family: LinearFamily[Any] = LinearFamily(Regressions(coefficients.shape[1]))
-        return Densities(family, params), plain_rows(np.column_stack([X, y]), None)
+        frozen = when_fitted(self, "frozen", self.frozen)
+        return Evaluation(self._kind.known(self), read_pairs(self, X, y), "weights" in frozen)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Mean of y given x: the regressions, averaged with their weights.
@@ -343,6 +331,7 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         """
         return self._lines(X)
 
+    @quiet
     def assign(self, X: ArrayLike, y: ArrayLike) -> np.ndarray:
         """Most probable regression of every row.
 
@@ -359,9 +348,9 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         labels : ndarray of shape (n_samples,)
             Component indices.
         """
-        densities, rows = self._asked(X, y)
-        return densities.labels(rows)
+        return self._on(X, y).labels()
 
+    @quiet
     def responsibilities(self, X: ArrayLike, y: ArrayLike) -> np.ndarray:
         """Probability of every regression given the row.
 
@@ -378,9 +367,9 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         resp : ndarray of shape (n_samples, n_components)
             Probabilities p(z = k | x, y); rows add up to one.
         """
-        densities, rows = self._asked(X, y)
-        return densities.responsibilities(rows)
+        return self._on(X, y).responsibilities()
 
+    @quiet
     def log_density(self, X: ArrayLike, y: ArrayLike) -> np.ndarray:
         """Log-density of y given x, for every row.
 
@@ -397,8 +386,7 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         log_prob : ndarray of shape (n_samples,)
             Natural logarithm of p(y | x).
         """
-        densities, rows = self._asked(X, y)
-        return densities.log_prob(rows)
+        return self._on(X, y).log_prob()
 
     def sample(
         self, X: ArrayLike, random_state: int | np.random.RandomState | None = None
@@ -428,10 +416,7 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         errors = self.sigma_[labels] * rng.standard_normal(len(lines))
         return lines[np.arange(len(lines)), labels] + errors, labels
 
-    def _n_parameters(self) -> int:
-        of_weights = 0 if self.frozen else len(self.weights_) - 1
-        return of_weights + self.coef_.size + len(self.sigma_) * (1 + int(self.fit_intercept))
-
+    @quiet
     def aic(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Akaike information criterion, -2 log L + 2 p; the lower the better.
 
@@ -450,10 +435,9 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         -------
         aic : float
         """
-        densities, rows = self._asked(X, y)
-        weight = check_sample_weight(sample_weight, rows.n)
-        return -2.0 * total(densities.log_prob(rows), weight)[0] + 2.0 * self._n_parameters()
+        return self._on(X, y).aic(sample_weight)
 
+    @quiet
     def bic(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Bayesian information criterion, -2 log L + p log n; the lower the better.
 
@@ -472,11 +456,9 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         -------
         bic : float
         """
-        densities, rows = self._asked(X, y)
-        weight = check_sample_weight(sample_weight, rows.n)
-        log_likelihood, n = total(densities.log_prob(rows), weight)
-        return -2.0 * log_likelihood + self._n_parameters() * math.log(n)
+        return self._on(X, y).bic(sample_weight)
 
+    @quiet
     def icl(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Integrated completed likelihood, -2 log L_c + p log n; the lower the better.
 
@@ -496,24 +478,9 @@ class MixtureOfRegressions(RegressorMixin, BaseEstimator):
         icl : float
             At least ``bic(X, y, sample_weight)``.
         """
-        densities, rows = self._asked(X, y)
-        weight = check_sample_weight(sample_weight, rows.n)
-        completed, n = total(densities.largest_joint(rows), weight)
-        return -2.0 * completed + self._n_parameters() * math.log(n)
+        return self._on(X, y).icl(sample_weight)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = self.n_components != 1
         return tags
-
-
-def _in_data_units(params: Lines, rows: Rows) -> dict[str, Any]:
-    """The attributes."""
-    unit = rows.scale[-1]
-    coefficients = params.coefficients * (unit / rows.scale[:-1])
-    intercepts = unit * params.intercepts + rows.shift[-1] - coefficients @ rows.shift[:-1]
-    return {
-        "coef_": coefficients,
-        "intercept_": intercepts,
-        "sigma_": unit * np.sqrt(params.variances),
-    }

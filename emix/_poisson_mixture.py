@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ._families.linear import LinearFamily
 from ._families.poisson import Poisson, Rates
-from ._family_fit import Problem, plain_rows
+from ._families.prior import WeightPrior
+from ._family_errors import errors_of
+from ._family_fit import plain_rows
+from ._family_kind import Known, Problem, in_own_units
 from ._family_mixture import FamilyMixture
+from ._family_parameters import prior_of_kind
+from ._parameters import Checks
 from ._refusals import brief
-from ._tables import Features, read_floats
+from ._rows.blocks import Rows
+from ._tables import Features, Read, read_floats
 from .constraints import Allowed, Expectation, Proportions
+from .priors import GammaPrior
 
 
 def read_counts(
@@ -29,6 +37,45 @@ def read_counts(
             f"in row {row}, column {column} of X; counts are not negative"
         )
     return X
+
+
+def poisson_family(
+    prior: GammaPrior | None, rows: Rows, n_components: int
+) -> tuple[LinearFamily, WeightPrior]:
+    """With a prior for these rows, and that of the weights."""
+    if prior is None:
+        return LinearFamily(Poisson(rows.d)), WeightPrior()
+    unseen, weights = prior._of_rows(rows, n_components)
+    return LinearFamily(Poisson(rows.d), prior=unseen), weights
+
+
+def described(params: Rates) -> dict[str, Any]:
+    return {"rates_": params.rates}
+
+
+class Counting:
+    """See ``_family_kind.Kind``."""
+
+    checks: ClassVar[Checks] = {"prior": prior_of_kind(GammaPrior)}
+    rests_on: ClassVar[tuple[str, ...]] = ()
+    n_more: ClassVar[int] = 0
+    read: ClassVar[Read] = staticmethod(read_counts)
+
+    def problem(
+        self, values: SimpleNamespace, X: np.ndarray, weight: np.ndarray | None, mapper: Any
+    ) -> Problem:
+        rows = plain_rows(X, weight, mapper)
+        family, weight_prior = poisson_family(values.prior, rows, values.n_components)
+        return Problem(rows, family.over(rows), described, weight_prior)
+
+    def known(self, estimator: PoissonMixture) -> Known:
+        rates = np.asarray(estimator.rates_, dtype=np.float64)
+        params = Rates(np.asarray(estimator.weights_), rates)
+        d = rates.shape[1]
+        return Known(LinearFamily(Poisson(d)), params, *in_own_units(d))
+
+    def resumed(self, estimator: PoissonMixture, problem: Problem) -> Rates:
+        return self.known(estimator).params
 
 
 class PoissonMixture(FamilyMixture):
@@ -67,10 +114,17 @@ class PoissonMixture(FamilyMixture):
     frozen : () or ('weights',), default=()
         ('weights',) leaves the weights at ``weights_init``, or at equal ones.
 
-    temperature : float, default=1.0
+    temperature : float or sequence of float, default=1.0
         T in the objective mean max_q <q, log_joint> + T H(q), H the entropy of the
         responsibilities q. 1 is maximum likelihood, 0 assigns every row to one component
-        (classification EM).
+        (classification EM). A sequence that decreases to 1 anneals: the fit climbs at each
+        temperature from where the last climb ended, moved a little towards clusters drawn at
+        random, as equal components could not part otherwise. ``tol`` holds for each climb,
+        ``max_iter`` for all together.
+
+    prior : GammaPrior, default=None
+        Prior distribution of weights and rates (:class:`emix.priors.GammaPrior`). The result is
+        then the maximum a posteriori.
 
     constraints : tuple of Allowed, Proportions or Expectation, default=()
         Constraints on responsibilities; see :mod:`emix.constraints`.
@@ -81,6 +135,16 @@ class PoissonMixture(FamilyMixture):
 
     random_state : int, RandomState instance or None, default=None
         Source of randomness of starts and of :meth:`sample`.
+
+    warm_start : bool, default=False
+        Start from the previous solution, if there is one; ``n_init``, ``init_params`` and
+        ``weights_init`` are then ignored.
+
+    verbose : int, default=0
+        1 prints climbs and passes, 2 also times and gains.
+
+    verbose_interval : int, default=10
+        Passes between two prints.
 
     Attributes
     ----------
@@ -100,19 +164,21 @@ class PoissonMixture(FamilyMixture):
         Why it ended.
 
     lower_bound_ : float
-        The objective at the result, per sample: ``score(X)`` of the training rows, for
-        temperature 1 without constraints.
+        The objective at the result, per sample: ``score(X)`` of the training rows, plus the
+        log-prior per sample if there is a ``prior``, less a divergence if there are
+        ``constraints``; at a temperature T other than 1 with T log sum_k (w_k p_k(x))^(1 / T) in
+        place of log p(x).
 
     lower_bounds_ : list of float
-        The objective after each of these passes; it never falls.
+        The objective after each of these passes; at one temperature it never falls.
 
     remaining_gain_ : float
         Estimate of what more passes would add to ``lower_bound_``.
 
     history_ : structured ndarray of shape (n_iter_ + 1,)
-        One row per pass over the data: ``free_energy``, ``objective``, ``log_likelihood``,
-        ``log_prior``, ``entropy``, ``gap``, ``remaining``, ``extrapolated``, ``accepted``,
-        ``temperature``.
+        One row per pass over the data, the first of each temperature at its start:
+        ``free_energy``, ``objective``, ``log_likelihood``, ``log_prior``, ``entropy``, ``gap``,
+        ``remaining``, ``extrapolated``, ``accepted``, ``temperature``.
 
     n_collapsed_ : int
         0: nothing collapses in this family.
@@ -181,10 +247,14 @@ class PoissonMixture(FamilyMixture):
         init_params: str | ArrayLike | Callable = "auto",
         weights_init: ArrayLike | None = None,
         frozen: tuple[str, ...] = (),
-        temperature: float = 1.0,
+        temperature: float | Sequence[float] = 1.0,
+        prior: GammaPrior | None = None,
         constraints: Sequence[Allowed | Proportions | Expectation] = (),
         acceleration: bool = True,
         random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
     ) -> None:
         self.n_components = n_components
         self.tol = tol
@@ -194,22 +264,15 @@ class PoissonMixture(FamilyMixture):
         self.weights_init = weights_init
         self.frozen = frozen
         self.temperature = temperature
+        self.prior = prior
         self.constraints = constraints
         self.acceleration = acceleration
         self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
 
-    _read = staticmethod(read_counts)
-
-    def _problem(self, X: np.ndarray, weight: np.ndarray | None, mapper: Any) -> Problem:
-        rows = plain_rows(X, weight, mapper)
-        return Problem(rows, LinearFamily(Poisson(X.shape[1])).over(rows), 0.0, {})
-
-    def _described(self, params: Rates, problem: Problem) -> dict[str, Any]:
-        return {"rates_": params.rates}
-
-    def _fitted(self) -> tuple[LinearFamily, Rates]:
-        rates = np.asarray(self.rates_, dtype=np.float64)
-        return LinearFamily(Poisson(rates.shape[1])), Rates(np.asarray(self.weights_), rates)
+    _kind = Counting()
 
     def standard_errors(
         self, X: ArrayLike, sample_weight: ArrayLike | None = None
@@ -240,7 +303,7 @@ class PoissonMixture(FamilyMixture):
         T. A. Louis (1982). Finding the observed information matrix when using the EM algorithm.
         J. Royal Statistical Society B 44, 226-233.
         """
-        errors = self._errors(X, sample_weight)
+        errors = errors_of(self, poisson_family, X, sample_weight)
         return {"weights_": errors[:, -1], "rates_": errors[:, :-1]}
 
     def __sklearn_tags__(self):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,15 +14,89 @@ from ._families.normal import Space
 from ._families.student import Students
 from ._families.student_kernel import Params
 from ._families.tails import LEAST, MOST, Common, Each, Fixed
-from ._family_fit import Problem, standard_rows
+from ._family_fit import standard_rows
+from ._family_kind import Known, Problem
 from ._family_mixture import FamilyMixture
+from ._family_normal import (
+    check_normal_prior,
+    components_prior,
+    in_data_units,
+    in_units,
+    own_units,
+    weight_prior,
+)
+from ._fitted import structure_when_fitted, when_fitted
+from ._normal.covariances import Structure
+from ._parameters import Checks, one_of
 from ._refusals import brief
 from ._rows.blocks import Rows
 from ._structures import STRUCTURES
+from ._tables import Read, read_floats
 from ._validation import check_option, check_positive
 from .constraints import Allowed, Expectation, Proportions
+from .priors import ConjugatePrior
 
 _TAILS: dict[str, Common | Each] = {"common": Common(), "each": Each()}
+
+
+def check_tails(name: str, value: Any) -> Common | Each | Fixed:
+    if isinstance(value, str):
+        return _TAILS[check_option(name, value, _TAILS)]
+    if value == np.inf:
+        return Fixed(np.inf)
+    given = check_positive(name, value)
+    if not LEAST <= given <= MOST:
+        raise ValueError(
+            f"{name} must be between {LEAST:g} and {MOST:g}, or infinite, got {brief(value)}"
+        )
+    return Fixed(given)
+
+
+def described(params: Params, structure: Structure, rows: Rows) -> dict[str, Any]:
+    means, matrices = in_data_units(structure, params.normal, rows)
+    return {
+        "means_": means,
+        "scale_matrices_": matrices,
+        "degrees_of_freedom_": params.dof,
+    }
+
+
+class Tailed:
+    """See ``_family_kind.Kind``."""
+
+    checks: ClassVar[Checks] = {
+        "covariance_type": one_of(STRUCTURES),
+        "degrees_of_freedom": check_tails,
+        "prior": check_normal_prior,
+    }
+    rests_on: ClassVar[tuple[str, ...]] = ("covariance_type", "degrees_of_freedom")
+    n_more: ClassVar[int] = 0
+    read: ClassVar[Read] = staticmethod(read_floats)
+
+    def problem(
+        self, values: SimpleNamespace, X: np.ndarray, weight: np.ndarray | None, mapper: Any
+    ) -> Problem:
+        structure, n_components = STRUCTURES[values.covariance_type], values.n_components
+        rows = standard_rows(X, weight, mapper, structure.one_unit)
+        space = Space(structure, rows)
+        prior = components_prior(values.prior, space, n_components)
+        family = Students(structure, values.degrees_of_freedom, space, prior)
+        published = partial(described, structure=structure, rows=rows)
+        of_weights = weight_prior(values.prior, rows, n_components)
+        return Problem(rows, family, published, of_weights, -float(np.log(rows.scale).sum()))
+
+    def known(self, estimator: StudentMixture) -> Known:
+        units, name = own_units(estimator, estimator.scale_matrices_), "degrees_of_freedom"
+        tails = check_tails(name, when_fitted(estimator, name, estimator.degrees_of_freedom))
+        family = Students(structure_when_fitted(estimator), tails)
+        return Known(family, self._params(estimator, *units), *units)
+
+    def resumed(self, estimator: StudentMixture, problem: Problem) -> Params:
+        return self._params(estimator, problem.rows.shift, problem.rows.scale)
+
+    def _params(self, estimator: StudentMixture, shift: np.ndarray, scale: np.ndarray) -> Params:
+        parts = estimator.weights_, estimator.scale_matrices_, shift, scale
+        return Params(*in_units(estimator, *parts), np.asarray(estimator.degrees_of_freedom_))
 
 
 class StudentMixture(FamilyMixture):
@@ -67,10 +143,18 @@ default='full'
     frozen : () or ('weights',), default=()
         ('weights',) leaves the weights at ``weights_init``, or at equal ones.
 
-    temperature : float, default=1.0
+    temperature : float or sequence of float, default=1.0
         T in the objective mean max_q <q, log_joint> + T H(q), H the entropy of the
         responsibilities q. 1 is maximum likelihood, 0 assigns every row to one component
-        (classification EM).
+        (classification EM). A sequence that decreases to 1 anneals: the fit climbs at each
+        temperature from where the last climb ended, moved a little towards clusters drawn at
+        random, as equal components could not part otherwise. ``tol`` holds for each climb,
+        ``max_iter`` for all together.
+
+    prior : {'fraley-raftery'} or ConjugatePrior, default=None
+        Prior distribution of weights, means and scale matrices, which
+        :class:`emix.priors.ConjugatePrior` calls covariances. The result is then the maximum a
+        posteriori; 'fraley-raftery' is a prior with default values.
 
     constraints : tuple of Allowed, Proportions or Expectation, default=()
         Constraints on responsibilities; see :mod:`emix.constraints`.
@@ -81,6 +165,16 @@ default='full'
 
     random_state : int, RandomState instance or None, default=None
         Source of randomness of starts and of :meth:`sample`.
+
+    warm_start : bool, default=False
+        Start from the previous solution, if there is one; ``n_init``, ``init_params`` and
+        ``weights_init`` are then ignored.
+
+    verbose : int, default=0
+        1 prints climbs and passes, 2 also times and gains.
+
+    verbose_interval : int, default=10
+        Passes between two prints.
 
     Attributes
     ----------
@@ -107,19 +201,21 @@ default='full'
         Why it ended.
 
     lower_bound_ : float
-        The objective at the result, per sample: ``score(X)`` of the training rows, for
-        temperature 1 without constraints.
+        The objective at the result, per sample: ``score(X)`` of the training rows, plus the
+        log-prior per sample if there is a ``prior``, less a divergence if there are
+        ``constraints``; at a temperature T other than 1 with T log sum_k (w_k p_k(x))^(1 / T) in
+        place of log p(x).
 
     lower_bounds_ : list of float
-        The objective after each of these passes; it never falls.
+        The objective after each of these passes; at one temperature it never falls.
 
     remaining_gain_ : float
         Estimate of what more passes would add to ``lower_bound_``.
 
     history_ : structured ndarray of shape (n_iter_ + 1,)
-        One row per pass over the data: ``free_energy``, ``objective``, ``log_likelihood``,
-        ``log_prior``, ``entropy``, ``gap``, ``remaining``, ``extrapolated``, ``accepted``,
-        ``temperature``.
+        One row per pass over the data, the first of each temperature at its start:
+        ``free_energy``, ``objective``, ``log_likelihood``, ``log_prior``, ``entropy``, ``gap``,
+        ``remaining``, ``extrapolated``, ``accepted``, ``temperature``.
 
     n_collapsed_ : int
         Starts that led to components on too few rows, or with hardly any variance.
@@ -183,7 +279,6 @@ default='full'
     means_: np.ndarray
     scale_matrices_: np.ndarray
     degrees_of_freedom_: np.ndarray
-    singular_components_: np.ndarray
 
     def __init__(
         self,
@@ -197,10 +292,14 @@ default='full'
         init_params: str | ArrayLike | Callable = "auto",
         weights_init: ArrayLike | None = None,
         frozen: tuple[str, ...] = (),
-        temperature: float = 1.0,
+        temperature: float | Sequence[float] = 1.0,
+        prior: str | ConjugatePrior | None = None,
         constraints: Sequence[Allowed | Proportions | Expectation] = (),
         acceleration: bool = True,
         random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
     ) -> None:
         self.n_components = n_components
         self.degrees_of_freedom = degrees_of_freedom
@@ -212,72 +311,12 @@ default='full'
         self.weights_init = weights_init
         self.frozen = frozen
         self.temperature = temperature
+        self.prior = prior
         self.constraints = constraints
         self.acceleration = acceleration
         self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
 
-    def _structure(self):
-        return STRUCTURES[check_option("covariance_type", self.covariance_type, STRUCTURES)]
-
-    def _tails(self) -> Common | Each | Fixed:
-        value = self.degrees_of_freedom
-        if isinstance(value, str):
-            return _TAILS[check_option("degrees_of_freedom", value, _TAILS)]
-        if value == np.inf:
-            return Fixed(np.inf)
-        given = check_positive("degrees_of_freedom", value)
-        if not LEAST <= given <= MOST:
-            raise ValueError(
-                f"degrees_of_freedom must be between {LEAST:g} and {MOST:g}, or infinite, got "
-                f"{brief(value)}"
-            )
-        return Fixed(given)
-
-    def _problem(self, X: np.ndarray, weight: np.ndarray | None, mapper: Any) -> Problem:
-        structure, tails = self._structure(), self._tails()
-        rows = standard_rows(X, weight, mapper, structure.one_unit)
-        family = Students(structure, tails, Space(structure, rows))
-        return Problem(rows, family, -float(np.log(rows.scale).sum()), {})
-
-    def _described(self, params: Params, problem: Problem) -> dict[str, Any]:
-        rows, form = problem.rows, self._structure().form
-        with np.errstate(over="ignore", under="ignore"):
-            matrices, _ = form.rescale(params.covariances, params.factors, rows.scale)
-        if not (np.isfinite(matrices).all() and form.variances(matrices, rows.d).min() > 0.0):
-            raise ValueError(
-                "The variances of X are outside the range of floating-point numbers; scale X, for "
-                "instance with sklearn.preprocessing.StandardScaler"
-            )
-        return {
-            "means_": rows.shift + rows.scale * params.means,
-            "scale_matrices_": matrices,
-            "degrees_of_freedom_": params.dof,
-        }
-
-    def _units(self) -> tuple[np.ndarray, np.ndarray]:
-        """Standard units of the mixture: its centre, and a scale for every feature."""
-        structure, weights, means = self._structure(), self.weights_, np.asarray(self.means_)
-        shift, d = weights @ means, means.shape[1]
-        variances = np.sqrt(structure.form.variances(np.asarray(self.scale_matrices_), d))
-        largest = np.atleast_2d(variances).max(axis=0) + np.abs(means - shift).max(axis=0)
-        return shift, np.full(d, largest.max()) if structure.one_unit else largest
-
-    def _fitted(self) -> tuple[Students, Params]:
-        structure, (shift, scale) = self._structure(), self._units()
-        matrices = np.asarray(self.scale_matrices_, dtype=np.float64)
-        factors = structure.form.factorise(matrices, 0.0)[1]
-        matrices, factors = structure.form.rescale(matrices, factors, 1.0 / scale)
-        dof, means = np.asarray(self.degrees_of_freedom_), (self.means_ - shift) / scale
-        held = np.zeros(structure.sharing.leading(len(dof)), dtype=int)
-        params = Params(np.asarray(self.weights_), means, matrices, factors, held, dof)
-        return Students(structure, self._tails()), params
-
-    def _log_unit(self) -> float:
-        return -float(np.log(self._units()[1]).sum())
-
-    def _rows(self, X: np.ndarray) -> Rows:
-        return Rows(X, None, *self._units())
-
-    def _in_data_units(self, z: np.ndarray) -> np.ndarray:
-        shift, scale = self._units()
-        return shift + scale * z
+    _kind = Tailed()

@@ -10,17 +10,22 @@ from typing import Any
 from ._callbacks import FitTasks
 from ._em.ascent import Ascent
 from ._em.results import Pass, Result
-from ._fit.fit import Fit, log_unit, so_far
 from ._fit.runs import Observer
 
 
 class Watch(Observer):
-    """Prints, and tells callbacks; ``attributes`` are those of a fit under way."""
+    """Prints, and tells callbacks. ``attributes(model, climb, earlier)`` are those of a fit under
+    way, ``log_unit(model)`` is what its objective lacks to that in the units of the data."""
 
     def __init__(
-        self, tasks: FitTasks, verbose: int, interval: int, attributes: Callable[[Fit], dict]
+        self,
+        tasks: FitTasks,
+        verbose: int,
+        interval: int,
+        attributes: Callable[[Any, Ascent, tuple[Result, ...]], dict],
+        log_unit: Callable[[Any], float],
     ):
-        self._tasks, self._attributes = tasks, attributes
+        self._tasks, self._attributes, self._log_unit = tasks, attributes, log_unit
         self._verbose, self._interval = verbose, interval
         self._began = self._last = 0.0
 
@@ -39,7 +44,7 @@ class Watch(Observer):
         n_iter = sum(result.n_iter for result in earlier) + len(climb.passes) - 1
         if self._verbose and n_iter % self._interval == 0:
             self._print_iteration(n_iter, climb.passes)
-        return self._tasks.iteration(lambda: self._attributes(so_far(model, climb, earlier)))
+        return self._tasks.iteration(lambda: self._attributes(model, climb, earlier))
 
     def _print_iteration(self, n_iter: int, passes: list[Pass]) -> None:
         line = f"  Iteration {n_iter}"
@@ -58,6 +63,6 @@ class Watch(Observer):
             line = f"Initialization {line}."
             if self._verbose > 1:
                 lapse = time.perf_counter() - self._began
-                bound = result.objective + log_unit(model)
+                bound = result.objective + self._log_unit(model)
                 line += f" time lapse {lapse:.5f}s\t lower bound {bound:.5f}."
             print(line)

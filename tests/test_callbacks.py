@@ -10,9 +10,11 @@ from common import (
     fitted,
     public_state,
 )
-from numpy.testing import assert_array_equal
+from families import FAMILIES
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 
-from emix import GaussianMixture, HardGaussianMixture, TwoNormalMixture
+from emix import GaussianMixture, HardGaussianMixture, MixtureOfRegressions, TwoNormalMixture
 
 callback = pytest.importorskip("sklearn.callback")
 
@@ -219,3 +221,30 @@ def test_hard_assignments_can_be_watched_and_stopped():
     assert_array_equal(hard.labels_, hard.predict(X))
     state = recorder.estimators[-1][0]
     assert_array_equal(state.predict(X), hard.labels_)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_mixtures_of_other_families_can_be_watched_and_stopped(name):
+    estimator, rows, _ = FAMILIES[name]
+    recorder, alone = Recorder(), clone(estimator).fit(rows)
+    watched = clone(estimator).set_callbacks(recorder).fit(rows)
+    assert_array_equal(watched.weights_, alone.weights_)
+    for state, seen, _ in recorder.estimators:
+        assert_array_equal(seen, rows)
+        assert_allclose(state.score(rows), state.lower_bound_, rtol=1e-8)
+    state = recorder.estimators[-1][0]
+    assert_array_equal(state.predict(rows).shape, (len(rows),))
+    stopping = clone(estimator).set_params(n_init=1, tol=0.0)
+    stopped = stopping.set_callbacks(Recorder(lambda count: count == 2)).fit(rows)
+    assert stopped.stop_reason_ == "stopped by a callback"
+    assert not stopped.converged_
+
+
+def test_regressions_can_be_watched():
+    rng = np.random.RandomState(0)
+    y = np.where(rng.rand(200) < 0.5, X[:, 0], 5.0 - X[:, 1]) + 0.1 * rng.normal(size=200)
+    recorder = Recorder()
+    fit = MixtureOfRegressions(2, random_state=0).set_callbacks(recorder).fit(X, y)
+    state = recorder.estimators[-1][0]
+    assert_allclose(state.coef_, fit.coef_)
+    assert_array_equal(recorder.estimators[0][1], X)

@@ -197,3 +197,53 @@ def test_bad_parameters_are_named(name, options, message):
 def test_nothing_is_told_before_a_fit(name):
     with pytest.raises(NotFittedError):
         clone(FAMILIES[name][0]).predict(FAMILIES[name][1])
+
+
+def test_a_warm_start_goes_on_where_the_last_fit_ended(name):
+    X = FAMILIES[name][1]
+    whole = fitted(name, tol=1e-12)
+    with pytest.warns(ConvergenceWarning):
+        part = fitted(name, max_iter=2)
+    first = part.lower_bound_
+    part.set_params(warm_start=True, max_iter=10_000, tol=1e-12).fit(X)
+    assert_allclose(part.history_["objective"][0], first, rtol=1e-10)
+    assert_allclose(part.lower_bound_, whole.lower_bound_, atol=1e-10)
+    # in other units, or of other rows
+    part.fit(X[::2])
+    assert_allclose(part.lower_bound_, fitted(name, X[::2], tol=1e-12).lower_bound_, atol=1e-6)
+    for change, rows in (({"n_components": 3}, X), ({}, X[:, :1])):
+        with pytest.raises(ValueError, match="warm_start=True goes on from the previous fit"):
+            clone(part).fit(X).set_params(**change).fit(rows)
+
+
+def test_annealing_leaves_where_components_are_equal(name):
+    X = FAMILIES[name][1]
+    equal = np.full((len(X), 2), 0.5)
+    stuck = fitted(name, init_params=equal)
+    cooled = fitted(name, init_params=equal, temperature=(1.2, 1.0))
+    assert cooled.lower_bound_ > stuck.lower_bound_ + 1e-3
+    assert_allclose(cooled.lower_bound_, cooled.score(X), rtol=1e-10)
+    steps = cooled.history_["temperature"]
+    assert_array_equal(np.unique(steps), [1.0, 1.2])
+    assert (np.diff(steps) <= 0.0).all()
+    assert cooled.n_iter_ == len(steps) - 2 == len(cooled.lower_bounds_)
+    drawn = fitted(name, temperature=(1.2, 1.0))
+    assert drawn.lower_bound_ > fitted(name).lower_bound_ - 1e-2
+
+
+def test_a_fit_is_printed(name, capsys):
+    fit = fitted(name, n_init=1, verbose=2, verbose_interval=1)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Initialization 0"
+    assert lines[-1].startswith("Initialization converged.")
+    assert f"lower bound {fit.lower_bound_:.5f}" in lines[-1]
+    assert any(line.startswith(f"  Iteration {fit.n_iter_}\t") for line in lines)
+    fitted(name)
+    assert capsys.readouterr().out == ""
+
+
+def test_y_that_looks_like_labels_is_told(name):
+    estimator, X, _ = FAMILIES[name]
+    y = np.where(np.arange(len(X)) < 9, 0, -1)
+    with pytest.warns(UserWarning, match="pass labels=y"):
+        clone(estimator).fit(X, y)

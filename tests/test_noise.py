@@ -45,7 +45,7 @@ def test_densities_are_those_of_the_formula(name):
     resp = fit.predict_proba(X)
     assert_allclose(fit.weights_, resp.mean(axis=0), atol=1e-5)
     assert_allclose(fit.means_, (resp[:, :2].T @ X) / resp[:, :2].sum(axis=0)[:, None], atol=1e-4)
-    n_free = 2 + 4 + STRUCTURES[name].n_free(2, 2)
+    n_free = 3 + 4 + STRUCTURES[name].n_free(2, 2)
     assert_allclose(fit.bic(X), n_free * np.log(len(X)) - 2.0 * total.sum())
 
 

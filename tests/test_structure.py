@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 import emix
-from emix._family_mixture import FamilyMixture
 
 PACKAGE = Path(emix.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -160,12 +159,7 @@ def test_deleting_a_special_model_is_deleting_files_and_lines_of_public_names(mo
 
 # What a class may say although one above it says it, too: values, and what is declared there.
 STATED = {"_read", "_checks", "_report"}
-# Mixtures of other families do have defaults to override.
-MADE = [
-    kind
-    for kind in vars(emix).values()
-    if hasattr(kind, "set_fit_request") and not issubclass(kind, FamilyMixture)
-]
+MADE = [kind for kind in vars(emix).values() if hasattr(kind, "set_fit_request")]
 
 
 @pytest.mark.parametrize("kind", MADE, ids=lambda kind: kind.__name__)

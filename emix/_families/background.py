@@ -158,7 +158,8 @@ class WithBackground(Generic[P, S]):
         return self._family.singular(self._others(params))
 
     def n_free(self, params: Params) -> int:
-        return self._family.n_free(self._others(params))
+        """One of them is the volume, which is found from the rows."""
+        return self._family.n_free(self._others(params)) + 1
 
     def equal(self, n_components: int, rows: Rows) -> Params:
         weights = np.full(n_components, 1.0 / n_components)

@@ -9,10 +9,13 @@ import numpy as np
 
 from .._mixture.start import partition
 from .._normal.family import DEAD
-from .._normal.gaussian import log_of_weights
+from .._normal.gaussian import LOG_ZERO, log_of_weights
 from .._rows.blocks import Rows
 from .._rows.room import Buffers
 from .linear import LinearKernel, Slots
+
+# In place of a level: a missing answer, and a value that is no level.
+MISSING, NEW = -1.0, -2.0
 
 
 class Classes(NamedTuple):
@@ -26,7 +29,8 @@ class Classes(NamedTuple):
 class Levels:
     """One number for every level of every feature, 1 where a row has it, and one; then z.
 
-    A missing answer is a negative level, which no number stands for.
+    A missing answer is a negative level, which no number stands for. Neither does one for a value
+    that is no level; its row has probability zero, whatever the component.
     """
 
     counts: tuple[int, ...]
@@ -57,8 +61,8 @@ class Levels:
             np.equal(values, np.arange(count)[:, None], out=out[start : start + count])
         out[self.width - 1] = 1.0
 
-    def common(self, z: np.ndarray) -> float:
-        return 0.0
+    def common(self, z: np.ndarray) -> np.ndarray:
+        return np.where((z == NEW).any(axis=0), LOG_ZERO, 0.0)
 
 
 class Categorical:

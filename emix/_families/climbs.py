@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from .._em.ascent import Ascent
 from .._em.results import BEATEN, UNSOUND, Climbed, Result
+from .._mixture.posterior import Rule
 from .._mixture.start import SAMPLE_ROWS
 from .._rows.sample import DistinctRows
 from .mixture import Mixture
@@ -23,27 +24,48 @@ _SHORT_PASSES, _SHORT_TOL = 20, 1e-4
 # Objectives (nats per row) that differ by less are tied, and the first start wins: rounding errors,
 # which depend on the order of the rows, must not choose.
 _TIED = 1e-8
+# Between two temperatures statistics are moved by this part towards those of a partition of the
+# rows: equal components would stay equal for ever. As much as means are in ``_mixture.start``; not
+# tuned.
+_MOVED = 0.05
 # Short climbs whose objectives differ by less (nats per row) lead to the same maximum.
 _SAME = 1e-6
 
 
 class Settings(NamedTuple):
-    """What a fit is told."""
+    """What a fit is told. There is a climb by each rule in turn, and max_iter holds for all."""
 
     n_components: int
     n_init: int
     tol: float
     max_iter: int
     accelerate: bool
+    rules: tuple[Rule, ...]
+
+
+class Observer(Protocol):
+    """Told how a fit goes."""
+
+    def begin_init(self, index: int) -> None: ...
+
+    def watcher(
+        self, model: Any, earlier: tuple[Result, ...]
+    ) -> Callable[[Ascent], bool] | None: ...
+
+    def end_init(self, model: Any, result: Result) -> None: ...
 
 
 class Best(NamedTuple):
-    """The best climb, how many ended with components that rest on too little, and what all starts
-    led to, the best one's first."""
+    """The results of the best climb, one for each rule, how many climbs ended with components that
+    rest on too little, and what all starts led to, the best one's first."""
 
-    result: Result
+    results: tuple[Result, ...]
     n_collapsed: int
     starts: tuple[Climbed, ...]
+
+    @property
+    def last(self) -> Result:
+        return self.results[-1]
 
 
 class Ranked(NamedTuple):
@@ -68,30 +90,43 @@ class Starts(NamedTuple):
     ground: Mixture
 
 
-def best_climb(model: Mixture, starts: Starts, settings: Settings) -> Best:
+def best_climb(
+    model: Mixture,
+    starts: Starts,
+    settings: Settings,
+    rng: np.random.RandomState,
+    observer: Observer,
+) -> Best:
     """From the starts that can still win after short climbs, and from others where none of these
     leads to a sound result."""
     climbs = [_begin(starts.ground, params, settings) for params in starts.params]
     ranked = Ranked(climbs, [], len(climbs))
     if len(climbs) > 1 or starts.ground is not model:
         ranked = _ranked(climbs, model, settings)
-    results: list[Result] = []
+    found: list[tuple[Result, ...]] = []
     for index, climb in enumerate(ranked.climbs):
-        if index >= ranked.n_promising and not _unsound(model, results).all():
+        if index >= ranked.n_promising and not _unsound(model, found).all():
             break
         whole = climb if starts.ground is model else _begin(model, climb.params, settings)
-        results.append(whole.run(tol=settings.tol, max_iter=settings.max_iter))
-    unsound = _unsound(model, results)
+        observer.begin_init(index)
+        found.append(_by_all_rules(model, whole, settings, rng, observer))
+        observer.end_init(model, found[-1][-1])
+    unsound = _unsound(model, found)
     eligible = np.flatnonzero(unsound == unsound.min())
-    top = max(results[i].objective for i in eligible)
-    best = next(i for i in eligible if results[i].objective >= top - _TIED)
+    top = max(found[i][-1].objective for i in eligible)
+    best = next(i for i in eligible if found[i][-1].objective >= top - _TIED)
     ended = [
-        Climbed(result, result.n_iter, not n_unsound)
-        for result, n_unsound in zip(results, unsound.tolist(), strict=True)
+        Climbed(results[-1], _n_passes(results), not n_unsound)
+        for results, n_unsound in zip(found, unsound.tolist(), strict=True)
     ]
-    others = ended[:best] + ended[best + 1 :] + _given_up(model, starts, ranked, len(results))
+    others = ended[:best] + ended[best + 1 :] + _given_up(model, starts, ranked, len(found))
     others.sort(key=lambda climbed: climbed.rank, reverse=True)
-    return Best(results[best], int(np.count_nonzero(unsound)), (ended[best], *others))
+    return Best(found[best], int(np.count_nonzero(unsound)), (ended[best], *others))
+
+
+def _n_passes(results: tuple[Result, ...]) -> int:
+    """In all, but for those that evaluate a start."""
+    return sum(result.n_iter for result in results)
 
 
 def _given_up(model: Mixture, starts: Starts, ranked: Ranked, n_ended: int) -> list[Climbed]:
@@ -105,9 +140,41 @@ def _given_up(model: Mixture, starts: Starts, ranked: Ranked, n_ended: int) -> l
     return found
 
 
-def _unsound(model: Mixture, results: list[Result]) -> np.ndarray:
-    """How many components rest on too little, of each result."""
-    return np.array([model.family.n_unsound(result.params) for result in results])
+def _by_all_rules(
+    model: Mixture,
+    climb: Ascent,
+    settings: Settings,
+    rng: np.random.RandomState,
+    observer: Observer,
+) -> tuple[Result, ...]:
+    """The results of a climb by each rule, from where the one before ended."""
+    results: tuple[Result, ...] = ()
+    for rule in settings.rules:
+        left = settings.max_iter - _n_passes(results)
+        if results:
+            model, params = model.ruled(rule), results[-1].params
+            params = _moved(model, params, settings.n_components, rng) if left else params
+            climb = _begin(model, params, settings)
+        watch = observer.watcher(model, results)
+        results = (*results, climb.run(tol=settings.tol, max_iter=left, watch=watch))
+        if results[-1].stopped:
+            break
+    return results
+
+
+def _moved(model: Mixture, params: P, n_components: int, rng: np.random.RandomState) -> P:
+    """The M-step of statistics that are a little like those of clusters drawn at random."""
+    ground = model.over(DistinctRows(model.rows).sample(SAMPLE_ROWS)[0])
+    one_hot = np.eye(n_components)[model.family.labels(ground.rows, n_components, rng)]
+    stats = ground.e_step(params)
+    apart = ground.statistics_at(params, lambda at: one_hot[at])
+    mixed = (1.0 - _MOVED) * stats.vector + _MOVED * apart.vector
+    return ground.m_step(stats.at(mixed), params)
+
+
+def _unsound(model: Mixture, found: list[tuple[Result, ...]]) -> np.ndarray:
+    """How many components rest on too little, of each climb."""
+    return np.array([model.family.n_unsound(results[-1].params) for results in found])
 
 
 def drawn_starts(model: Mixture, settings: Settings, rng: np.random.RandomState) -> Starts:

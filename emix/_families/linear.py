@@ -17,6 +17,7 @@ from .._rows.blocks import Block, Rows
 from .._rows.grid import block_rows
 from .._rows.room import Buffers
 from .._rows.tiles import inner, times
+from .prior import UnseenRows
 from .protocols import P
 
 # Rounding error of a sum of products, relative to the sum of their sizes.
@@ -176,26 +177,29 @@ class LinearFamily(Generic[P]):
     """The family of such components; see ``protocols.Family``. base is the mean over the rows of
     what log_joint leaves out."""
 
-    def __init__(self, components: Components[P], base: float = 0.0):
+    def __init__(
+        self, components: Components[P], base: float = 0.0, prior: UnseenRows | None = None
+    ):
         self._components, self._base = components, base
+        self._prior = UnseenRows() if prior is None else prior
 
     def over(self, rows: Rows) -> LinearFamily[P]:
         """The family for a climb over these rows."""
         job = _Common(self._components.encoding, rows.d)
-        return LinearFamily(self._components, float(rows.mean(job)[0]))
+        return LinearFamily(self._components, float(rows.mean(job)[0]), self._prior)
 
     def kernel(self, params: P, rows: Rows) -> LinearKernel:
         return self._components.kernel(params, self._base)
 
     def m_step(self, stats: LinearStats, params: P) -> P:
-        return self._components.estimate(stats.sums, params)
+        return self._components.estimate(stats.sums + self._prior.sums, params)
 
     def expected(self, stats: LinearStats, params: P) -> float:
         return float(np.vdot(stats.sums, self._components.coefficients(params))) + stats.base
 
     def rounding(self, stats: LinearStats, params: P) -> float:
         sizes = np.abs(self._components.coefficients(params))
-        terms = float(np.vdot(np.abs(stats.sums), sizes))
+        terms = float(np.vdot(np.abs(stats.sums), sizes)) + self._prior.size(sizes)
         return _ROUNDING * (terms + abs(stats.base) + abs(stats.value))
 
     def natural(self, params: P, origin: Any) -> Coefficients:
@@ -205,7 +209,14 @@ class LinearFamily(Generic[P]):
         return stats
 
     def log_prior(self, params: P) -> float:
-        return 0.0
+        if not np.any(self._prior.sums):
+            return self._prior.const
+        alone = params._replace(weights=np.ones(len(params.weights)))
+        return self._prior.log_density(self._components.coefficients(alone))
+
+    def unseen(self, params: P) -> np.ndarray:
+        """Statistics (K, width) that the prior stands for, but for the counts."""
+        return self._prior.features(self._components.coefficients(params).shape)
 
     def is_feasible(self, stats: LinearStats) -> bool:
         return self._components.is_feasible(stats.sums)

@@ -17,12 +17,13 @@ from .._mixture.posterior import Rule, soft
 from .._mixture.sums import GivenSums, Look, RuleSums
 from .._rows.blocks import Block, Rows
 from .._rows.room import Buffers
+from .prior import WeightPrior
 from .protocols import Family, Kernel, P, S
 
 
 class Mixture(Generic[P, S]):
     """Components of a family over rows. The rule makes q of log_joint, a constraint restricts q,
-    and weights may be fixed."""
+    and weights may be fixed, or have a prior."""
 
     def __init__(
         self,
@@ -31,10 +32,12 @@ class Mixture(Generic[P, S]):
         rule: Rule = soft,
         constraint: Constraint | None = None,
         fixed_weights: bool = False,
+        weight_prior: WeightPrior | None = None,
     ):
         self.rows, self.family = rows, family
         self.rule, self.constraint = rule, constraint
         self.fixed_weights = fixed_weights
+        self.weight_prior = WeightPrior() if weight_prior is None else weight_prior
 
     @property
     def is_combinatorial(self) -> bool:
@@ -42,7 +45,15 @@ class Mixture(Generic[P, S]):
 
     def over(self, rows: Rows) -> Mixture[P, S]:
         """This model over other rows, which constraints know nothing of."""
-        return Mixture(rows, self.family, self.rule, None, self.fixed_weights)
+        return self._like(rows, self.rule, None)
+
+    def ruled(self, rule: Rule) -> Mixture[P, S]:
+        """This model with another rule."""
+        return self._like(self.rows, rule, self.constraint)
+
+    def _like(self, rows: Rows, rule: Rule, constraint: Constraint | None) -> Mixture[P, S]:
+        settings = rule, constraint, self.fixed_weights, self.weight_prior
+        return Mixture(rows, self.family, *settings)
 
     def kernel(self, params: P) -> Kernel[S]:
         return self.family.kernel(params, self.rows)
@@ -53,10 +64,10 @@ class Mixture(Generic[P, S]):
         tilt = None if self.constraint is None else self.constraint.tilt(self, kernel)
         sums = self.rows.mean(RuleSums(kernel, kernel.log_joint, self.rule, tilt))
         stats = kernel.stats(float(sums[0]), sums[1:])
-        stats.value += self.log_prior(params)
         if tilt is not None:
             stats.value += tilt.gain
             stats.evidence = stats.value + tilt.gap
+        stats.value += self.log_prior(params)
         return stats
 
     def sweep(self, params: P) -> tuple[P, S]:
@@ -67,14 +78,13 @@ class Mixture(Generic[P, S]):
         found = self.family.m_step(stats, params)
         if self.fixed_weights:
             return found
-        weight = stats.weight
-        return found._replace(weights=weight / weight.sum())
+        return found._replace(weights=self.weight_prior.mode(stats.weight))
 
     def expected(self, stats: S, params: P) -> float:
         return self.family.expected(stats, params) + self.log_prior(params)
 
     def log_prior(self, params: P) -> float:
-        return self.family.log_prior(params)
+        return self.family.log_prior(params) + self.weight_prior.log_density(params.weights)
 
     def rounding(self, stats: S, params: P) -> float:
         return self.family.rounding(stats, params)

@@ -22,6 +22,7 @@ from .._normal.gaussian import (
     natural,
     rounding_of_expected,
 )
+from .._normal.prior import Prior
 from .._normal.stats import Stats
 from .._rows.blocks import Rows
 from .._rows.sample import DistinctRows
@@ -42,7 +43,7 @@ class Space:
 
     def __init__(self, structure: Structure, rows: Rows):
         form, d = structure.form, rows.d
-        self.structure, self.d = structure, d
+        self.structure, self.rows, self.d = structure, rows, d
         moments = rows.mean(Moments(form, d))
         self.spread = form.mean_matrix(form.unpack(moments[: form.n_products(d)], d), d)
         distinct = self._distinct = DistinctRows(rows)
@@ -89,10 +90,13 @@ class Space:
 
 class Normals:
     """The family. Responsibilities of a row need not add up to one: it may have a background. A
-    climb needs the space of its rows; what is fitted does not."""
+    climb needs the space of its rows; what is fitted does not. A prior is that of means and
+    covariances."""
 
-    def __init__(self, structure: Structure, space: Space | None = None):
-        self._structure, self._space = structure, space
+    def __init__(
+        self, structure: Structure, space: Space | None = None, prior: Prior | None = None
+    ):
+        self._structure, self._space, self._prior = structure, space, prior
 
     def natural(self, params: Params, origin: np.ndarray) -> Natural:
         return natural(self._structure, params, origin, np.zeros(params.means.shape[1]))
@@ -105,13 +109,15 @@ class Normals:
         space, no_noise = self._space, np.zeros(params.means.shape[1])
         no_noise = self._structure.form.from_variances(no_noise)
         components = Components(self._structure, no_noise, frozenset({"weights"}), space.floor)
+        if self._prior is not None:
+            return self._prior.m_step(components, stats, params)
         return components.m_step(stats, params)
 
     def n_held(self, params: Params) -> int:
         return self._space.n_held(params)
 
     def n_unsound(self, params: Params) -> int:
-        return self._space.n_unsound(params)
+        return 0 if self._prior is not None else self._space.n_unsound(params)
 
     def singular(self, params: Params) -> np.ndarray:
         return self._space.singular(params)
@@ -132,7 +138,7 @@ class Normals:
         return bool(stats.weight.min() > 0.0)
 
     def log_prior(self, params: Params) -> float:
-        return 0.0
+        return 0.0 if self._prior is None else self._prior.log_density(self._structure, params)
 
     def n_free(self, params: Params) -> int:
         return params.means.size + self._structure.n_free(*params.means.shape)

@@ -23,7 +23,10 @@ from .._em.protocols import Repair
 from .._mixture.start import partition
 from .._normal.covariances import Structure
 from .._normal.family import DEAD
+from .._normal.family import Family as Components
 from .._normal.gaussian import LOG_2PI, about, log_of_weights, natural
+from .._normal.gaussian import Params as NormalParams
+from .._normal.prior import Prior
 from .._normal.stats import layout_of
 from .._rows.blocks import Rows
 from .normal import Space, deviations
@@ -44,12 +47,17 @@ _ROUNDING = 8 * 2.0**-53
 
 class Students:
     """The family, of one structure of the scale matrices. A climb needs the space of its rows; what
-    is fitted does not."""
+    is fitted does not. A prior is that of means and scale matrices."""
 
     def __init__(
-        self, structure: Structure, tails: Fixed | Common | Each, space: Space | None = None
+        self,
+        structure: Structure,
+        tails: Fixed | Common | Each,
+        space: Space | None = None,
+        prior: Prior | None = None,
     ):
         self._structure, self._tails, self._space = structure, tails, space
+        self._prior = prior
 
     def kernel(self, params: Params, rows: Rows) -> StudentKernel:
         return StudentKernel(self._structure, params)
@@ -84,6 +92,9 @@ class Students:
 
     def m_step(self, stats: StudentStats, params: Params) -> Params:
         """mu_k = sum r u x / sum r u, Sigma_k = sum r u (x - mu_k)(x - mu_k)ᵀ / sum r."""
+        dof = self._tails.estimate(stats.weight, stats.tails, params.dof)
+        if self._prior is not None:
+            return Params(*self._pulled(stats, params), dof)
         structure, moments = self._structure, stats.moments
         form, sharing = structure.form, structure.sharing
         alive = (stats.weight > DEAD) & (moments.weight > DEAD)
@@ -100,8 +111,14 @@ class Students:
         )
         scatter = sharing.kept(alive, scatter, params.covariances)
         fitted = structure.estimate(stats.weight, scatter, params, self._space.floor)
-        dof = self._tails.estimate(stats.weight, stats.tails, params.dof)
         return Params(params.weights, means, *fitted, dof)
+
+    def _pulled(self, stats: StudentStats, params: Params) -> NormalParams:
+        """Means and scale matrices with their prior: given u it is that of normal components."""
+        no_noise = self._structure.form.from_variances(np.zeros(params.means.shape[1]))
+        known = frozenset({"weights"})
+        components = Components(self._structure, no_noise, known, self._space.floor)
+        return self._prior.m_step(components, stats.moments, params.normal, stats.weight)
 
     def repair(
         self, stats: StudentStats, params: Params, e_step: Callable[[Params], StudentStats]
@@ -132,13 +149,15 @@ class Students:
         return bool(stats.moments.weight.min() > 0.0 and falls.all())
 
     def log_prior(self, params: Params) -> float:
-        return 0.0
+        if self._prior is None:
+            return 0.0
+        return self._prior.log_density(self._structure, params.normal)
 
     def n_held(self, params: Params) -> int:
         return self._space.n_held(params.normal)
 
     def n_unsound(self, params: Params) -> int:
-        return self._space.n_unsound(params.normal)
+        return 0 if self._prior is not None else self._space.n_unsound(params.normal)
 
     def singular(self, params: Params) -> np.ndarray:
         return self._space.singular(params.normal)

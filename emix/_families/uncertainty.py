@@ -7,7 +7,8 @@ slope of log_joint_k in phi at features f, D_k its Jacobian,
     I = sum_s T_s / v_s² V_sᵀ V_s - sum_k D_kᵀ A_k D_k + Dᵀ M D,
 
 A_k = sum_i q_ik f fᵀ,  M = sum_i (q_i x f)(q_i x f)ᵀ,  T the statistics: what the complete data
-tell, less the covariance of their slope given the rows.
+tell, less the covariance of their slope given the rows. With a prior T has what it stands for, too:
+the curvature is that of the log-likelihood and the log-prior.
 """
 
 from __future__ import annotations
@@ -66,7 +67,10 @@ def standard_errors(model: Mixture, params: object, weights_are_known: bool) -> 
     used = np.where(flat > 0.0, flat, 1.0)
     scaled = jacobian / used[:, None]
     slopes = scaled + slots.linear @ jacobian
-    complete = (scaled * stats.ravel()[:, None]).T @ scaled
+    total = stats[:, -1].sum()
+    seen = stats + total * model.family.unseen(params)
+    seen[:, -1] += total * model.weight_prior.excess
+    complete = (scaled * seen.ravel()[:, None]).T @ scaled
     by_component = slopes.reshape(*slots.values.shape, -1)
     spread = np.einsum("kpa,kpq,kqb->ab", by_component, each, by_component)
     information = complete - spread + slopes.T @ both @ slopes

@@ -54,11 +54,15 @@ class Prior(NamedTuple):
             value += self.concentration * log_of_weights(params.weights).sum()
         return float(value)
 
-    def m_step(self, family: Family, stats: Stats, params: Params) -> Params:
+    def m_step(
+        self, family: Family, stats: Stats, params: Params, counts: np.ndarray | None = None
+    ) -> Params:
         """argmax of E_q[log p(x, z | params)] + log p(params) over what is not frozen:
 
         w_k ~ N_k + alpha - 1,  mu_k = (sum x + kappa m) / (N_k + kappa),
-        C_k = (scatter about mu_k + kappa (mu_k - m)(mu_k - m)ᵀ + S) / (N_k + c + 1).
+        C_k = (scatter about mu_k + kappa (mu_k - m)(mu_k - m)ᵀ + S) / (n_k + c + 1).
+
+        n_k are ``counts`` (K,) where rows have weights of their own in N_k, as in t components.
         """
         structure, form, frozen = family.structure, family.structure.form, family.frozen
         weight, (n_components, d) = stats.weight, params.means.shape
@@ -76,10 +80,10 @@ class Prior(NamedTuple):
         second = about(structure, stats, means).second
         second = second + structure.sharing.weighted(precision, form.outer(away, away))
         # per matrix: the rows and means that it stands for
-        rows = structure.sharing.counts(weight)
+        rows = structure.sharing.counts(weight if counts is None else counts)
         shared = structure.sharing.n_sharing(n_components)
         rows = np.reshape(rows, np.shape(rows) + (1,) * self.scale.ndim)
         total = form.mean_matrix(second, d) + self.scale + rows * family.noise
-        counts = rows + self.count + shared * self.mean_count
-        estimated = structure.estimate(np.ravel(counts), total / counts, params, family.floor)
+        divisor = rows + self.count + shared * self.mean_count
+        estimated = structure.estimate(np.ravel(divisor), total / divisor, params, family.floor)
         return Params(weights, means, *estimated)
