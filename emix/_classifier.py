@@ -313,9 +313,9 @@ default='kmeans'
         size = len(X) if weight is None else max(len(X), int(weight.sum()))
         if not len(X) or size < least:
             label = data.classes.tolist()[code]
-            rows = "row" if len(X) == 1 else "rows"
+            noun = "row" if len(X) == 1 else "rows"
             raise ValueError(
-                f"class {label!r} has {len(X)} {rows} of positive weight, and needs at least "
+                f"class {label!r} has {len(X)} {noun} of positive weight, and needs at least "
                 f"{least}: leave the class out, decrease n_components, or set "
                 "shared_covariance=True"
             )

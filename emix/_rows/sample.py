@@ -60,8 +60,8 @@ class DistinctRows:
         known = "_sorted" in vars(self) or not self._given.are_all
         if self._sketched is not None:
             return self._sketched[1].count
-        if self._are_many or (self._given.count > _MOST_COUNTED and not known):
-            return self._given.count
+        if self._are_many or (self._given.n_distinct > _MOST_COUNTED and not known):
+            return self._given.n_distinct
         return self._sorted.count
 
     def sample(self, size: int) -> tuple[Rows, bool]:
