@@ -60,7 +60,7 @@ def fit_family(
     sample_weight: ArrayLike | None,
 ) -> None:
     """Fit by checked parameters to rows, of which a user knows X, and publish what was found."""
-    check_count(values.n_components, data.X)
+    check_count(values.n_components, len(data.X))
     n_components = values.n_components + kind.n_more
     settings = _settings(values, n_components)
     metadata = {"sample_weight": sample_weight, "labels": data.labels}
