@@ -90,8 +90,10 @@ class StandardErrors(Uncertain):
         """Wald intervals, each symmetric on a scale on which its parameter is unbounded.
 
         Weights are taken on the scale of their logits, variances on that of their logarithms,
-        correlations on that of Fisher's z, artanh; means, and covariances of two features, as
-        they are. Standard errors are carried over by the delta method.
+        correlations on that of Fisher's z, artanh, and means as they are. A covariance of two
+        features is a function of two variances and a correlation: these are moved on their
+        scales, in the direction that the covariance depends on. Standard errors are carried over
+        by the delta method.
 
         Parameters
         ----------
@@ -109,7 +111,8 @@ class StandardErrors(Uncertain):
         ValueError, TypeError
             If level is not a number between 0 and 1.
         """
-        return wald_intervals(self._layout, self.estimates, self._errors(), level)
+        errors, joint = self._errors(), self.joint_covariance
+        return wald_intervals(self._layout, self.estimates, errors, joint, level)
 
 
 @quiet

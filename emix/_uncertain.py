@@ -178,27 +178,56 @@ class Uncertain(ABC):
         return printed(self.table())
 
 
-def wald_intervals(layout: Layout, estimates: Bunch, errors: Bunch, level: float) -> Bunch:
+def wald_intervals(
+    layout: Layout, estimates: Bunch, errors: Bunch, joint: np.ndarray, level: float
+) -> Bunch:
     """Symmetric on each parameter's scale: logits of weights, logarithms of variances, Fisher's
-    z of correlations; means and covariances as they are."""
+    z of correlations; covariances on those of their variances and their correlation. joint is the
+    covariance of the estimates in the order of the layout's entries."""
     half = ndtri(0.5 + 0.5 * check_probability("level", level))
     ends = half * np.array([-1.0, 1.0])
-    variances = estimates.covariances > 0.0
-    if layout.n_axes == 2:
-        variances = np.broadcast_to(np.eye(len(layout.features), dtype=bool), variances.shape)
     with np.errstate(divide="ignore", invalid="ignore"):
         found = {
             "weights": _on(estimates.weights, errors.weights, ends, _LOGIT),
             "means": _on(estimates.means, errors.means, ends, _PLAIN),
-            "covariances": np.where(
-                variances[..., None],
-                _on(np.abs(estimates.covariances), errors.covariances, ends, _LOG),
-                _on(estimates.covariances, errors.covariances, ends, _PLAIN),
-            ),
+            "covariances": _on(np.abs(estimates.covariances), errors.covariances, ends, _LOG),
         }
         if layout.n_axes == 2:
             found["correlations"] = _on(estimates.correlations, errors.correlations, ends, _FISHER)
+    if layout.n_axes == 2:
+        entries = {(entry.name, entry.at): i for i, entry in enumerate(layout.entries)}
+        for (name, at), place in entries.items():
+            if name == "covariances" and at[-2] != at[-1]:
+                first, second = ((*at[:-2], i, i) for i in at[-2:])
+                places = [entries[name, first], place, entries[name, second]]
+                v, c, w = (estimates.covariances[each] for each in (first, at, second))
+                interval = _of_covariance(v, c, w, joint[np.ix_(places, places)], ends)
+                for each in (at, (*at[:-2], *at[:-3:-1])):
+                    found["covariances"][each] = interval
     return Bunch(**found)
+
+
+def _of_covariance(v: float, c: float, w: float, joint: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Of a covariance c of features with variances v and w, of which joint (3, 3) is the
+    covariance in the order v, c, w.
+
+    On the scales t = (log v, log w, artanh r), on which c = sqrt(v w) r has the slope g, the ends
+    are c at t + z W g / sqrt(g W g), W the covariance of t: along the line on which c changes most
+    for what is known of t. So they go with the size of the variances, and no interval leaves what
+    a correlation can be.
+    """
+    size = math.sqrt(v) * math.sqrt(w)
+    r = c / size
+    free = (1.0 - r) * (1.0 + r)
+    slopes = np.diag([1.0 / v, 1.0 / size / free, 1.0 / w])
+    slopes[1, [0, 2]] = -0.5 * r / free / np.array([v, w])
+    t, covariance = np.array([0.0, math.atanh(r), 0.0]), slopes @ joint @ slopes.T
+    g = np.array([0.5 * c, size * free, 0.5 * c])
+    error = math.sqrt(max(g @ covariance @ g, 0.0))
+    if error == 0.0:
+        return np.array([c, c])
+    moved = t[:, None] + np.outer(covariance @ g / error, ends)
+    return size * np.exp(0.5 * (moved[0] + moved[2])) * np.tanh(moved[1])
 
 
 class _Scale(NamedTuple):

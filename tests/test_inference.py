@@ -362,13 +362,44 @@ def test_intervals_are_symmetric_on_the_scale_of_each_parameter():
     variance, error = fit.covariances_[0, 1, 1], found.covariances[0, 1, 1]
     expected = variance * np.exp(z * error / variance * np.array([-1.0, 1.0]))
     assert_allclose(intervals.covariances[0, 1, 1], expected)
-    half = z * found.covariances[0, 0, 1] * np.array([-1.0, 1.0])
-    assert_allclose(intervals.covariances[0, 0, 1], fit.covariances_[0, 0, 1] + half)
     r, error = found.estimates.correlations[0, 0, 1], found.correlations[0, 0, 1]
     assert_allclose(
         intervals.correlations[0, 0, 1], ends(r, error, np.arctanh, np.tanh, 1 / (1 - r * r))
     )
     assert_array_equal(intervals.correlations[0, 0, 0], [1.0, 1.0])
+
+
+def test_intervals_of_covariances_go_with_those_of_variances_and_correlations():
+    """Where the correlation is known, a covariance is as the variances are; where the variances
+    are, as the correlation."""
+    fit = precise().fit(FAITHFUL)
+    found = standard_errors(fit, FAITHFUL)
+    interval = found.confidence_intervals().covariances[0, 0, 1]
+    (c,) = fit.covariances_[0, :1, 1]
+    below, above = c - interval[0], interval[1] - c
+    half = norm.ppf(0.975) * found.covariances[0, 0, 1]
+    assert_allclose([below, above], half, rtol=0.3)
+    assert below < half < above
+    narrow = found.confidence_intervals(1e-3).covariances[0, 0, 1]
+    half = norm.ppf(0.5 + 5e-4) * found.covariances[0, 0, 1]
+    assert_allclose([c - narrow[0], narrow[1] - c], half, rtol=1e-2)
+    # one component: the covariance of log v, log w and artanh r is known
+    one = GaussianMixture().fit(FAITHFUL)
+    found = standard_errors(one, FAITHFUL)
+    (v, c), (_, w) = one.covariances_[0]
+    r, n, z = c / np.sqrt(v * w), len(FAITHFUL), norm.ppf(0.975)
+    W = np.array([[2, r, 2 * r * r], [r, 1, r], [2 * r * r, r, 2]]) / n
+    g = np.array([c / 2, np.sqrt(v * w) * (1 - r * r), c / 2])
+    steps = z * W @ g / np.sqrt(g @ W @ g)
+    expected = [
+        np.sqrt(v * w)
+        * np.exp((sign * steps[0] + sign * steps[2]) / 2)
+        * np.tanh(np.arctanh(r) + sign * steps[1])
+        for sign in (-1.0, 1.0)
+    ]
+    intervals = found.confidence_intervals().covariances[0]
+    assert_allclose(intervals[0, 1], expected)
+    assert_array_equal(intervals[1, 0], intervals[0, 1])
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, 1.5, "high"])
