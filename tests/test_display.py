@@ -174,6 +174,8 @@ def test_intervals_are_drawn_from_their_lower_to_their_upper_ends():
         assert_array_equal(line.get_xdata(), mixture.means_[:, 1])
         ends = [segment[:, 0] for segment in bars.get_segments()]
         assert_allclose(ends, result.confidence_intervals(0.9).means[:, 1])
+    new = IntervalsDisplay.from_result(results)
+    assert [text.get_text() for text in new.figure_.legends[0].get_texts()] == [*results]
     first, second = (container.lines[0].get_ydata() for container in panels[0].containers)
     assert (first < second).all()
     assert_array_equal(second.round(), [0, 1])

@@ -40,17 +40,17 @@ print(errors)
 # the two. The dashed line is the gain of a maximum that R's mclust stops at; it would be a small
 # one even if two were the truth.
 test = likelihood_ratio_test(GaussianMixture(2), frame, n_resamples=99, n_init=2, random_state=0)
-figure, ax = plt.subplots(layout="constrained")
+figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
 figure.set_label(
-    "A histogram of gains in samples of two components, from about 7 to 30. A solid line at the "
-    "gain in the data lies at its right end, a dashed line at 6.13 left of it."
+    "A histogram of gains in samples of two components, from about 5 to 28. A solid line at the "
+    "gain in the data lies beyond its right end, a dashed line at 6.1 at its left end."
 )
-ax.hist(test.null_distribution, bins=20, color="0.8", label="samples of two components")
+ax.hist(test.null_distribution, bins=20, color="0.8", label="samples of two")
 ax.axvline(test.statistic, color="C3", label=f"data: {test.statistic:.1f}")
 ax.axvline(6.13, color="C3", linestyle="--", label="data, at a lower maximum: 6.1")
 ax.set(xlabel="twice the gain in log-likelihood (nats)", ylabel="samples")
 ax.set_title("Three components against two")
-ax.legend()
+figure.legend(loc="outside lower center", ncols=3)
 print(test)
 
 plt.show()

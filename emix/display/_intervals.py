@@ -134,7 +134,11 @@ default=('weights', 'means')
         self.figure_ = self.axes_[0].figure
         for ax, panel in zip(self.axes_, panels, strict=True):
             self._draw(ax, panel)
-        if len(self.tables) > 1:
+        if len(self.tables) > 1 and axes is None:
+            handles = self.axes_[0].containers
+            places = {"loc": "outside lower center", "ncols": len(self.tables)}
+            self.figure_.legend(handles, list(self.tables), **places)
+        elif len(self.tables) > 1:
             self.axes_[0].legend(list(self.tables))
         return self
 
