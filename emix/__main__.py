@@ -82,7 +82,7 @@ def _print_parameters(mixture) -> None:
 
 def _print_comparison(rows, X) -> None:
     emix, own = rows[0][1], rows[0][2]
-    print(f"{'':35s} mean log-likelihood  iterations  milliseconds   largest difference of means")
+    print(f"{'':35s} mean log-likelihood      passes  milliseconds   largest difference of means")
     for name, estimator, seconds in rows:
         order = estimator.means_[:, 0].argsort()
         reference = emix.means_[emix.means_[:, 0].argsort()]

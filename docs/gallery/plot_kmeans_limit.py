@@ -14,8 +14,8 @@ inertia (Bishop 2006, section 9.3.2).
 # .. math::
 #
 #     \frac{g}{1 - g}
-#     = \frac{\exp(-(x - m_2)^2 / 2 \sigma^2)}{\exp(-(x - m_1)^2 / 2 \sigma^2)}
-#     = \exp\left(\frac{m_2 - m_1}{\sigma^2} \left(x - \frac{m_1 + m_2}{2}\right)\right).
+#     &= \frac{\exp(-(x - m_2)^2 / 2 \sigma^2)}{\exp(-(x - m_1)^2 / 2 \sigma^2)} \\
+#     &= \exp\left(\frac{m_2 - m_1}{\sigma^2} \left(x - \frac{m_1 + m_2}{2}\right)\right).
 #
 # The normal densities' constants cancel, and so do the squares of x: the log-odds are linear in
 # x, zero half-way between the means, and their slope is (m2 - m1) / σ². Hence g is the logistic
@@ -46,10 +46,7 @@ for variance in variances:
     left.plot(x, expit(log_odds), label=rf"$\sigma^2 = {variance:g}$")
 
     # the same from the package: a mixture put together from its parameters
-    mixture = GaussianMixture(2, covariance_type="tied_spherical")
-    mixture.weights_, mixture.means_ = np.array([0.5, 0.5]), means
-    mixture.precisions_cholesky_ = np.array(1.0 / np.sqrt(variance))
-    mixture.n_features_in_ = 1
+    mixture = GaussianMixture.from_parameters([0.5, 0.5], means, variance)
     resp = mixture.predict_proba(x[:, None])[:, 1]
     assert np.allclose(resp, expit(log_odds), atol=1e-12)
 for ax in (left, right):
@@ -96,18 +93,20 @@ axes[0].set_ylabel("waiting")
 figure.colorbar(shade, ax=axes, label="responsibility")
 
 # %%
-# What happens to the objective: with N rows in d dimensions and K components of weight 1/K,
+# What happens to the objective, the log-likelihood of all rows: with N rows in D dimensions and K
+# components of weight 1/K,
 #
 # .. math::
 #
-#     2 \sigma^2 F = 2 \sigma^2 \sum_i \log \sum_k
-#               \exp\left(-\frac{|x_i - m_k|^2}{2 \sigma^2}\right)
-#               - 2 \sigma^2 N \log K - \sigma^2 N d \log(2 \pi \sigma^2).
+#     2 \sigma^2 \mathcal{L} = {}
+#     &2 \sigma^2 \sum_n \log \sum_k e^{-|x_n - m_k|^2 / 2 \sigma^2} \\
+#     &- 2 \sigma^2 N \log K - \sigma^2 N D \log(2 \pi \sigma^2).
 #
-# The last two terms vanish with σ². In the first, the nearest mean wins: it tends to minus the
-# sum of the squared distances to the nearest means, the inertia. ``soft_inertia`` is the first
-# term alone, with its sign changed; it gets there much faster, because only rows in the narrow
-# seam between two clusters are still shared.
+# The last two terms vanish with σ². In the first term the nearest mean wins. So it tends to minus
+# the inertia, the sum of the squared distances to the nearest means. ``soft_inertia`` is the first
+# term alone, with its sign changed. It gets there much faster, because only rows in the narrow
+# seam between two clusters are still shared. The picture shows how far each quantity is from its
+# limit.
 result = kmeans_limit(X, 2, random_state=0)
 print(result)
 KMeansLimitDisplay.from_result(result)

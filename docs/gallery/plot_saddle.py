@@ -8,7 +8,7 @@ Where all components are equal EM stands still, although it is not at a maximum.
 # %%
 # Two normals with variance one and equal weights, so that the two means are all there is to find.
 # The picture is the log-likelihood of the two means. It has two maxima, which are the same answer
-# with the components exchanged. Between them lies a pass of the mountains: a saddle.
+# with the components exchanged. Between them lies a saddle, as between two mountains.
 import warnings
 
 import matplotlib.pyplot as plt
