@@ -186,7 +186,7 @@ default='dirichlet_process'
         Passes of the best climb after its first, which evaluates the start.
 
     stop_reason_ : str
-        Why the best run ended.
+        Why the best climb ended.
 
     lower_bound_ : float
         The complete evidence lower bound E_q[log p(X, z, parameters)] + H(q) at the posterior

@@ -148,10 +148,11 @@ def begun_stream(problem: Problem, fit: Fit, data: Data, attributes: dict) -> di
 class GaussianMixture(ResponsibilityTransformer, DensityCalculus, GapsMixin, EMEstimator):
     """Mixture of multivariate normal distributions, fitted by maximum likelihood with EM.
 
-    Takes the place of :class:`sklearn.mixture.GaussianMixture`: the same parameters, methods
-    and attributes. It is faster, needs no memory that grows with the number of rows, takes
-    sample weights, and stops at a maximum rather than when a step was small. What differs on
-    purpose is listed in the documentation under "Differences from scikit-learn".
+    Takes the place of :class:`sklearn.mixture.GaussianMixture`: it has the same parameters,
+    methods and attributes. It takes sample weights and missing values (NaN). A pass is faster,
+    and memory does not grow with the number of rows. A fit ends at a maximum, not when a step was
+    small. What differs on purpose is listed in the documentation under "Differences from
+    scikit-learn".
 
     Parameters
     ----------
@@ -170,16 +171,15 @@ str of three letters, default='full'
         'VVI' is 'diag', 'EEI' is 'tied_diag', 'VII' is 'spherical', 'EII' is 'tied_spherical'.
 
     tol : float, default=1e-7
-        The fit has converged when what EM would still gain in mean log-likelihood per sample,
-        estimated from the rate at which its gains shrink, is at most ``tol``. With 0 the fit
-        makes ``max_iter`` passes.
+        The fit ends when little is left to gain: when an estimate of all that EM would still
+        add to the log-likelihood per row is at most ``tol``. With 0 the fit makes ``max_iter``
+        passes.
 
     reg_covar : float, default=0.0
-        Variance added to the diagonal of all covariances, in squared units of the data: every
-        row stands for a normal cloud x + e of this variance, and log-densities are replaced by
-        their expectations over e. The default leaves healthy fits at the exact maximum;
-        components on equal rows are held at a least covariance that moves with the data (a
-        standard deviation of a thousandth of their local scale).
+        Variance added to the diagonal of all covariances, in squared units of the data. It is
+        as if every row were a small normal cloud of this variance. With 0, the default, nothing
+        is added: a fit ends at the exact maximum, and components on equal rows are held at a
+        least covariance, a standard deviation of a thousandth of the data's local scale.
 
     max_iter : int, default=1000
         Largest number of passes over the data after the first. With 0, the start
@@ -187,8 +187,8 @@ str of three letters, default='full'
 
     n_init : int, default=1
         Number of starts, or of searches for one; the best result is kept. Several starts are
-        compared after a short climb, and only those that can still win go on. There is one
-        start, with a warning, if it is given.
+        compared after a short climb, and only those that can still win go on; ``starts_`` tells
+        of all. If a start is given there is one, and a warning says so.
 
     init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, array-like or \
 callable, default='kmeans'
@@ -225,57 +225,57 @@ callable, default='kmeans'
         Passes between two prints.
 
     acceleration : bool, default=True
-        Extrapolate EM: by Newton's steps with the exact curvature of the log-likelihood (Louis
-        1982) where there are few parameters, by quasi-Newton steps (Jamshidian & Jennrich 1997)
-        elsewhere. An extrapolated point is kept only if it does not lower the objective. False
-        is plain EM.
+        Take longer steps than EM: Newton's steps with the exact curvature of the log-likelihood
+        [8]_ where there are few parameters, quasi-Newton steps [3]_ elsewhere. A point is kept
+        only if it does not lower the objective. False is plain EM.
 
     frozen : tuple of {'weights', 'means', 'covariances'}, default=()
-        Parameters that the fit leaves at their start: at ``weights_init``, ``means_init`` or
-        ``precisions_init`` if given, and otherwise at equal weights and at the means and
-        covariances that ``init_params`` finds. The M-step then maximises over the others
-        alone, so that the objective still never falls; ``aic`` and ``bic`` count only these.
+        Parameters that the fit leaves at their start. That is ``weights_init``, ``means_init``
+        or ``precisions_init`` if given. Otherwise it is equal weights, and the means and
+        covariances that ``init_params`` finds. The M-step maximises over the other parameters,
+        so the objective still never falls. ``aic`` and ``bic`` count the others only.
 
     temperature : float or sequence of float, default=1.0
-        T in the objective mean max_q <q, log_joint> + T H(q), H the entropy of the
-        responsibilities q, which are proportional to (w_k N(x | k))^(1 / T) while fitting. 1 is
-        maximum likelihood; more than 1 smooths the objective, less makes assignments harder, down
-        to those of :class:`HardGaussianMixture` at 0. ``predict_proba`` gives the posterior of
-        the parameters at any temperature. A sequence that decreases to 1 anneals:
-        the fit climbs at each temperature from where the last climb ended, with the means
-        moved at random by a twentieth of a standard deviation, as equal components could not
-        part otherwise. ``tol`` holds for each climb, ``max_iter`` for all together.
+        Temperature T of the fit [5]_. Its responsibilities are proportional to
+        (w_k N(x | k))^(1 / T), and its objective is the mean of <q, log_joint> + T H(q), with H
+        the entropy of the responsibilities q. 1 is maximum likelihood. More than 1 smooths the
+        objective. Less makes assignments harder, down to those of :class:`HardGaussianMixture`
+        at 0. ``predict_proba`` does not use T: it is the posterior of the mixture found.
+
+        A sequence that decreases to 1 anneals: the fit climbs at each temperature from where the
+        last climb ended. Before each climb the means are moved at random by a twentieth of a
+        standard deviation, as equal components could not part otherwise. ``tol`` holds for each
+        climb, ``max_iter`` for all together.
 
     prior : {'fraley-raftery'} or ConjugatePrior, default=None
-        Prior distribution of the parameters (:class:`emix.priors.ConjugatePrior`), which makes
-        the result the maximum a posteriori; 'fraley-raftery' is one with default values.
+        Prior distribution of the parameters, a :class:`emix.priors.ConjugatePrior`. The result
+        is then the maximum a posteriori. 'fraley-raftery' is a prior with default values.
 
     constraints : tuple of Allowed, Proportions or Expectation, default=()
         Constraints on responsibilities: :class:`emix.constraints.Allowed`,
         :class:`emix.constraints.Proportions`, :class:`emix.constraints.Expectation`. The
-        objective is then F at the best responsibilities that satisfy them, a lower bound of
-        the log-likelihood.
-        ``predict_proba`` gives the posterior of the parameters, without constraints.
+        objective is then the bound at the best responsibilities that satisfy them.
+        ``predict_proba`` is the posterior of the mixture found, without constraints.
 
     algorithm : {'batch', 'incremental'}, default='batch'
-        'incremental' makes an M-step after every block of rows, whose responsibilities alone
-        are then refreshed [2]_, until little is left to gain, and ends with batch EM. It
-        needs fewer passes than batch EM without acceleration, and memory for the statistics of
-        all blocks.
+        'batch' makes an M-step after every pass. 'incremental' makes one after every block of
+        rows, whose responsibilities alone are new then [2]_; when little is left to gain it ends
+        with batch EM. It needs fewer passes than batch EM without acceleration, and memory for
+        the statistics of all blocks.
 
     batch_size : int, default=None
         Rows of a block of incremental EM; None for an eighth of the rows, at least 512. Only
         with ``algorithm='incremental'``.
 
     m_step : {'exact', 'conditional', 'gradient'}, default='exact'
-        'conditional' maximises over weights and means, then over weights and covariances,
-        each after an E-step of its own (multicycle ECM [6]_); 'gradient' only steps along the
-        gradient, as a family without a closed form would have to. Both find the same maxima,
-        and neither is accelerated.
+        'exact' finds the best parameters. 'conditional' finds the best weights and means, makes
+        another E-step, and finds the best weights and covariances (multicycle ECM [6]_).
+        'gradient' makes one step along the gradient, as a family without a closed form would
+        have to. All three find the same maxima; the last two are not accelerated.
 
     step_exponent : float, default=0.7
-        Exponent of the step size of :meth:`partial_fit` [7]_, greater than 0.5 and at most 1: the
-        smaller, the sooner old rows are forgotten.
+        Exponent of the step size of :meth:`partial_fit` [7]_, greater than 0.5 and at most 1. The
+        smaller it is, the sooner old rows are forgotten.
 
     step_offset : float, default=1.0
         Added to the count of batches in the step size.
@@ -317,37 +317,47 @@ callable, default='kmeans'
         Passes of the best climb after its first, which evaluates the start.
 
     stop_reason_ : str
-        Why the best run ended.
+        Why the best climb ended.
 
     lower_bound_ : float
-        The objective at the parameters returned, per sample: ``score(X)`` of the training
-        data, plus the log-prior per sample if there is a ``prior``, less a divergence if
-        there are ``constraints``. If ``reg_covar`` is not 0, it has a lower bound of the score,
-        mean log sum_k w_k exp(E_e log N(x + e | k)). At a temperature T other than 1 it is
-        mean T log sum_k (w_k N(x | k))^(1 / T), which is greater than ``score(X)`` for T > 1
-        and smaller for T < 1.
+        The objective at the parameters returned, in nats per row. It is ``score(X)`` of the
+        training data, except that
+
+        - with a ``prior`` the log-prior per row is added;
+        - with ``constraints`` the divergence that they cost is subtracted;
+        - with ``reg_covar`` it is a lower bound of the score,
+          mean log sum_k w_k exp(E_e log N(x + e | k)) for the noise e of that variance;
+        - at a temperature T it is mean T log sum_k (w_k N(x | k))^(1 / T), which is more than the
+          score for T > 1 and less for T < 1.
 
     lower_bounds_ : list of float, length n_iter_
-        The objective after each of these passes, that of the last point that was accepted; at one
-        temperature it never falls, and it ends in ``lower_bound_``.
+        The objective after each of these passes, at the last point that was accepted. It ends in
+        ``lower_bound_``, and never falls at one temperature.
 
     remaining_gain_ : float
         Estimate of what more passes would add to ``lower_bound_``; infinite if there were
         too few to tell.
 
     history_ : structured ndarray of shape (n_iter_ + 1,)
-        One row per pass over the data, the first at the start (with several temperatures,
-        the first of each at its start, and so with incremental EM: one row more for each).
-        ``free_energy`` is F at the parameters tried with the responsibilities of the pass
-        before, ``objective`` is F after the E-step, with responsibilities of this ``entropy``.
-        ``log_likelihood`` and ``log_prior`` are the log-densities of data and parameters, and
-        ``gap`` is what ``free_energy`` lacks to their sum; all per sample. ``remaining`` is the
-        estimated remaining gain, ``extrapolated`` and ``accepted`` tell about acceleration,
-        ``temperature`` is that of the climb; where it is not 1, ``log_likelihood`` is the
-        objective without the prior.
+        One row per pass over the data; the first evaluates the start. Several temperatures, and
+        incremental EM, are several climbs, and each has such a first row. All numbers are per
+        row of the data:
+
+        - ``free_energy``: the bound at the parameters tried, with the responsibilities of the
+          pass before;
+        - ``objective``: the bound after the E-step;
+        - ``log_likelihood``, ``log_prior``: log-densities of data and parameters; at a
+          temperature other than 1, the objective without the prior in place of the first;
+        - ``entropy``: that of the responsibilities after the E-step;
+        - ``gap``: what ``free_energy`` lacks to ``log_likelihood + log_prior``;
+        - ``remaining``: the estimated remaining gain;
+        - ``extrapolated``, ``accepted``: whether acceleration proposed the parameters, and
+          whether they were kept;
+        - ``temperature``: that of the climb.
 
     n_collapsed_ : int
-        Starts that were passed over because a component rested on too little.
+        Starts that were passed over because a component was not sound: on too few rows, or
+        too thin.
 
     starts_ : structured ndarray of shape (n_starts,)
         What each start led to. The start of the result comes first, then the others by falling

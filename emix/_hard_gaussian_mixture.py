@@ -167,7 +167,7 @@ callable, default='kmeans'
         Whether ``tol`` was reached.
 
     stop_reason_ : str
-        Why the best run ended.
+        Why the best climb ended.
 
     lower_bound_ : float
         The objective at the parameters returned, the classification log-likelihood per
@@ -186,7 +186,8 @@ callable, default='kmeans'
         and ``log_likelihood`` are the classification log-likelihood per sample.
 
     n_collapsed_ : int
-        Starts that were passed over because a component rested on too little.
+        Starts that were passed over because a component was not sound: on too few rows, or
+        too thin.
 
     starts_ : structured ndarray of shape (n_starts,)
         What each start led to. The start of the result comes first, then the others by falling

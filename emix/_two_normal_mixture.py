@@ -140,9 +140,9 @@ class TwoNormalMixture(EMEstimator):
         Whether both components have the same variance.
 
     tol : float, default=1e-9
-        The fit has converged when what EM would still gain in mean log-likelihood per sample,
-        estimated from the rate at which its gains shrink, is at most ``tol``. With 0 the fit
-        makes ``max_iter`` passes.
+        The fit ends when little is left to gain: when an estimate of all that EM would still
+        add to the log-likelihood per row is at most ``tol``. With 0 the fit makes ``max_iter``
+        passes.
 
     max_iter : int, default=1000
         Largest number of passes over the data after the first, from one start. With 0, the result
@@ -217,7 +217,7 @@ class TwoNormalMixture(EMEstimator):
         Passes of the climb returned after its first, which evaluates the start.
 
     stop_reason_ : str
-        Why that run ended.
+        Why that climb ended.
 
     lower_bound_ : float
         Log-likelihood per sample, ``score(X)`` of the training data.
