@@ -350,6 +350,8 @@ def climb(
     ascent = Ascent(watched, watched.start, accelerated(watched, tol))
     found = ascent.run(tol=tol, max_iter=max_iter, watch=_watch(callback))
     assert found.reason is not None
+    if found.converged:
+        watched.check_rest(found.stats, found.params, tol)
     return Result(
         params=found.params.params,
         objective=found.objective,

@@ -780,7 +780,40 @@ def constrained(self, free):
     return {"weights": free[0], "rates": free[1]}
 
 
+def as_a_list(self, statistics):
+    share, total = statistics
+    return [share / share.sum(), total / share]
+
+
+def nothing(self, statistics):
+    return None
+
+
+def text_for_a_number(self, statistics):
+    share, total = statistics
+    return {"weights": "half", "rates": total / share}
+
+
+def masked(self, statistics):
+    share, total = statistics
+    return {"weights": share / share.sum(), "rates": np.ma.masked_less(total / share, 0.0)}
+
+
+def flat_bound(self, statistics, params):
+    return 0.0
+
+
 WRONG = [
+    ({"m_step": as_a_list}, ModelError, "m_step", "of type list, not dict"),
+    ({"m_step": nothing}, ModelError, None, "of type NoneType, not dict"),
+    (
+        {"m_step": text_for_a_number},
+        ModelError,
+        "m_step",
+        "is missing, or no number",
+    ),
+    ({"m_step": masked}, TypeError, None, r"params\['rates'\] is a masked array"),
+    ({"expected": flat_bound}, ModelError, "expected", "but the next pass raises"),
     (
         {"m_step": with_nan},
         ModelError,
@@ -807,7 +840,12 @@ WRONG = [
     ({"e_step": without_weights}, ModelError, "e_step", "e_step fell below the bound"),
     ({"e_step": value_nan}, ModelError, "e_step", "the log-likelihood nan at the start"),
     ({"e_step": value_by_row}, TypeError, None, r"as one number, got an array of shape \(10,\)"),
-    ({"e_step": the_other_way_round}, TypeError, None, "e_step must return the log-likelihood"),
+    (
+        {"e_step": the_other_way_round},
+        TypeError,
+        None,
+        "the second of its pair, as one number",
+    ),
     ({"e_step": statistics_alone}, TypeError, None, r"the pair \(statistics, log_likelihood\)"),
     ({"expected": other_bound}, ModelError, "e_step", "fell below the bound"),
     ({"expected": nan_bound}, ModelError, "expected", "expected returned Q nan"),

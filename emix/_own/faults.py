@@ -57,7 +57,7 @@ def difference(before: list, after: list) -> str:
     known, now = dict(before), dict(after)
     for path, shape in before:
         if path not in now:
-            return f"{path} is missing"
+            return f"{path} is missing, or no number"
         if now[path] != shape:
             return f"{path} has the shape {now[path]}, not {shape}"
     added = [path for path, _ in after if path not in known]

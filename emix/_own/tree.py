@@ -74,7 +74,7 @@ def is_constant(value: Any) -> bool:
 def is_numeric(value: Any) -> bool:
     """Real numbers and arrays of them."""
     if isinstance(value, np.ndarray):
-        return value.dtype.kind in "fiu"
+        return value.dtype.kind in "fiu" and not isinstance(value, np.ma.MaskedArray)
     return isinstance(value, Real) and not is_constant(value)
 
 
@@ -96,6 +96,8 @@ def numbers(tree: Any, path: str = "params", kind: str = "parameters") -> list[L
 
 
 def _described(value: Any) -> str:
+    if isinstance(value, np.ma.MaskedArray):
+        return "a masked array"
     kind = type(value).__name__
     return f"an array of {value.dtype}" if isinstance(value, np.ndarray) else f"of type {kind}"
 

@@ -29,6 +29,9 @@ _ROUNDING = 1e-13
 _WATCHED = 4
 # constrain(unconstrain(params)) may differ from params by this part of them.
 _ROUND_TRIP = 1e-8
+# Where expected() says that little is left to gain, the next pass may gain this many times as much.
+# Near a maximum it gains at most twice what expected() tells; not tuned.
+_MUCH = 100.0
 
 Method = Callable[..., Any]
 
@@ -46,6 +49,7 @@ class Watched:
         self._unconstrain: Method | None = getattr(model, "unconstrain", None)
         self._n_seen = 0
         self._held: Copies | None = None  # of the statistics of the last E-step
+        self._kind = type(params)
         self._shapes = [(leaf.path, leaf.value.shape) for leaf in numbers(params)]
         self.start = self._at(params, "params")
 
@@ -187,12 +191,28 @@ class Watched:
             at,
         )
 
+    def check_rest(self, seen: Seen, at: At, tol: float) -> None:
+        """Where a climb ended as expected() had little to gain, the objective has, too."""
+        if self._expected is None or not math.isfinite(seen.value):
+            return
+        after = self._seen(self.m_step(seen, at)).value
+        gain, little = after - seen.value, max(tol, self.rounding(seen, at))
+        if gain > _MUCH * little:
+            raise self.error(
+                f"{self._bound_name} says that at most {little:.3g} is left to gain, but the next "
+                f"pass raises the objective by {gain:.3g}: expected() belongs to another model, "
+                "or to other statistics",
+                "expected",
+                at,
+            )
+
     # --- what is returned -------------------------------------------------------------------
 
     def _number(self, value: Any, half_step: str, what: str, at: At) -> float:
         if np.ndim(value) != 0 or not is_numeric(np.asarray(value)):
             described = f"an array of shape {np.shape(value)}" if np.ndim(value) else repr(value)
-            raise TypeError(f"{half_step} must return {what} as one number, got {described}")
+            place = ", the second of its pair," if half_step == "e_step" else ""
+            raise TypeError(f"{half_step} must return {what}{place} as one number, got {described}")
         number = float(value)
         if not math.isfinite(number) and not at.tried:
             raise self.error(
@@ -214,6 +234,8 @@ class Watched:
         shapes = [(leaf.path, leaf.value.shape) for leaf in found]
         if shapes != self._shapes:
             change = difference(self._shapes, shapes)
+            if type(params) is not self._kind:
+                change = f"of type {type(params).__name__}, not {self._kind.__name__}"
             raise self.error(
                 f"{said}parameters are not like those of the start: {change}", source, params
             )
