@@ -91,7 +91,7 @@ axes[0].set(ylabel="x, and the mean of its state")
 axes[1].fill_between(np.arange(n), truth, step="mid", color="0.85", label="second state")
 axes[1].plot(states[:, upper], color="C2", label="its probability")
 axes[1].set(xlabel="time", ylabel="probability")
-axes[1].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False)
+axes[1].legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
 
 # %%
 # How the two climbs went.
