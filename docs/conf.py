@@ -8,6 +8,7 @@ from pathlib import Path
 
 import emix
 import emix.constraints
+import emix.covariances
 import emix.display
 import emix.em
 import emix.inference
@@ -109,7 +110,15 @@ def _public(module):
 def _reference() -> str:
     """The page that lists all public names; autosummary writes a page for each."""
     parts = ["API reference\n=============\n"]
-    modules = emix.em, emix.inference, emix.priors, emix.constraints, emix.display, emix.datasets
+    modules = (
+        emix.em,
+        emix.covariances,
+        emix.inference,
+        emix.priors,
+        emix.constraints,
+        emix.display,
+        emix.datasets,
+    )
     for module in (emix, *modules):
         title = f"``{module.__name__}``"
         names = "\n".join(f"   {name}" for name in _public(module))

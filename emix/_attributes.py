@@ -64,11 +64,29 @@ def parameter_attributes(structure: Structure, fit: Fit, dtype: Any) -> dict[str
     arrays = {
         "weights_": fit.weights,
         "means_": fit.means,
-        "covariances_": fit.covariances,
-        "precisions_": structure.form.precision(fit.factors),
-        "precisions_cholesky_": fit.factors,
+        **matrices(structure, fit.covariances, fit.factors),
     }
     return {name: _as_dtype(value, dtype) for name, value in arrays.items()}
+
+
+def matrices(structure: Structure, covariances: Any, factors: Any) -> dict[str, np.ndarray]:
+    """The attributes that tell covariances."""
+    form: Any = structure.form
+    if not form.has_loadings:
+        return {
+            "covariances_": covariances,
+            "precisions_": form.precision(factors),
+            "precisions_cholesky_": factors,
+        }
+    loadings, noise = form.parts(form.canonical(covariances))
+    return {"loadings_": loadings.swapaxes(-1, -2), "noise_variances_": noise}
+
+
+def without_others(structure: Structure) -> dict[str, None]:
+    """Those that tell covariances of other structures, as an earlier fit may have had."""
+    if structure.form.has_loadings:
+        return dict.fromkeys(("covariances_", "precisions_", "precisions_cholesky_"))
+    return dict.fromkeys(("loadings_", "noise_variances_"))
 
 
 def _as_dtype(value: np.ndarray, dtype: Any) -> np.ndarray:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from ._attributes import matrices
 from ._base import BaseNormalMixture
 from ._density.normals import Normals, inverse
 from ._fitted import when_fitted
@@ -126,8 +127,8 @@ default=None
     def _filled(self, structure: Structure, weights, means, covariances, factors, names) -> Self:
         """This estimator with these parameters as its fit."""
         self.weights_, self.means_ = weights, means
-        self.covariances_, self.precisions_cholesky_ = covariances, factors
-        self.precisions_ = structure.form.precision(factors)
+        for name, value in matrices(structure, covariances, factors).items():
+            setattr(self, name, value)
         self.n_features_in_ = means.shape[1]
         if names is not None:
             self.feature_names_in_ = np.asarray(names, dtype=object)
@@ -210,9 +211,10 @@ default=None
                 f"order must be one of 'weight', 'mean' or list every component from 0 to "
                 f"{n_components - 1} once, got {order.tolist()}"
             )
+        is_array = not structure.form.has_loadings
+        covariances = self.covariances_ if is_array else structure.form.invert(factors)
         covariances, factors = (
-            structure.sharing.taken(stack, order)
-            for stack in (np.asarray(self.covariances_), factors)
+            structure.sharing.taken(stack, order) for stack in (np.asarray(covariances), factors)
         )
         names = getattr(self, "feature_names_in_", None)
         return (

@@ -9,8 +9,8 @@ import numpy as np
 
 from ._normal.covariances import Structure
 from ._scoring import Scorer
-from ._structures import NAMED
-from ._validation import check_frozen, check_option
+from ._structures import NAMED, structure_of
+from ._validation import check_covariance_type, check_frozen
 
 
 class Parameters(NamedTuple):
@@ -66,19 +66,25 @@ def when_fitted(estimator: Any, name: str, default: Any) -> Any:
 
 
 def structure_when_fitted(estimator: Any) -> Structure:
-    name = when_fitted(estimator, "covariance_type", None)
-    if name is None:
-        name = check_option("covariance_type", estimator.covariance_type, NAMED)
-    return NAMED[name]
+    given = when_fitted(estimator, "covariance_type", None)
+    if given is None:
+        given = check_covariance_type("covariance_type", estimator.covariance_type, NAMED)
+    return structure_of(given)
 
 
 def parameters_of(estimator: Any) -> Parameters:
     """By the attributes' usual names."""
     frozen = when_fitted(estimator, "frozen", getattr(estimator, "frozen", ()))
-    return Parameters(
-        structure_when_fitted(estimator),
-        estimator.weights_,
-        estimator.means_,
-        estimator.precisions_cholesky_,
-        check_frozen(frozen),
-    )
+    structure, means = structure_when_fitted(estimator), estimator.means_
+    factors = factors_of(estimator, structure)
+    return Parameters(structure, estimator.weights_, means, factors, check_frozen(frozen))
+
+
+def factors_of(estimator: Any, structure: Structure) -> np.ndarray:
+    """In the structure's shape."""
+    if not structure.form.has_loadings:
+        return estimator.precisions_cholesky_
+    form: Any = structure.form
+    loadings = np.swapaxes(np.asarray(estimator.loadings_, dtype=np.float64), -1, -2)
+    noise = np.asarray(estimator.noise_variances_, dtype=np.float64)
+    return form.factor(form.of_parts(loadings, noise))

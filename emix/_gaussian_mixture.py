@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.metaestimators import available_if
 
-from ._attributes import of_starts, parameter_attributes
+from ._attributes import of_starts, parameter_attributes, without_others
 from ._base import quiet
 from ._calculus import DensityCalculus
+from ._derived import OfLoadings
 from ._estimator import EMEstimator
 from ._fit.fit import Fit
 from ._fit.problem import Phase, PriorOf, Problem, is_parallel
@@ -33,12 +34,23 @@ from ._mixture.incremental import Incremental
 from ._mixture.missing import mixture_over
 from ._mixture.partial import Conditional, Gradient
 from ._mixture.posterior import at_temperature
-from ._parameters import COMMON, Checks, at_least, by, checked, one_of, optional, with_data
+from ._parameters import (
+    COMMON,
+    Checks,
+    at_least,
+    by,
+    checked,
+    covariances_of,
+    one_of,
+    optional,
+    with_data,
+)
 from ._publication import publish
 from ._report import Report, of_empty, of_its_end, of_singular
 from ._responsibilities import ResponsibilityTransformer
+from ._rows.patterns import has_gaps
 from ._starting import given_values, is_warm, mixture_problem
-from ._structures import NAMED
+from ._structures import NAMED, structure_of
 from ._tables import Data
 from ._threads import thread_budget
 from ._validation import (
@@ -52,6 +64,7 @@ from ._validation import (
     warn_of_labels,
 )
 from .constraints import Allowed, Expectation, Proportions, check_constraints, check_kinds
+from .covariances import Factors
 from .priors import ConjugatePrior, check_prior, same_prior
 
 M_STEPS = {"exact": None, "conditional": Conditional, "gradient": Gradient}
@@ -59,7 +72,7 @@ M_STEPS = {"exact": None, "conditional": Conditional, "gradient": Gradient}
 # Parameters of partial_fit after its first call.
 _ONLINE: Checks = {
     "n_components": at_least(1),
-    "covariance_type": one_of(NAMED),
+    "covariance_type": covariances_of(NAMED),
     "reg_covar": check_real,
     "frozen": by(check_frozen),
     "temperature": by(check_temperature),
@@ -92,10 +105,11 @@ _OBJECTIVE = ("reg_covar", "temperature", "prior")
 def phases(values: SimpleNamespace, n_samples: int) -> tuple[Phase, ...]:
     """The climbs of a run: at each temperature, and by which algorithm."""
     variant = M_STEPS[values.m_step]
-    if values.m_step == "gradient" and not NAMED[values.covariance_type].is_free:
+    if values.m_step == "gradient" and not structure_of(values.covariance_type).is_free:
         raise ValueError(
-            "m_step='gradient' moves the covariance of each component by itself, and "
-            f"covariance_type={values.covariance_type!r} ties them: set m_step='exact'"
+            "m_step='gradient' moves the covariance of each component by itself and at will, and "
+            f"covariance_type={values.covariance_type!r} ties them or restricts each: set "
+            "m_step='exact'"
         )
     climbs = tuple(Phase(each, variant) for each in values.temperature)
     if values.algorithm == "batch":
@@ -124,7 +138,7 @@ def n_blocks(batch_size: int | None, n_samples: int) -> int:
 def prior_of(values: SimpleNamespace, d: int) -> PriorOf | None:
     if values.prior is None:
         return None
-    return values.prior._checked(NAMED[values.covariance_type], d)._of_model
+    return values.prior._checked(structure_of(values.covariance_type), d)._of_model
 
 
 def constraint_of(values: SimpleNamespace, data: Data) -> Constraint | None:
@@ -138,11 +152,41 @@ def constraint_of(values: SimpleNamespace, data: Data) -> Constraint | None:
     return constraint
 
 
-def begun_stream(problem: Problem, fit: Fit, data: Data, attributes: dict) -> dict[str, Any]:
-    """What the starts led to, and what partial_fit goes on from."""
+def check_loadings(values: SimpleNamespace, data: Data) -> None:
+    """Whether a fit of covariances that are kept by loadings can do what is asked."""
+    form: Any = structure_of(values.covariance_type).form
+    if not form.has_loadings:
+        return
+    given, d = values.covariance_type, data.X.shape[1]
+    if form.n_factors >= d:
+        raise ValueError(
+            f"covariance_type.n_factors={form.n_factors} must be less than the number of features "
+            f"of X, which is {d}; decrease it, or set covariance_type='full'"
+        )
+    if has_gaps(data.X):
+        raise ValueError(
+            f"X contains NaN, and covariance_type={given!r} does not take missing values: fill "
+            "them in (GaussianMixtureImputer), or choose one of the names"
+        )
+    if values.prior is not None:
+        raise ValueError(
+            f"prior={values.prior!r} is one of general, diagonal or spherical covariances, and "
+            f"covariance_type={given!r}: set prior=None, and noise='tied_diag' or fewer factors "
+            "where rows are few"
+        )
+
+
+def concluded(problem: Problem, fit: Fit, data: Data, attributes: dict) -> dict[str, Any]:
+    """What the starts led to, what partial_fit goes on from, and nothing of an earlier fit."""
+    found = {**of_starts(problem, fit, data, attributes), **without_others(problem.structure)}
+    stream = None if problem.structure.form.has_loadings else begun_stream(problem, fit, data)
+    return {**found, "_stream": stream}
+
+
+def begun_stream(problem: Problem, fit: Fit, data: Data) -> dict[str, Any]:
+    """What partial_fit goes on from."""
     rule = at_temperature(problem.phases[-1].temperature)
-    stream = begin_stream(fit, data.total_weight, rule)
-    return {**of_starts(problem, fit, data, attributes), "_stream": stream}
+    return begin_stream(fit, data.total_weight, rule)
 
 
 class GaussianMixture(ResponsibilityTransformer, DensityCalculus, GapsMixin, EMEstimator):
@@ -159,8 +203,8 @@ class GaussianMixture(ResponsibilityTransformer, DensityCalculus, GapsMixin, EME
     n_components : int, default=1
         Number of components K.
 
-    covariance_type : {'full', 'tied', 'diag', 'spherical', 'tied_diag', 'tied_spherical'} or \
-str of three letters, default='full'
+    covariance_type : {'full', 'tied', 'diag', 'spherical', 'tied_diag', 'tied_spherical'}, \
+str of three letters or Factors, default='full'
         Structure of the covariances: a general matrix, a diagonal one or a multiple of the
         identity; one for each component, or one for all ('tied' is the general one).
 
@@ -169,6 +213,10 @@ str of three letters, default='full'
         (I). There are 14: 'EII', 'VII', 'EEI', 'VEI', 'EVI', 'VVI', 'EEE', 'VEE', 'EVE', 'VVE',
         'EEV', 'VEV', 'EVV' and 'VVV'. Six have two names: 'VVV' is 'full', 'EEE' is 'tied',
         'VVI' is 'diag', 'EEI' is 'tied_diag', 'VII' is 'spherical', 'EII' is 'tied_spherical'.
+
+        :class:`emix.covariances.Factors` is for many features: ``Factors(q)`` are covariances
+        C_k = W_k W_kᵀ + D_k of q factors, W_k with q columns and D_k diagonal. They take no
+        missing values, ``prior`` or ``precisions_init``, and no ``partial_fit``.
 
     tol : float, default=1e-7
         The fit ends when little is left to gain: when an estimate of all that EM would still
@@ -303,12 +351,23 @@ callable, default='kmeans'
         - (n_features,) if 'tied_diag',
         - () if 'tied_spherical'.
 
+        With :class:`~emix.covariances.Factors` they, ``precisions_`` and
+        ``precisions_cholesky_`` are as with 'full', and are made when they are asked for.
+
     precisions_ : ndarray
         Inverses of the covariances, in the same shape.
 
     precisions_cholesky_ : ndarray
         Upper triangular U with ``U @ U.T`` the precision; reciprocal standard deviations where
         the covariance is not a matrix.
+
+    loadings_ : ndarray of shape (n_components, n_features, n_factors)
+        With :class:`~emix.covariances.Factors` alone: W of C = W Wᵀ + D. Factors are turned so that
+        Wᵀ D⁻¹ W is diagonal and falls, and that the largest loading of each, in units of the
+        noise, is positive.
+
+    noise_variances_ : ndarray of shape (n_components, n_features)
+        With :class:`~emix.covariances.Factors` alone: the diagonal of D.
 
     converged_ : bool
         Whether ``tol`` was reached.
@@ -429,7 +488,7 @@ callable, default='kmeans'
         self,
         n_components: int = 1,
         *,
-        covariance_type: str = "full",
+        covariance_type: str | Factors = "full",
         tol: float = 1e-7,
         reg_covar: float = 0.0,
         max_iter: int = 1000,
@@ -480,10 +539,13 @@ callable, default='kmeans'
         self.step_offset = step_offset
         self.step_averaging = step_averaging
 
+    covariances_: Any = OfLoadings()
+    precisions_: Any = OfLoadings()
+    precisions_cholesky_: Any = OfLoadings()
     _read = staticmethod(read_with_gaps)
     _checks = _CHECKS
     _report = Report(
-        conclusion=begun_stream,
+        conclusion=concluded,
         remarks=(of_empty, of_singular, of_its_end, of_pairs),
         rests_on=("frozen", "reg_covar", "temperature", "prior"),
     )
@@ -493,6 +555,7 @@ callable, default='kmeans'
 
     def _problem(self, values: SimpleNamespace, data: Data) -> Problem:
         check_columns(data)
+        check_loadings(values, data)
         warm = is_warm(self, values)
         # races climb the likelihood, in all its parameters
         is_free = values.prior is None and not values.frozen & {"means", "covariances"}
@@ -597,6 +660,12 @@ callable, default='kmeans'
 
     def _is_online(self) -> bool:
         """Whether partial_fit is what the constructor asks for."""
+        if hasattr(self.covariance_type, "_structure"):
+            raise AttributeError(
+                "partial_fit takes a covariance_type that is a name: rows do not tell their "
+                f"factors, whose statistics a stream would have to keep; got "
+                f"{self.covariance_type!r}"
+            )
         if self.algorithm == "batch" and self.m_step == "exact":
             return True
         raise AttributeError(
@@ -656,9 +725,9 @@ callable, default='kmeans'
         values = checked(self, _ONLINE)
         X = self._validated(X)
         weight = check_sample_weight(sample_weight, X.shape[0])
-        structure, n_components = NAMED[values.covariance_type], values.n_components
+        structure, n_components = structure_of(values.covariance_type), values.n_components
         as_fitted = when_fitted(self, "covariance_type", values.covariance_type)
-        check_stream(self._stream, structure is NAMED[as_fitted], n_components)
+        check_stream(self._stream, structure is structure_of(as_fitted), n_components)
         self._check_unchanged(values)
         constraint = check_constraints(values.constraints, None, X, n_components)
         make = partial(mixture_over, frozen=values.frozen, constraint=constraint)

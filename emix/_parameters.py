@@ -13,6 +13,7 @@ from typing import Any
 from ._fit.starts import STARTS
 from ._structures import STRUCTURES
 from ._validation import (
+    check_covariance_type,
     check_flag,
     check_integer,
     check_option,
@@ -38,6 +39,11 @@ def at_least(minimum: int) -> Check:
 
 def one_of(options: Iterable[str]) -> Check:
     return lambda name, value: check_option(name, value, options)
+
+
+def covariances_of(names: Iterable[str]) -> Check:
+    """One of these names, or an object of ``emix.covariances``."""
+    return lambda name, value: check_covariance_type(name, value, names)
 
 
 def by(check: Callable[[Any], Any]) -> Check:

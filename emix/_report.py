@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from ._attributes import attributes_of, of_starts
@@ -100,8 +101,11 @@ class Report:
     def so_far(self, estimator: Any, problem: Problem, fit: Fit, dtype: Any) -> dict[str, Any]:
         """Of a fit that may be under way."""
         rests_on = {name: getattr(estimator, name) for name in self.rests_on}
-        name = getattr(estimator, "covariance_type", None)
-        rests_on["covariance_type"] = name or name_of(problem.structure)
+        given = getattr(estimator, "covariance_type", None)
+        if given is None:
+            given = name_of(problem.structure)
+        # an object may be changed by its owner
+        rests_on["covariance_type"] = clone(given, safe=False)
         return {**self.attributes(problem, fit, dtype), "_fit_settings": rests_on}
 
     def of(self, estimator: Any, problem: Problem, fit: Fit, data: Data) -> dict[str, Any]:

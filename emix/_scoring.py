@@ -12,6 +12,7 @@ import numpy as np
 from ._mixture.posterior import labels_of, log_evidence
 from ._normal.choice import choose_for_scores
 from ._normal.covariances import Structure
+from ._normal.factor_kernel import FactorKernel
 from ._normal.gaussian import LOG_2PI, Components, log_of_weights, natural
 from ._normal.kernel_of_gaps import choose as choose_with_gaps
 from ._rows.blocks import Rows
@@ -33,7 +34,7 @@ def _units(structure: Structure, weights, means, factors) -> tuple[np.ndarray, n
     """Mean of the mixture, and scales of the size of its standard deviations."""
     d = means.shape[1]
     shift = weights @ means
-    precisions = structure.form.variances(structure.form.precision(factors), d)
+    precisions = structure.form.precisions(factors, d)
     deviation = np.sqrt(1.0 / precisions)
     # of each feature: one for all would lose features whose unit is smaller than its square root
     largest = np.maximum(np.abs(means - shift).max(axis=0), np.atleast_2d(deviation).max(axis=0))
@@ -106,12 +107,15 @@ class Scorer:
     def kernel_over(self, rows: GappedRows) -> Any:
         """The same for rows with gaps."""
         log_weights, means, factors = self._in_units
-        covariances, origin = self._structure.form.invert(factors), np.zeros_like(means)
+        structure, factors = self._structure.general(factors)
+        covariances, origin = structure.form.invert(factors), np.zeros_like(means)
         point = Point(log_weights, means, covariances, factors, origin)
-        return choose_with_gaps(self._structure, point, np.zeros(rows.d), rows)
+        return choose_with_gaps(structure, point, np.zeros(rows.d), rows)
 
     def _kernel_of(self, components: Components) -> Any:
         noise, origin = np.zeros_like(components.means[0]), np.zeros_like(components.means)
+        if self._structure.form.has_loadings:
+            return FactorKernel(self._structure, components, noise)
         eta = natural(self._structure, components, origin, noise)
         return choose_for_scores(self._structure, components, eta, noise)
 

@@ -11,7 +11,7 @@ from ._fit.problem import Given, Problem
 from ._fit.runs import fit_mixture
 from ._fitted import Parameters, parameters_of
 from ._report import warn
-from ._structures import NAMED
+from ._structures import structure_of
 from ._tables import Data
 from ._validation import (
     check_assignment,
@@ -34,7 +34,7 @@ def check_count(n_components: int, n_samples: int) -> None:
 def initial_values(values: SimpleNamespace, data: Data) -> Given:
     """Those that the user gives: ``weights_init``, ``means_init``, ``precisions_init``."""
     n_components, d = values.n_components, data.X.shape[1]
-    structure = NAMED[values.covariance_type]
+    structure = structure_of(values.covariance_type)
     weights, means, factors = values.weights_init, values.means_init, values.precisions_init
     if weights is not None:
         weights = check_weights_init(weights, n_components)
@@ -42,6 +42,12 @@ def initial_values(values: SimpleNamespace, data: Data) -> Given:
         weights = np.full(n_components, 1.0 / n_components)
     if means is not None:
         means = check_means_init(means, n_components, d)
+    if factors is not None and structure.form.has_loadings:
+        raise ValueError(
+            f"precisions_init says nothing of loadings, and covariance_type="
+            f"{values.covariance_type!r} is kept by these: start from labels or responsibilities "
+            "(init_params), or go on from another fit (warm_start)"
+        )
     if factors is not None:
         precisions = check_precisions_init(
             factors, values.covariance_type, structure, n_components, d
@@ -59,7 +65,7 @@ def given_values(estimator: Any, values: SimpleNamespace, data: Data, warm: bool
 
 def previous(parameters: Parameters, values: SimpleNamespace, data: Data) -> Given:
     """The last solution, to go on from."""
-    structure = NAMED[values.covariance_type]
+    structure = structure_of(values.covariance_type)
     n_components, d = values.n_components, data.X.shape[1]
     weights, means, factors = (
         np.asarray(each, dtype=np.float64)
@@ -121,7 +127,7 @@ def mixture_problem(
     return Problem(
         solve=fit_mixture,
         n_components=values.n_components,
-        structure=NAMED[values.covariance_type],
+        structure=structure_of(values.covariance_type),
         given=given,
         start=start,
         n_init=values.n_init if is_drawn else 1,

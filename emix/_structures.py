@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ._normal.covariances import (
     DIAG,
     FULL,
@@ -43,6 +45,12 @@ MCLUST: tuple[str, ...] = (
     *("EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE"),
     *("VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV"),
 )
+
+
+def structure_of(covariance_type: Any) -> Structure:
+    """Of a name, or of an object that describes one."""
+    describe = getattr(covariance_type, "_structure", None)
+    return NAMED[covariance_type] if describe is None else describe()
 
 
 def name_of(structure: Structure) -> str:

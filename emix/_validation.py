@@ -87,6 +87,19 @@ def check_option(name: str, value: Any, options: Iterable[str]) -> str:
     return value
 
 
+def check_covariance_type(name: str, value: Any, names: Iterable[str]) -> Any:
+    """A name, or an object of ``emix.covariances``."""
+    if isinstance(value, type):
+        raise TypeError(f"{name} must be an object, {value.__name__}(), not its class")
+    if hasattr(value, "_structure"):
+        value._structure()  # refuses what it cannot be
+        return value
+    try:
+        return check_option(name, value, names)
+    except ValueError as error:
+        raise ValueError(f"{error}; or an object such as emix.covariances.Factors(2)") from None
+
+
 def check_rows(estimator: Any, X: Any, /, **options: Any) -> np.ndarray:
     """``validate_data``, in plain words where NumPy would misread X or say little."""
     return read_rows(X, partial(validate_data, estimator, **options))

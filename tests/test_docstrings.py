@@ -8,6 +8,7 @@ from numpydoc.validate import validate
 
 import emix
 import emix.constraints
+import emix.covariances
 import emix.datasets
 import emix.display
 import emix.em
@@ -17,6 +18,7 @@ import emix.priors
 MODULES = (
     emix,
     emix.constraints,
+    emix.covariances,
     emix.datasets,
     emix.display,
     emix.em,

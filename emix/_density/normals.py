@@ -32,6 +32,7 @@ class Normals(NamedTuple):
         """From the parameters of a mixture; factors in the structure's shape."""
         weights, means, factors = (np.asarray(a, dtype=float) for a in (weights, means, factors))
         n_components, d = means.shape
+        structure, factors = structure.general(factors)
         own = structure.sharing.matrices(factors)
         roots = np.array([structure.form.unwhiten(factor, np.eye(d)) for factor in own])
         log_weights = log_of_weights(weights / weights.sum())

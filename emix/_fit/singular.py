@@ -79,12 +79,12 @@ def _of_components(structure, fit, X, names) -> str:
         return ""
     if not structure.sharing.separable:
         subject = "The common covariance is singular"
-        details = _where(held[0], names)
+        details = _where(held[0], names, structure)
     else:
         subject = "1 component is" if len(held) == 1 else f"{len(held)} components are"
         subject += " singular"
         weighted = fit.model.rows.is_weighted
-        details = "; ".join(_told(each, names, weighted) for each in held[:_NAMED])
+        details = "; ".join(_told(each, names, weighted, structure) for each in held[:_NAMED])
         details += f"; and {len(held) - _NAMED} more" if len(held) > _NAMED else ""
     return (
         f"{subject}, held at the least variance that is allowed: {details}. Where a value is "
@@ -94,18 +94,18 @@ def _of_components(structure, fit, X, names) -> str:
     )
 
 
-def _told(held, names, weighted):
+def _told(held, names, weighted, structure):
     rows = "row" if f"{held.size:.3g}" == "1" else "rows"
     size = f"weight {held.size:.3g}" if weighted else f"{held.size:.3g} {rows}"
-    return f"component {held.component} ({size}), {_where(held, names)}"
+    return f"component {held.component} ({size}), {_where(held, names, structure)}"
 
 
-def _where(held, names):
+def _where(held, names, structure):
     parts = [f"{names[j]} = {value:.6g}" for j, value in list(held.flat.items())[:_NAMED]]
     if len(held.flat) > _NAMED:
         parts.append(f"{len(held.flat) - _NAMED} more features")
     if held.mixed:
-        parts.append(f"a direction of {_listed([names[j] for j in held.mixed])}")
+        parts.append(f"{structure.form.held} {_listed([names[j] for j in held.mixed])}")
     return ", ".join(parts)
 
 
@@ -126,7 +126,7 @@ def _held(structure: Structure, fit: Fit, X) -> list[Held]:
     if not (n_floored > fit.n_null).any():
         return []
     covariances = structure.sharing.per_component(params.covariances, len(fit.weights))
-    least = form.variances(floor.bound.least, d)
+    least = floor.variances(d)
     constant = np.ptp(X, axis=0) == 0.0
     found = []
     for k in np.flatnonzero(n_floored > fit.n_null):

@@ -218,4 +218,5 @@ def _alike(features, resp):
 def permuted(structure: Any, params: Params, order: np.ndarray) -> Params:
     """Component k of the result is component order[k]."""
     weights, means = params.weights[order], params.means[order]
-    return Params(weights, means, *(structure.sharing.taken(part, order) for part in params[2:]))
+    others = (structure.sharing.taken(part, order) for part in params[2:])
+    return params._make([weights, means, *others])

@@ -21,6 +21,7 @@ from .._normal.kernel_of_gaps import GapKernel, choose
 from .._rows.blocks import Rows
 from .._rows.patterns import GappedRows, Point
 from .._rows.sample import DistinctRows
+from .factors import FactorMixture, FactorSpace
 from .mixture import Mixture
 from .seen_odds import SeenOdds
 from .space import Complete, Limits, Space
@@ -101,8 +102,10 @@ def mixture_over(
     *,
     least_share: float = SHARE,
     **options: Any,
-) -> Mixture:
-    """The mixture over rows that may have gaps."""
+) -> Any:
+    """The mixture of a structure over rows that may have gaps."""
+    if structure.form.has_loadings:
+        return FactorMixture(FactorSpace(structure, rows, noise), **options)
     return Mixture(space_over(structure, rows, noise, least_share), **options)
 
 

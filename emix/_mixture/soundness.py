@@ -39,12 +39,23 @@ _ROWS = 16384
 class Soundness:
     """Of components over rows in standard units."""
 
-    def __init__(self, structure: Structure, d: int, floor: Floor, rows: DistinctRows):
+    def __init__(
+        self,
+        structure: Structure,
+        d: int,
+        floor: Floor,
+        rows: DistinctRows,
+        needed: int | None = None,
+    ):
+        """needed is how many rows a component's covariance needs, if its form does not tell."""
         self._structure, self._d, self._floor, self._rows = structure, d, floor, rows
+        self._needed = needed
 
     @cached_property
     def needed(self) -> int:
         """Rows that a component's own covariance needs."""
+        if self._needed is not None:
+            return self._needed
         own = self._structure.sharing.n_own(self._structure.form.n_variances(self._d))
         return 1 + max(0, own - self._floor.n_null)
 

@@ -70,6 +70,13 @@ class Structure(NamedTuple):
         """See ``protocols.Estimator``; before may be all parameters."""
         return self.estimator.estimate(weight, scatter, before, floor)
 
+    def general(self, factors: np.ndarray) -> tuple[Structure, np.ndarray]:
+        """A structure whose matrices are arrays of variances, and the factors in its shape."""
+        if not self.form.has_loadings:
+            return self, factors
+        form: Any = self.form
+        return FULL, DENSE.factorise(form.matrix(form.invert(factors)), 0.0).factor
+
     def squared_distances(self, factors: np.ndarray, y: np.ndarray, means: np.ndarray):
         """|U_kᵀ (y - mu_k)|², (K, m), of the rows of y (m, d) about means (K, d); where all
         components share U, in its coordinates."""

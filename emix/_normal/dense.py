@@ -46,7 +46,8 @@ def _pairs(d: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 class Dense:
     """General symmetric matrices (..., d, d); products z_i z_j, i <= j, packed by rows."""
 
-    correlates, one_unit = True, False
+    correlates, one_unit, has_loadings = True, False, False
+    held = "a direction of"
     positive = "symmetric, positive-definite"
 
     def __reduce__(self) -> str:
@@ -199,6 +200,9 @@ class Dense:
     def variances(self, precision: np.ndarray, d: int) -> np.ndarray:
         """diag(P), (..., d)."""
         return precision.diagonal(axis1=-2, axis2=-1)
+
+    def precisions(self, factor: np.ndarray, d: int) -> np.ndarray:
+        return self.variances(self.precision(factor), d)
 
     def apply(self, precision: np.ndarray, a: np.ndarray) -> np.ndarray:
         """P a, row by row."""

@@ -15,7 +15,8 @@ from .rounding import FLOOR
 class Diagonal:
     """Diagonal matrices (..., d); products z_i²."""
 
-    correlates, one_unit = False, False
+    correlates, one_unit, has_loadings = False, False, False
+    held = "a direction of"
     positive = "positive"
 
     def __reduce__(self) -> str:
@@ -114,6 +115,9 @@ class Diagonal:
 
     def variances(self, precision: np.ndarray, d: int) -> np.ndarray:
         return precision
+
+    def precisions(self, factor: np.ndarray, d: int) -> np.ndarray:
+        return self.variances(self.precision(factor), d)
 
     def apply(self, precision: np.ndarray, a: np.ndarray) -> np.ndarray:
         return precision * a

@@ -104,6 +104,10 @@ class Floor:
         """Local scales (d,) of the features, in standard units."""
         return local_scale(self._rows.values(_ROWS))
 
+    def variances(self, d: int) -> np.ndarray:
+        """The diagonal of F, (d,)."""
+        return self._form.variances(self.bound.least, d)
+
     @cached_property
     def bound(self) -> Bound:
         """F; in directions in which the rows do not vary it is as in others."""

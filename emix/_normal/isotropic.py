@@ -16,7 +16,8 @@ from .scalars import stretch
 class Isotropic:
     """Multiples of the identity (...,); the product is |z|². A stack of scalars."""
 
-    correlates, one_unit = False, True
+    correlates, one_unit, has_loadings = False, True, False
+    held = "a direction of"
     positive = "positive"
 
     def __reduce__(self) -> str:
@@ -117,6 +118,9 @@ class Isotropic:
 
     def variances(self, precision: np.ndarray, d: int) -> np.ndarray:
         return np.repeat(stretch(precision), d, axis=-1)
+
+    def precisions(self, factor: np.ndarray, d: int) -> np.ndarray:
+        return self.variances(self.precision(factor), d)
 
     def apply(self, precision: np.ndarray, a: np.ndarray) -> np.ndarray:
         return stretch(precision) * a

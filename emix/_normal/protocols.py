@@ -38,7 +38,9 @@ class Form(Protocol):
 
     correlates: bool  # whether a row's features tell of each other
     one_unit: bool  # whether features must have a common unit, or the form would not stay
-    positive: str  # what users are told that matrices must be
+    has_loadings: bool  # whether a matrix is kept by loadings on factors; see ``low_rank``
+    held: str  # what users are told is at the floor, where it is no feature's own variance
+    positive: str  # ... that matrices must be
 
     def shape(self, d: int) -> tuple[int, ...]:
         """Of one matrix."""
@@ -99,6 +101,9 @@ class Form(Protocol):
 
     def variances(self, precision: np.ndarray, d: int) -> np.ndarray:
         """The diagonal of a matrix, (..., d)."""
+
+    def precisions(self, factor: np.ndarray, d: int) -> np.ndarray:
+        """The diagonal of U Uᵀ, (..., d): reciprocal variances of features given the others."""
 
     def apply(self, precision: np.ndarray, a: np.ndarray) -> np.ndarray:
         """P a, row by row."""
