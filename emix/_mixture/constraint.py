@@ -215,7 +215,7 @@ def _alike(features, resp):
     return features, resp if features.shape[2] > 1 else resp.sum(axis=1, keepdims=True)
 
 
-def permuted(structure: Any, params: Params, order: np.ndarray) -> Params:
+def permuted(structure: Any, params: Any, order: np.ndarray) -> Any:
     """Component k of the result is component order[k]."""
     weights, means = params.weights[order], params.means[order]
     others = (structure.sharing.taken(part, order) for part in params[2:])

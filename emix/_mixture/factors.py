@@ -1,4 +1,4 @@
-"""The mixture of factor analysers on its rows: EM where components and factors are latent.
+"""Where components of few factors lie: EM where components and factors are latent.
 
 F is E_q log p(x, z, f, params) + H(q), q of the components z and of their factors f; the best
 q(f | z) is exact, so that F after an E-step is what the rule of the mixture makes it, the
@@ -8,32 +8,26 @@ log-likelihood for the soft one. Starts are found with a mixture of ordinary nor
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from scipy.special import softmax
 
-from .._em.protocols import Point
 from .._normal.covariances import DIAG, FULL, Structure
 from .._normal.diagonal import DIAGONAL
 from .._normal.factor_family import FactorFamily, FactorParams
 from .._normal.factor_kernel import FactorKernel
 from .._normal.floor import SHARE, Floor
-from .._normal.gaussian import Natural, Params, expected_log_joint, rounding_of_expected
+from .._normal.gaussian import Natural, Params
 from .._normal.stats import Stats
 from .._rows.blocks import Rows
 from .._rows.sample import DistinctRows
-from .constraint import Constraint
 from .factor_start import with_loadings
-from .mixture import Mixture
-from .posterior import Rule, soft
-from .settled import settled
 from .soundness import Soundness
 from .space import Complete, Space
-from .start import sample_of
-from .sums import GivenSums, RuleSums
+from .start import sample_size
+from .sums import GivenSums
 
 # Starts are mixtures of normals with general matrices up to so many features, if there are so
 # many distinct rows for each; else with diagonal ones.
@@ -47,12 +41,12 @@ class FactorLimits:
     their features given the others. That the noise of a feature vanishes is not enough: others
     may be as they are."""
 
-    def __init__(self, structure: Structure, rows: Rows, distinct: DistinctRows, share: float):
-        form, estimator = structure.form, structure.estimator
-        self._form: Any = form
+    def __init__(self, structure: Any, rows: Rows, distinct: DistinctRows, share: float):
+        estimator = structure.estimator
+        self._form = structure.form
         self._d = rows.d
         _, square = rows.moments()
-        noise: Any = estimator.noise.form
+        noise = estimator.noise.form
         self.floor = Floor(noise, noise.from_variances(square), distinct, share)
         self.needed = self._form.n_factors + 2
         floor = self.floor if noise is DIAGONAL else Floor(DIAGONAL, square, distinct, share)
@@ -70,8 +64,9 @@ class FactorLimits:
 
     def is_degenerate(self, params: FactorParams) -> bool:
         """Whether a component rests on too little to be believed."""
-        parts = self._given_others(params)
-        return bool(self._soundness.unsound(*parts, params.n_floored).any())
+        weights, means, variances, factors = self._given_others(params)
+        parts = weights, means, variances, factors, params.n_floored
+        return bool(self._soundness.unsound(*parts).any())
 
     def spurious_heights(self, params: FactorParams) -> np.ndarray:
         """What criteria of selection take off the log-densities of components, (K,)."""
@@ -81,17 +76,19 @@ class FactorLimits:
 class FactorSpace:
     """Rows in standard units, for components of few factors; see ``space.Space``."""
 
+    has_curvature, reseeds = False, False
+
     def __init__(
         self,
         structure: Structure,
         rows: Rows,
         noise: np.ndarray,
         limits: FactorLimits | None = None,
-        start: Space | None = None,
+        filled: Space | None = None,
     ):
         self.structure, self.rows, self.noise = structure, rows, noise
-        self._limits, self._start = limits, start
-        self._form: Any = structure.form
+        self._limits, self._filled = limits, filled
+        self._form = structure.form
         self._origin: np.ndarray | None = None
         # of a point of a climb and of the M-step there
         self._naturals: tuple[tuple, ...] = ()
@@ -115,18 +112,22 @@ class FactorSpace:
     def n_null(self) -> int:
         return self.limits.n_null
 
+    @property
+    def soundness(self) -> FactorLimits:
+        return self.limits
+
     @cached_property
-    def start(self) -> Space:
-        """Of the mixture of normals that starting values are found with."""
-        if self._start is not None:
-            return self._start
+    def filled(self) -> Space:
+        """The space of ordinary normals that starting values are found in."""
+        if self._filled is not None:
+            return self._filled
         d = self.rows.d
         is_small = d <= _MOST_FEATURES and self.distinct.count >= _ROWS_PER_FEATURE * d
         return Space(Complete(FULL if is_small else DIAG, self.rows), self.noise)
 
     def over(self, rows: Rows, same_moments: bool) -> FactorSpace:
-        start = self.start.over(rows, same_moments)
-        return FactorSpace(self.structure, rows, self.noise, self.limits, start)
+        filled = self.filled.over(rows, same_moments)
+        return FactorSpace(self.structure, rows, self.noise, self.limits, filled)
 
     def family(self, frozen: frozenset[str] = frozenset()) -> FactorFamily:
         """What the M-step goes by."""
@@ -134,6 +135,21 @@ class FactorSpace:
 
     def kernel(self, params: FactorParams) -> FactorKernel:
         return FactorKernel(self.structure, params, self.noise)
+
+    def begun(self, family: FactorFamily, params: Params, resp: Callable | None) -> FactorParams:
+        """Weights and means as they are given; loadings of rows with these responsibilities, those
+        under the parameters unless others are given."""
+        rows = self.rows
+        if resp is None:
+            size = sample_size(len(params.weights))
+            rows, complete = self.filled.distinct.sample(size)
+            found = _posterior(self.filled.over(rows, complete), params)
+        else:
+            found = resp(slice(0, rows.n))
+        return with_loadings(family, params, rows, found, self.noise)
+
+    def odds(self, kernel: FactorKernel, params: FactorParams) -> None:
+        """None: factors are latent, too."""
 
     def natural(self, params: FactorParams, origin: np.ndarray) -> Natural:
         for known, where, found in self._naturals:
@@ -164,94 +180,6 @@ class FactorSpace:
         self._origin = origin
         family = self.family()
         return family.about(family.turned(stats, params), origin)
-
-
-@dataclass(eq=False)
-class FactorMixture:
-    """The model of ``ascent`` in such a space; see ``mixture.Mixture``."""
-
-    space: FactorSpace
-    rule: Rule = soft
-    frozen: frozenset[str] = frozenset()
-    constraint: Constraint | None = None
-
-    has_curvature, prior = False, None
-
-    def __post_init__(self) -> None:
-        space = self.space
-        self.structure, self.rows = space.structure, space.rows
-        self.natural, self.about = space.natural, space.about
-
-    @property
-    def is_combinatorial(self) -> bool:
-        return self.rule.is_one_hot
-
-    @cached_property
-    def likelihood(self) -> Mixture:
-        """The mixture of normals that starting values are found with."""
-        return Mixture(self.space.start, self.rule, self.frozen)
-
-    @property
-    def family(self) -> FactorFamily:
-        return self.space.family(self.frozen)
-
-    @property
-    def soundness(self) -> FactorLimits:
-        return self.space.limits
-
-    def over(self, rows: Rows, same_moments: bool) -> FactorMixture:
-        return replace(self, space=self.space.over(rows, same_moments), constraint=None)
-
-    def ruled(self, rule: Rule) -> FactorMixture:
-        return self if rule is self.rule else replace(self, rule=rule)
-
-    def begin(self, params: Params, resp: Callable | None = None) -> FactorParams:
-        """Weights and means as they are given; loadings of rows with these responsibilities, those
-        under the parameters unless others are given."""
-        if resp is None:
-            rows, complete = sample_of(self.likelihood, len(params.weights))
-            found = _posterior(self.space.start.over(rows, complete), params)
-        else:
-            rows = self.rows
-            found = resp(slice(0, rows.n))
-        return with_loadings(self.family, params, rows, found, self.space.noise)
-
-    def e_step(self, params: FactorParams) -> Stats:
-        """Expected statistics of components and factors; their value is F."""
-        kernel, tilt = self.space.kernel(params), None
-        if self.constraint is not None:
-            tilt = self.constraint.tilt(self, kernel)
-        sums = self.rows.mean(RuleSums(kernel, kernel.log_joint, self.rule, tilt))
-        stats = self.space.told(kernel.stats(float(sums[0]), sums[1:]), params)
-        return stats if tilt is None else tilt.told(stats)
-
-    def sweep(self, params: FactorParams) -> tuple[FactorParams, Stats]:
-        return params, self.e_step(params)
-
-    def m_step(self, stats: Stats, params: FactorParams) -> FactorParams:
-        return self.family.m_step(stats, params)
-
-    def expected(self, stats: Stats, params: FactorParams) -> float:
-        """E_q[log p(x, z, f, params)]."""
-        return expected_log_joint(stats, self.natural(params, stats.origin))
-
-    def rounding(self, stats: Stats, params: FactorParams) -> float:
-        return rounding_of_expected(stats, self.natural(params, stats.origin))
-
-    def log_prior(self, params: FactorParams) -> float:
-        return 0.0
-
-    def settle(self, stats: Stats, point: Point[FactorParams, Stats]) -> FactorParams | None:
-        """The M-step of extrapolated statistics, None where no data have such."""
-        if not stats.weight.min() > 0.0:
-            return None
-        try:
-            return settled(self, stats, point)
-        except np.linalg.LinAlgError:
-            return None
-
-    def repair(self, stats: Stats, params: FactorParams) -> None:
-        """Components without rows stay as they are."""
 
 
 def _posterior(space: Space, params: Params) -> np.ndarray:

@@ -21,7 +21,7 @@ from .._normal.kernel_of_gaps import GapKernel, choose
 from .._rows.blocks import Rows
 from .._rows.patterns import GappedRows, Point
 from .._rows.sample import DistinctRows
-from .factors import FactorMixture, FactorSpace
+from .factors import FactorSpace
 from .mixture import Mixture
 from .seen_odds import SeenOdds
 from .space import Complete, Limits, Space
@@ -105,7 +105,7 @@ def mixture_over(
 ) -> Any:
     """The mixture of a structure over rows that may have gaps."""
     if structure.form.has_loadings:
-        return FactorMixture(FactorSpace(structure, rows, noise), **options)
+        return Mixture(FactorSpace(structure, rows, noise), **options)
     return Mixture(space_over(structure, rows, noise, least_share), **options)
 
 

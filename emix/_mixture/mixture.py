@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from .._em.protocols import Point, Repair
-from .._normal.family import DEAD, Family
+from .._normal.family import DEAD
 from .._normal.gaussian import Params, expected_log_joint, rounding_of_expected
 from .._normal.prior import Prior
 from .._normal.screen import screened
@@ -23,7 +25,6 @@ from .posterior import Rule, soft
 from .reseed import repair
 from .settled import settled
 from .soundness import Soundness
-from .space import Space
 from .sums import OddsSums, RuleSums
 
 
@@ -33,7 +34,7 @@ class Mixture:
     that the M-step leaves alone, a prior of the parameters is part of the objective, and a
     constraint restricts q. A mixture does not change: others are made by ``replace``."""
 
-    space: Space
+    space: Any  # a Space, or one of components of another kind
     rule: Rule = soft
     frozen: frozenset[str] = frozenset()
     prior: Prior | None = None
@@ -55,21 +56,20 @@ class Mixture:
     def has_curvature(self) -> bool:
         """Whether ``curvature`` knows that of the objective: it is the log-likelihood, and all
         parameters are free."""
-        space, is_free = self.space, not self.frozen and self.structure.is_free
-        is_likelihood = self.prior is self.constraint is None and not space.noise.any()
-        return space.view.has_curvature and self.rule.has_odds and is_free and is_likelihood
+        is_likelihood = self.prior is self.constraint is None and self.rule.has_odds
+        return is_likelihood and not self.frozen and self.space.has_curvature
 
     @cached_property
     def likelihood(self) -> Mixture:
-        """The model that starting values are found with: that of rows without gaps."""
+        """The model that starting values are found with: of ordinary normals, on rows without
+        gaps."""
         filled = self.space.filled
         return self if filled is self.space else replace(self, space=filled, constraint=None)
 
     @cached_property
-    def family(self) -> Family:
+    def family(self) -> Any:
         """What the M-step goes by."""
-        space = self.space
-        return Family(self.structure, space.cloud, self.frozen, space.floor)
+        return self.space.family(self.frozen)
 
     @property
     def soundness(self) -> Soundness:
@@ -78,7 +78,7 @@ class Mixture:
     def begin(self, params: Params, resp: Callable | None = None) -> Params:
         """The point to climb from, given parameters and perhaps responsibilities that were
         found with ``likelihood``."""
-        return self.family.admitted(params)
+        return self.space.begun(self.family, params, resp)
 
     def over(self, rows: Rows, same_moments: bool) -> Mixture:
         """This model over other rows, whose moments may be known to be the same, and which
@@ -100,7 +100,7 @@ class Mixture:
         """None where it cannot be done, or not accurately."""
         if not self.rule.has_odds or self.constraint is not None or self._overflows:
             return None
-        odds = self.space.view.odds(kernel, params)
+        odds = self.space.odds(kernel, params)
         if odds is None:
             return None
         sums = self.rows.mean(OddsSums(odds))
@@ -114,7 +114,7 @@ class Mixture:
         else:
             tilt = self.constraint.tilt(self, kernel)
         sums = self.rows.mean(RuleSums(kernel, log_joint_of, self.rule, tilt))
-        stats = kernel.stats(float(sums[0]), sums[1:])
+        stats = self.space.told(kernel.stats(float(sums[0]), sums[1:]), params)
         return stats if tilt is None else tilt.told(stats)
 
     def sweep(self, params: Params) -> tuple[Params, Stats]:
@@ -143,10 +143,13 @@ class Mixture:
 
     def settle(self, stats: Stats, point: Point[Params, Stats]) -> Params | None:
         """The M-step of extrapolated statistics, None where no data have such."""
-        return settled(self, stats, point) if stats.weight.min() > 0.0 else None
+        try:
+            return settled(self, stats, point) if stats.weight.min() > 0.0 else None
+        except np.linalg.LinAlgError:
+            return None
 
     def repair(self, stats: Stats, params: Params) -> Repair | None:
         """Rows for components that hard assignments left without any, where these could have
         some."""
-        is_fixed = not self.is_combinatorial or "means" in self.frozen
+        is_fixed = not (self.is_combinatorial and self.space.reseeds) or "means" in self.frozen
         return None if is_fixed or stats.weight.min() > DEAD else repair(self, stats, params)

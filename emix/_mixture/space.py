@@ -11,6 +11,7 @@ import numpy as np
 
 from .._normal.choice import choose
 from .._normal.covariances import Structure
+from .._normal.family import Family
 from .._normal.floor import SHARE, Floor
 from .._normal.gaussian import Natural, Params, about, cancels, natural
 from .._normal.stats import Stats
@@ -115,6 +116,8 @@ class Space:
     no limits yet; noise bounds the likelihood, too, so that there is no floor then.
     """
 
+    reseeds = True  # whether components without rows can get some
+
     def __init__(
         self,
         view: View,
@@ -171,6 +174,28 @@ class Space:
     def over(self, rows: Rows, same_moments: bool) -> Space:
         """Other rows, whose moments may be known to be the same, under these limits."""
         return Space(self.view.over(rows, same_moments), self.noise, self.limits)
+
+    @property
+    def has_curvature(self) -> bool:
+        """Whether ``curvature`` knows that of the log-likelihood in all parameters."""
+        return self.view.has_curvature and self.structure.is_free and not self.noise.any()
+
+    def family(self, frozen: frozenset[str]) -> Family:
+        """What the M-step goes by."""
+        return Family(self.structure, self.cloud, frozen, self.floor)
+
+    def begun(self, family: Family, params: Params, resp: Callable | None) -> Params:
+        """The point to climb from, given parameters and perhaps responsibilities that were found
+        in the filled space."""
+        return family.admitted(params)
+
+    def odds(self, kernel: Any, params: Params) -> Any:
+        """The kernel relative to one of its components, None where there is none to relate to."""
+        return self.view.odds(kernel, params)
+
+    def told(self, stats: Stats, params: Params) -> Stats:
+        """What the M-step needs of a kernel's statistics: all of them."""
+        return stats
 
     def natural(self, params: Params, origin: np.ndarray | None = None) -> Natural:
         """Natural parameters, about the origin of the units unless another one is given."""

@@ -78,7 +78,9 @@ class FactorFamily(NamedTuple):
         """The same, with standard factors."""
         n_components, q = len(params.means), self.form.n_factors
         turn = np.repeat(np.eye(q)[None], n_components, axis=0)
-        return FactorParams(*params[:5], turn, np.zeros((n_components, q)))
+        weights, means, covariances, factors, n_floored = params[:5]
+        gauge = turn, np.zeros((n_components, q))
+        return FactorParams(weights, means, covariances, factors, n_floored, *gauge)
 
     def natural(self, params: FactorParams, origin: np.ndarray) -> Natural:
         """Natural parameters, about origins o (K, d). With n = m - o they are, for g yᵀ, y_j²,

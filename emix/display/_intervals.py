@@ -136,8 +136,9 @@ default=('weights', 'means')
             self._draw(ax, panel)
         if len(self.tables) > 1 and axes is None:
             handles = self.axes_[0].containers
-            places = {"loc": "outside lower center", "ncols": len(self.tables)}
-            self.figure_.legend(handles, list(self.tables), **places)
+            self.figure_.legend(
+                handles, list(self.tables), loc="outside lower center", ncols=len(self.tables)
+            )
         elif len(self.tables) > 1:
             self.axes_[0].legend(list(self.tables))
         return self
