@@ -198,7 +198,7 @@ def likelihood_ratio_test(
     >>> from emix.datasets import load_faithful
     >>> from emix.inference import likelihood_ratio_test
     >>> X = load_faithful().data
-    >>> likelihood_ratio_test(GaussianMixture(1), X, n_resamples=19, random_state=0)
+    >>> likelihood_ratio_test(GaussianMixture(1), X, n_resamples=19, n_init=1, random_state=0)
     1 against 2: statistic 319.1, p-value 0.05
     """
     plan = _planned(estimator, X, sample_weight, n_init, random_state)

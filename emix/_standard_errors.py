@@ -214,8 +214,9 @@ def standard_errors(
 
 def _coordinates(estimator: GaussianMixture, parameters: Parameters) -> Coordinates:
     name = when_fitted(estimator, "covariance_type", estimator.covariance_type)
-    if name not in _COORDINATES:
-        raise ValueError(f"covariance_type={name!r} has no known coordinates; {_ELSE}")
+    sharing = _COORDINATES.get(name) if isinstance(name, str) else None
+    if sharing is None:
+        raise ValueError(f"standard errors are not known for covariance_type={name!r}; {_ELSE}")
     singular = np.flatnonzero(getattr(estimator, "singular_components_", ()))
     if singular.size:
         raise ValueError(
@@ -229,7 +230,7 @@ def _coordinates(estimator: GaussianMixture, parameters: Parameters) -> Coordina
             "n_components"
         )
     factors = parameters.structure.sharing.per_component(factors, len(means))
-    deformed = _COORDINATES[name].deformations(factors, means.shape[1])
+    deformed = sharing.deformations(factors, means.shape[1])
     return Coordinates(deformed, weights / weights.sum(), means)
 
 

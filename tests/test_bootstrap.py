@@ -154,12 +154,11 @@ def test_weights_count_rows(method):
     assert_allclose(idle.means, twice.means)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_rows_with_gaps_tell_less(method):
+def test_samples_have_gaps_like_the_rows():
     X = np.random.RandomState(0).normal(size=(100, 2))
     X[:75, 1] = np.nan
     fit = GaussianMixture(covariance_type="diag", random_state=0).fit(X)
-    found = bootstrap(fit, X, method=method, n_resamples=MANY)
+    found = bootstrap(fit, X, method="parametric", n_resamples=MANY)
     assert_allclose(found.means, np.sqrt(fit.covariances_ / [100.0, 25.0]), rtol=1.3 * FOUR)
 
 
@@ -256,7 +255,9 @@ def test_the_larger_model_is_at_its_maximum_on_old_faithful():
 
 
 def test_one_against_two_is_that_of_mclust():
-    found = likelihood_ratio_test(GaussianMixture(1), FAITHFUL, n_resamples=19, random_state=0)
+    found = likelihood_ratio_test(
+        GaussianMixture(1), FAITHFUL, n_resamples=19, n_init=1, random_state=0
+    )
     assert_allclose(found.statistic, 319.07, atol=0.01)
     assert found.pvalue == 0.05
     assert repr(found) == "1 against 2: statistic 319.1, p-value 0.05"
