@@ -185,7 +185,7 @@ def likelihood_ratio_test(
     See Also
     --------
     sequential_test : Tests of one component more, until one is not significant.
-    TwoNormalMixture.bootstrap_test : One normal against two in one feature.
+    emix.TwoNormalMixture.bootstrap_test : One normal against two in one feature.
 
     References
     ----------

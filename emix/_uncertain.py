@@ -104,8 +104,8 @@ def read(estimator: Any, X: Any, sample_weight: Any) -> Mixture:
 def check_mixture(estimator: Any) -> None:
     if not isinstance(estimator, GaussianMixture):
         raise TypeError(
-            f"estimator must be a GaussianMixture, got {type(estimator).__name__}. Of a search pass "
-            "its best_estimator_. PoissonMixture and CategoricalMixture have a method "
+            f"estimator must be a GaussianMixture, got {type(estimator).__name__}. Of a search "
+            "pass its best_estimator_. PoissonMixture and CategoricalMixture have a method "
             "standard_errors, TwoNormalMixture has standard_errors_ and bootstrap_test"
         )
 

@@ -175,6 +175,18 @@ def test_the_fit_is_left_as_it_is_and_its_settings_hold(pair):
         assert_array_equal(getattr(held, name), value)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_results_move_with_the_data(method):
+    scale, shift = np.array([1e3, 1e-3]), np.array([-1e5, 7.0])
+    results = []
+    for X in (FAITHFUL, FAITHFUL * scale + shift):
+        fit = GaussianMixture(2, tol=1e-12, random_state=0).fit(X).reordered("weight")
+        results.append(bootstrap(fit, X, method=method, n_resamples=3, random_state=0))
+    here, there = results
+    assert_allclose(there.replicates.means, here.replicates.means * scale + shift, rtol=1e-6)
+    assert_allclose(there.correlations, here.correlations, rtol=1e-4, atol=1e-12)
+
+
 def test_any_structure_can_be_resampled():
     for name in ("VVE", "EEV", "spherical", "tied_spherical"):
         fit = GaussianMixture(2, covariance_type=name, random_state=0).fit(FAITHFUL)
