@@ -341,8 +341,9 @@ def test_with_all_components_nothing_is_merged(four):
 
 
 def test_scipy_reads_the_linkage(four):
-    for n_clusters in (1, 2, 3):
-        theirs = fcluster(four.linkage_, n_clusters, "maxclust")
+    heights = four.linkage_[:, 2]
+    for n_clusters, between in ((3, heights[:2]), (2, heights[1:]), (1, [heights[2], 1e3])):
+        theirs = fcluster(four.linkage_, np.mean(between), "distance")
         assert partition(theirs) == partition(four.component_labels(n_clusters))
 
 
