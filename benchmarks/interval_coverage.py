@@ -1,4 +1,4 @@
-"""How often intervals of 95 % hold the truth: `python benchmarks/coverage.py`.
+"""How often intervals of 95 % hold the truth: `python benchmarks/interval_coverage.py`.
 
 Data sets are drawn from a known mixture of two normals of two features, and fitted from the truth
 on. (A start elsewhere would find the same maximum or, now and then, another one: this asks what
