@@ -36,13 +36,14 @@ class BayesianGaussianMixture(
 ):
     """Mixture of multivariate normal distributions with a posterior of its parameters.
 
-    Takes the place of :class:`sklearn.mixture.BayesianGaussianMixture`: the same parameters,
-    methods and attributes. The posterior is approximated by a product of one distribution of
-    the components of the rows and one of the parameters (variational Bayes), which climbs a
-    lower bound of the evidence log p(X). Components that the data do not need empty themselves,
-    so that ``n_components`` is an upper limit. What differs from scikit-learn on purpose is
-    listed in the documentation under "Differences from scikit-learn", the derivation under
-    "Variational Bayes". NaN in X is a missing value: see "Missing values".
+    Takes the place of :class:`sklearn.mixture.BayesianGaussianMixture`: it has the same
+    parameters, methods and attributes. Components that the data do not need empty themselves, so
+    ``n_components`` is an upper limit. NaN in X is a missing value.
+
+    The posterior is approximated by a product of two distributions, one of the components of the
+    rows and one of the parameters (variational Bayes) [1]_. The fit climbs a lower bound of the
+    evidence log p(X). The documentation has the derivation under "Variational Bayes", and what
+    differs on purpose under "Differences from scikit-learn".
 
     Parameters
     ----------
@@ -55,15 +56,14 @@ default='full'
         identity; one for each component, or one for all ('tied' is the general one).
 
     tol : float, default=1e-7
-        The fit has converged when what the updates would still gain in ``lower_bound_``, that
-        is per sample, estimated from the rate at which the gains shrink, is at most ``tol``.
-        With 0 the fit makes ``max_iter`` passes.
+        The fit ends when little is left to gain: when an estimate of all that more passes would
+        still add to ``lower_bound_`` is at most ``tol``. With 0 the fit makes ``max_iter``
+        passes.
 
     reg_covar : float, default=0.0
-        Variance added to the diagonal of all covariances, in squared units of the data: every
-        row stands for a normal cloud x + e of this variance, and log-densities are replaced by
-        their expectations over e. As ``covariance_prior`` keeps covariances positive, it
-        is not needed for that.
+        Variance added to the diagonal of all covariances, in squared units of the data. It is
+        as if every row were a small normal cloud of this variance. Covariances are positive
+        without it, by ``covariance_prior``.
 
     max_iter : int, default=1000
         Largest number of passes over the data after the first. With 0, the start
@@ -71,8 +71,8 @@ default='full'
 
     n_init : int, default=1
         Number of starts; the best result is kept. Several starts are compared after a short
-        climb on (a sample of) the data, and only those that can still win go on. There is one
-        start, with a warning, if it is given.
+        climb, and only those that can still win go on; ``starts_`` tells of all. If a start is
+        given there is one, and a warning says so.
 
     init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, array-like or \
 callable, default='kmeans'
@@ -91,11 +91,11 @@ callable, default='kmeans'
 
     weight_concentration_prior_type : {'dirichlet_process', 'dirichlet_distribution'}, \
 default='dirichlet_process'
-        Prior of the weights: the sticks of a Dirichlet process, of which the rows use the first
-        ``n_components`` alone, or a symmetric Dirichlet distribution.
+        Prior of the weights: the sticks of a Dirichlet process, or a symmetric Dirichlet
+        distribution. Rows use the first ``n_components`` sticks alone.
 
     weight_concentration_prior : float, default=None
-        Concentration of that prior: the smaller, the fewer components are used. None is
+        Concentration of that prior. The smaller it is, the fewer components are used. None is
         ``1 / n_components``.
 
     mean_precision_prior : float, default=None
@@ -200,12 +200,19 @@ default='dirichlet_process'
         too few to tell.
 
     history_ : structured ndarray of shape (n_iter_ + 1,)
-        One row per pass over the data, the first at the start. ``objective`` is the
-        bound after the pass, ``free_energy`` the bound with the responsibilities of the pass
-        before, ``gap`` their difference. ``log_prior`` is minus the divergence of the
-        parameters' posterior from their prior, per sample, and ``log_likelihood`` the rest of
-        the bound; ``entropy`` is that of the responsibilities. ``remaining`` is the estimated
-        remaining gain, ``extrapolated`` and ``accepted`` tell about acceleration.
+        One row per pass over the data; the first evaluates the start. All numbers are per row of
+        the data:
+
+        - ``objective``: the bound after the pass;
+        - ``free_energy``: the bound with the responsibilities of the pass before;
+        - ``gap``: their difference;
+        - ``log_prior``: minus the divergence of the parameters' posterior from their prior;
+        - ``log_likelihood``: the rest of the bound;
+        - ``entropy``: that of the responsibilities;
+        - ``remaining``: the estimated remaining gain;
+        - ``extrapolated``, ``accepted``: whether acceleration proposed the parameters, and
+          whether they were kept;
+        - ``temperature``: always 1.
 
     n_collapsed_ : int
         Starts that were passed over because a covariance was singular, which needs an extremely

@@ -64,15 +64,15 @@ class HardGaussianMixture(
 ):
     """Clusters of normal shape, found by classification EM: every row is of one component.
 
-    Maximises the classification likelihood, mean max_k log w_k N(x | k): the E-step assigns
-    every row wholly to its most probable component, the M-step fits each component to its
-    rows [1]_. It is the limit of EM at temperature zero, and ends after finitely many
-    passes.
+    The E-step assigns every row wholly to its most probable component. The M-step fits each
+    component to its rows [1]_. The objective is the classification likelihood, the mean of
+    max_k log w_k N(x | k). It is the limit of EM at temperature zero, and a fit ends after
+    finitely many passes.
 
-    With ``covariance_type='tied_spherical'`` and ``frozen=('weights',)`` it is K-means: each
-    row goes to the nearest mean. From the same centres, labels, centres, inertia and ``n_iter_``
-    are those of ``sklearn.cluster.KMeans(algorithm='lloyd', tol=0)``. Free
-    weights and covariances find clusters of unequal size and elongated shape.
+    With ``covariance_type='tied_spherical'`` and ``frozen=('weights',)`` it is K-means: each row
+    goes to the nearest mean. From equal starts it has the labels, centres, inertia and ``n_iter_``
+    of ``sklearn.cluster.KMeans(algorithm='lloyd', tol=0)``. Free weights and covariances find
+    clusters of unequal size and elongated shape.
 
     Parameters
     ----------
@@ -85,13 +85,13 @@ default='full'
         identity; one for each component, or one for all ('tied' is the general one).
 
     tol : float, default=0.0
-        The fit has converged when the next M-step would gain at most this in classification
-        log-likelihood per sample. With 0 it has when no row changes its component any more.
+        The fit ends when the next M-step would gain at most this, in nats per row. With 0 it ends
+        when no row changes its component any more.
 
     reg_covar : float, default=0.0
-        Variance added to the diagonal of all covariances, in squared units of the data: every
-        row stands for a normal cloud of this variance, as in :class:`GaussianMixture`. A
-        component of few rows, whose covariance would be singular, needs it.
+        Variance added to the diagonal of all covariances, in squared units of the data, as in
+        :class:`GaussianMixture`. A component of few rows, whose covariance would be singular,
+        needs it.
 
     max_iter : int, default=1000
         Largest number of passes over the data after the first. With 0, the start itself is the
@@ -99,8 +99,8 @@ default='full'
 
     n_init : int, default=1
         Number of starts; the best result is kept. Several starts are compared after a short
-        climb, and only those that can still win go on. There is one
-        start, with a warning, if it is given.
+        climb, and only those that can still win go on; ``starts_`` tells of all. If a start is
+        given there is one, and a warning says so.
 
     init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, array-like or \
 callable, default='kmeans'

@@ -90,15 +90,16 @@ class PoissonMixture(FamilyMixture):
         Number of components K.
 
     tol : float, default=1e-10
-        The fit has converged when what EM would still gain in mean log-likelihood per sample is
-        estimated to be at most ``tol``. With 0 the fit makes ``max_iter`` passes.
+        The fit ends when little is left to gain: when an estimate of all that EM would still
+        add to the log-likelihood per row is at most ``tol``. With 0 the fit makes ``max_iter``
+        passes.
 
     max_iter : int, default=10000
         Largest number of passes over the data after the first.
 
     n_init : int, default=10
-        Number of starts. They are compared after a short climb, and only those that can still
-        win go on; the best result is kept.
+        Number of starts; the best result is kept. They are compared after a short climb, and
+        only those that can still win go on; ``starts_`` tells of all.
 
     init_params : 'auto', array-like or callable, default='auto'
         How to start:
@@ -115,12 +116,14 @@ class PoissonMixture(FamilyMixture):
         ('weights',) leaves the weights at ``weights_init``, or at equal ones.
 
     temperature : float or sequence of float, default=1.0
-        T in the objective mean max_q <q, log_joint> + T H(q), H the entropy of the
-        responsibilities q. 1 is maximum likelihood, 0 assigns every row to one component
-        (classification EM). A sequence that decreases to 1 anneals: the fit climbs at each
-        temperature from where the last climb ended, moved a little towards clusters drawn at
-        random, as equal components could not part otherwise. ``tol`` holds for each climb,
-        ``max_iter`` for all together.
+        Temperature T of the fit. Its objective is the mean of <q, log_joint> + T H(q), with H
+        the entropy of the responsibilities q. 1 is maximum likelihood. More than 1 smooths the
+        objective. 0 assigns every row to one component (classification EM).
+
+        A sequence that decreases to 1 anneals: the fit climbs at each temperature from where the
+        last climb ended. Before each climb it is moved a little towards clusters drawn at random,
+        as equal components could not part otherwise. ``tol`` holds for each climb, ``max_iter``
+        for all together.
 
     prior : GammaPrior, default=None
         Prior distribution of weights and rates (:class:`emix.priors.GammaPrior`). The result is
@@ -176,9 +179,10 @@ class PoissonMixture(FamilyMixture):
         Estimate of what more passes would add to ``lower_bound_``.
 
     history_ : structured ndarray of shape (n_iter_ + 1,)
-        One row per pass over the data, the first of each temperature at its start:
-        ``free_energy``, ``objective``, ``log_likelihood``, ``log_prior``, ``entropy``, ``gap``,
-        ``remaining``, ``extrapolated``, ``accepted``, ``temperature``.
+        One row per pass over the data; the first of each temperature evaluates its start. The
+        columns are those of :class:`GaussianMixture`: ``free_energy``, ``objective``,
+        ``log_likelihood``, ``log_prior``, ``entropy``, ``gap``, ``remaining``, ``extrapolated``,
+        ``accepted``, ``temperature``.
 
     n_collapsed_ : int
         0: nothing collapses in this family.
