@@ -129,10 +129,9 @@ def of_no_rows(problem: Problem, fit: TwoNormalFit, data: Data) -> str:
 class TwoNormalMixture(EMEstimator):
     """Two normals in one dimension, fitted by maximum likelihood with EM.
 
-    The density is (1 - w) N(x | m_1, s_1²) + w N(x | m_2, s_2²), with components ordered by
-    their means. Starts are deterministic, and all local maxima to which they lead are
-    reported. Standard errors, confidence intervals and a test of one normal against two come
-    with the fit.
+    The density is (1 - w) N(x | m_1, s_1²) + w N(x | m_2, s_2²). Components are ordered by their
+    means. Starts are not drawn at random, and all local maxima to which they lead are reported.
+    Standard errors, confidence intervals and a test of one normal against two come with the fit.
 
     Parameters
     ----------
@@ -206,9 +205,9 @@ class TwoNormalMixture(EMEstimator):
         ``weight_``, the two means, and the logarithms of the scales (of the one scale).
 
     local_maxima_ : structured ndarray
-        The maxima found whose log-likelihood is not more than 10 below that of the one returned,
-        the highest first: ``log_likelihood``, ``weight``, ``means``, ``scales``, and whether it
-        is ``spurious`` (see Notes).
+        The maxima found, the highest first, if their log-likelihood is at most 10 below that of
+        the one returned. The fields are ``log_likelihood``, ``weight``, ``means``, ``scales``,
+        and whether it is ``spurious`` (see Notes).
 
     converged_ : bool
         Whether ``tol`` was reached.
@@ -232,8 +231,8 @@ class TwoNormalMixture(EMEstimator):
         One row per pass over the data, as for :class:`GaussianMixture`.
 
     singular_components_ : ndarray of bool of shape (2,)
-        Whether the variance of a component is held at the floor, as its rows are equal or nearly
-        equal (see Notes); a warning names their value and number.
+        Whether the variance of a component is held at the floor, as its rows are (nearly) equal
+        (see Notes). A warning names their value and number.
 
     n_collapsed_ : int
         0: no climb is dropped because a component shrinks to a point.
@@ -250,39 +249,35 @@ class TwoNormalMixture(EMEstimator):
 
     Notes
     -----
-    The likelihood has no upper bound: it grows without limit as one component shrinks to a
-    value of X [1]_. A floor on the variances bounds it [2]_ and is part of the model: 1e-6 s²,
-    with a local scale s of X, the standard deviation of a normal whose middle is as dense as
-    the distinct values are. A far row, distant clusters and repeated values hardly change s.
-    A component on equal or nearly equal rows is held at the floor; it is an answer, and
-    ``singular_components_`` and a warning tell of it. The variance of a constant column is 1e-6,
-    whatever its value and unit.
+    **Least variance.** The likelihood has no upper bound: it grows without limit as one
+    component shrinks to a value of X [1]_. So variances have a floor, which is part of the model
+    [2]_. It is 1e-6 s², where s is a local scale of X: the standard deviation of a normal whose
+    middle is as dense as the distinct values are. A far row, distant clusters and repeated values
+    hardly change s. The variance of a constant column is 1e-6, whatever its value and unit.
 
-    As the height of such a maximum depends on the floor, it is returned only if it is a spike
-    or wins without that height. A value is a spike if at least ten times as many rows have it as
-    have either neighbour. Else the log-likelihood is taken with the component's rows spread over
-    the space up to their neighbours, and has to exceed that of every regular maximum.
+    **Spikes.** A component on equal or nearly equal rows is held at the floor. It may be an
+    answer; ``singular_components_`` and a warning tell of it. The height of such a maximum
+    depends on the floor, so it is returned in two cases only. Either its value is a spike: at
+    least ten times as many rows have it as have either neighbour. Or it is higher than every
+    regular maximum if its rows are spread over the space up to their neighbours.
 
-    Between that and the maximum that is wanted lie *spurious* ones, where a component rests on
-    a few values that happen to be close together ([3]_, section 3.10). Here a local maximum is
-    called spurious if its standard deviations s < S have S > 10 s, and its log-likelihood
-    exceeds that of a single normal by no more than 2 log(S / s): among the many places and
-    widths that a narrow component can have, chance offers one as good as that. The criterion
-    does not depend on the unit of X. It counts the values that the component carries through
-    what they add to the likelihood. The highest maximum that is not spurious is returned; where
-    all are, the highest of these, with a warning.
+    **Spurious maxima.** A component may rest on a few values that happen to be close together
+    ([3]_, section 3.10). A maximum with standard deviations s < S is called spurious if S > 10 s
+    and its log-likelihood exceeds that of a single normal by no more than 2 log(S / s). A narrow
+    component can have many places and widths, and chance makes one of them as good as that. The
+    rule does not depend on the unit of X. The highest maximum that is not spurious is returned;
+    if all are spurious, the highest of them, with a warning.
 
-    Climbs start at intervals of the sorted rows against all others, the only ways in which two
-    normals can divide the line: at the intervals between 32 quantiles and some narrower
-    ones that have a local maximum of the classification likelihood, at a few fixed ones and at
-    values that many rows have. Where these gain little over one normal, also at some mixtures of
-    overlapping normals and where one normal leaves most rows too many. All make a few steps
-    together, on cells of neighbouring rows [6]_; those that are then far behind the best are
-    dropped.
+    **Starts.** Two normals divide the line into an interval and the rest. So climbs start at
+    intervals of the sorted rows: between 32 quantiles, at some narrower and some fixed ones, and
+    at values that many rows have. If these gain little over one normal, mixtures of overlapping
+    normals and narrow components where one normal leaves too many rows are tried, too. All make a
+    few steps together, on cells of neighbouring rows [6]_. Those that are far behind the best by
+    then are dropped.
 
-    The information is exact, not an approximation: that of rows with labels less that of the
-    labels given the rows [4]_. Standard errors and intervals suppose that the sample is large
-    and the components are distinct. Weights of rows count as repetitions.
+    **Information.** It is exact: that of rows with labels, less that of the labels given the rows
+    [4]_. Standard errors and intervals suppose that the sample is large and the components are
+    distinct. Weights of rows count as repetitions.
 
     References
     ----------

@@ -52,8 +52,8 @@ class ConjugatePrior:
     """Dirichlet prior of the weights, normal-inverse-Wishart prior of means and covariances.
 
     With it, :class:`emix.GaussianMixture` maximises log-likelihood plus log-prior (maximum a
-    posteriori). No covariance can then become singular, so that a component that would
-    collapse onto a few rows, lives. The defaults are those of Fraley and Raftery [1]_, with one
+    posteriori). No covariance can then become singular, so a component that would collapse onto
+    a few rows does not. The defaults are those of Fraley and Raftery [1]_, with one
     exception: a diagonal covariance gets the variance of each feature in place of their
     average, so that results do not depend on the features' units.
 
