@@ -31,12 +31,17 @@ def values_of(levels: np.ndarray, categories: Sequence[np.ndarray]) -> np.ndarra
     return np.column_stack([values[index] for values, index in chosen])
 
 
+def refuse_empty_columns(X: np.ndarray, what: str) -> None:
+    """Of which nothing is known."""
+    empty = np.flatnonzero(np.isnan(X).all(axis=0))
+    if empty.size:
+        raise ValueError(f"Column {empty[0]} of X has no {what}, only NaN; leave it out")
+
+
 def categories_of(X: np.ndarray, given: Any) -> list[np.ndarray]:
     """The values of each feature that are levels: those that are given, or those in X."""
+    refuse_empty_columns(X, "answers")
     found = [np.unique(column[~np.isnan(column)]) for column in X.T]
-    empty = [j for j, values in enumerate(found) if not values.size]
-    if empty:
-        raise ValueError(f"Column {empty[0]} of X has no answers, only NaN; leave it out")
     if isinstance(given, str):
         return found
     named = [np.unique(np.asarray(values, dtype=np.float64)) for values in given]

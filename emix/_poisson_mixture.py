@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ._answers import refuse_empty_columns
 from ._families.linear import LinearFamily
-from ._families.poisson import Poisson, Rates
+from ._families.poisson import MISSING, Poisson, Rates
 from ._families.prior import WeightPrior
 from ._family_errors import errors_of
 from ._family_fit import plain_rows
@@ -20,7 +21,7 @@ from ._family_parameters import prior_of_kind
 from ._parameters import Checks
 from ._refusals import brief
 from ._rows.blocks import Rows
-from ._tables import Features, Read, read_floats
+from ._tables import Features, Read, read_floats_or_nan
 from .constraints import Allowed, Expectation, Proportions
 from .priors import GammaPrior
 
@@ -28,10 +29,13 @@ from .priors import GammaPrior
 def read_counts(
     estimator: Any, X: ArrayLike, features: Features | None = None, **requirements: Any
 ) -> np.ndarray:
-    """Rows of numbers that are not negative."""
-    X = read_floats(estimator, X, features, **requirements)
-    if X.min() < 0.0:
-        row, column = np.unravel_index(int(X.argmin()), X.shape)
+    """Rows of numbers that are not negative, or NaN."""
+    X = read_floats_or_nan(estimator, X, features, **requirements)
+    if X.min() >= 0.0:
+        return X
+    wrong = np.argwhere(X < 0.0)
+    if wrong.size:
+        row, column = wrong[0]
         raise ValueError(
             f"Negative values in data passed to PoissonMixture: {brief(X[row, column].item())} "
             f"in row {row}, column {column} of X; counts are not negative"
@@ -39,14 +43,20 @@ def read_counts(
     return X
 
 
+def encoded(X: np.ndarray) -> np.ndarray:
+    """A number in place of NaN."""
+    return np.where(np.isnan(X), MISSING, X)
+
+
 def poisson_family(
-    prior: GammaPrior | None, rows: Rows, n_components: int
+    prior: GammaPrior | None, rows: Rows, n_components: int, has_gaps: bool = True
 ) -> tuple[LinearFamily, WeightPrior]:
     """With a prior for these rows, and that of the weights."""
+    components = Poisson(rows.d, has_gaps)
     if prior is None:
-        return LinearFamily(Poisson(rows.d)), WeightPrior()
-    unseen, weights = prior._of_rows(rows, n_components)
-    return LinearFamily(Poisson(rows.d), prior=unseen), weights
+        return LinearFamily(components), WeightPrior()
+    unseen, weights = prior._of_rows(rows, components, n_components)
+    return LinearFamily(components, prior=unseen), weights
 
 
 def described(params: Rates) -> dict[str, Any]:
@@ -64,15 +74,18 @@ class Counting:
     def problem(
         self, values: SimpleNamespace, X: np.ndarray, weight: np.ndarray | None, mapper: Any
     ) -> Problem:
-        rows = plain_rows(X, weight, mapper)
-        family, weight_prior = poisson_family(values.prior, rows, values.n_components)
+        has_gaps = bool(np.isnan(X.min()))
+        if has_gaps:
+            refuse_empty_columns(X if weight is None else X[weight > 0.0], "counts")
+        rows = plain_rows(encoded(X) if has_gaps else X, weight, mapper)
+        family, weight_prior = poisson_family(values.prior, rows, values.n_components, has_gaps)
         return Problem(rows, family.over(rows), described, weight_prior)
 
     def known(self, estimator: PoissonMixture) -> Known:
         rates = np.asarray(estimator.rates_, dtype=np.float64)
         params = Rates(np.asarray(estimator.weights_), rates)
         d = rates.shape[1]
-        return Known(LinearFamily(Poisson(d)), params, *in_own_units(d))
+        return Known(LinearFamily(Poisson(d, True)), params, *in_own_units(d), encoded)
 
     def resumed(self, estimator: PoissonMixture, problem: Problem) -> Rates:
         return self.known(estimator).params
@@ -82,7 +95,8 @@ class PoissonMixture(FamilyMixture):
     """Mixture of Poisson distributions, for counts; fitted by maximum likelihood with EM.
 
     Features are independent given the component:
-    p(x) = sum_k w_k prod_j exp(-l_kj) l_kj^x_j / x_j!.
+    p(x) = sum_k w_k prod_j exp(-l_kj) l_kj^x_j / x_j!. NaN is a missing count, which is left out of
+    the product (missing at random).
 
     Parameters
     ----------
@@ -216,7 +230,7 @@ class PoissonMixture(FamilyMixture):
     Notes
     -----
     Values need not be integers, but they must not be negative; x! is then Gamma(x + 1). The M-step
-    is l_kj = sum_i q_ik x_ij / sum_i q_ik.
+    is l_kj = sum_i q_ik x_ij / sum_i q_ik, over the rows that have x_ij.
 
     References
     ----------
@@ -308,9 +322,10 @@ class PoissonMixture(FamilyMixture):
         J. Royal Statistical Society B 44, 226-233.
         """
         errors = errors_of(self, poisson_family, X, sample_weight)
-        return {"weights_": errors[:, -1], "rates_": errors[:, :-1]}
+        return {"weights_": errors[:, -1], "rates_": errors[:, : self.rates_.shape[1]]}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = True
+        tags.input_tags.allow_nan = True
         return tags

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.special import gammaln
 
+from ._families.poisson import Poisson
 from ._families.prior import UnseenRows, WeightPrior
 from ._mixture.mixture import Mixture
 from ._normal.covariances import Structure
@@ -218,14 +219,16 @@ class GammaPrior:
     shape: Any = None
     rate: float = 1.0
 
-    def _of_rows(self, rows: Rows, n_components: int) -> tuple[UnseenRows, WeightPrior]:
+    def _of_rows(
+        self, rows: Rows, components: Poisson, n_components: int
+    ) -> tuple[UnseenRows, WeightPrior]:
         """Checked, per unit of the rows' weight; rows are in the units of the data."""
         total, alpha = rows.total_weight, _check_weights(self)
         rate = check_real("prior.rate", self.rate)
         if rate == 0.0:
             raise ValueError("prior.rate must be positive")
         if self.shape is None:
-            shape = 1.0 + rate * np.asarray(rows.moments()[0])
+            shape = 1.0 + rate * components.means(rows)
         elif np.ndim(self.shape):
             shape = check_array_of("prior.shape", self.shape, (rows.d,))
         else:
@@ -236,7 +239,7 @@ class GammaPrior:
                 "rates is unbounded"
             )
         const = n_components * float((shape * math.log(rate) - gammaln(shape)).sum())
-        unseen = UnseenRows(np.append(shape - 1.0, rate) / total, const / total)
+        unseen = UnseenRows(components.unseen(shape - 1.0, rate) / total, const / total)
         return unseen, WeightPrior.of(alpha, n_components, total)
 
 

@@ -17,6 +17,12 @@ def counts(seed=0, n=300):
     return rng.poisson(rates[rng.randint(2, size=n)]).astype(float)
 
 
+def some_counts(seed=0, n=300, gaps=0.2):
+    X = counts(seed, n)
+    X[np.random.RandomState(seed).rand(*X.shape) < gaps] = np.nan
+    return X
+
+
 def answers(seed=0, n=300, gaps=0.0):
     """Three features of 2, 3 and 4 levels that depend on one of two classes, and two more."""
     rng = np.random.RandomState(seed)
@@ -34,7 +40,9 @@ def bits(seed=0, n=300):
 
 
 def log_poisson(fit, X):
-    return stats.poisson.logpmf(X[:, None, :], fit.rates_).sum(axis=2)
+    seen = ~np.isnan(X)
+    found = stats.poisson.logpmf(np.where(seen, X, 0.0)[:, None, :], fit.rates_)
+    return np.where(seen[:, None, :], found, 0.0).sum(axis=2)
 
 
 def log_categorical(fit, X):
@@ -76,6 +84,7 @@ def log_student(fit, X):
 # name -> (estimator of two components, rows, log p(row | component) by its attributes)
 FAMILIES = {
     "poisson": (PoissonMixture(2, random_state=0), counts(), log_poisson),
+    "poisson, gaps": (PoissonMixture(2, random_state=0), some_counts(), log_poisson),
     "categorical": (CategoricalMixture(2, random_state=0), answers(), log_categorical),
     "gaps": (CategoricalMixture(2, random_state=0), answers(gaps=0.2), log_categorical),
     "student": (StudentMixture(2, random_state=0), heavy(), log_student),

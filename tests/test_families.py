@@ -44,6 +44,7 @@ def test_criteria_count_the_free_parameters(name):
     n_frozen = (frozen.aic(X) + 2.0 * len(X) * frozen.score(X)) / 2.0
     expected = {
         "poisson": 5,
+        "poisson, gaps": 5,
         "categorical": 19,
         "gaps": 19,
         "bernoulli": 11,

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from families import answers, bits, counts, heavy
+from families import answers, bits, counts, heavy, some_counts
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from sklearn.base import clone
@@ -58,6 +58,11 @@ WITH_PRIORS = {
         counts(),
         log_gamma,
     ),
+    "poisson, gaps": (
+        PoissonMixture(2, prior=GammaPrior(shape=[3.0, 1.5], rate=2.0)),
+        some_counts(),
+        log_gamma,
+    ),
     "categorical": (
         CategoricalMixture(2, prior=DirichletPrior(weight_concentration=4.0, concentration=3.0)),
         answers(gaps=0.1),
@@ -107,12 +112,12 @@ def test_no_half_step_lowers_it(name, acceleration):
     assert_allclose(fit.lower_bound_, other.lower_bound_, atol=1e-8)
 
 
-@pytest.mark.parametrize("name", ["poisson", "bernoulli"])
+@pytest.mark.parametrize("name", ["poisson", "poisson, gaps", "bernoulli"])
 def test_it_is_highest_where_it_is_flat(name):
     """And the standard errors are those of its curvature."""
     fit = fitted(name, tol=1e-13)
     _, X, log_prior = WITH_PRIORS[name]
-    values = fit.rates_ if name == "poisson" else fit.probabilities_
+    values = fit.rates_ if "poisson" in name else fit.probabilities_
     at = np.concatenate([fit.weights_[:1], values.ravel()])
 
     def posterior(vector):
@@ -128,7 +133,7 @@ def test_it_is_highest_where_it_is_flat(name):
     errors = np.sqrt(np.linalg.inv(-hessian(posterior, at)).diagonal())
     found = fit.standard_errors(X)
     assert_allclose(found["weights_"], errors[0], rtol=1e-3)
-    named = found["rates_" if name == "poisson" else "probabilities_"]
+    named = found["rates_" if "poisson" in name else "probabilities_"]
     assert_allclose(named.ravel(), errors[1:], rtol=1e-3)
 
 

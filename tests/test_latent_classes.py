@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from families import FITS, answers, bits, counts
+from families import FITS, answers, bits, counts, some_counts
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
@@ -213,3 +213,23 @@ def test_climbs_to_the_same_maximum_are_not_all_finished(monkeypatch):
     PoissonMixture(2, n_init=10, random_state=0).fit(counts())
     assert lengths[:10] == [20] * 10
     assert 11 <= len(lengths) <= 13
+
+
+def test_counts_that_are_missing_leave_the_likelihood_of_the_others():
+    X = some_counts()
+    fit = PoissonMixture(1).fit(X)
+    assert_allclose(fit.rates_[0], np.nanmean(X, axis=0))
+    two = PoissonMixture(2, random_state=0).fit(X)
+    nothing = np.full((1, 2), np.nan)
+    assert_allclose(two.score_samples(nothing), 0.0, atol=1e-12)
+    assert_allclose(two.predict_proba(nothing), two.weights_[None])
+    # one gap makes no difference to speak of, and none by the way it is computed
+    whole = counts(n=3000)
+    pierced = np.concatenate([whole, nothing])
+    one, other = (PoissonMixture(2, random_state=0).fit(each) for each in (whole, pierced))
+    assert_allclose(one.rates_, other.rates_, rtol=1e-2)
+    with pytest.raises(ValueError, match="Column 1 of X has no counts"):
+        PoissonMixture(2).fit(np.where(np.arange(2) == 1, np.nan, X))
+    X[3, 1], X[2, 0] = -2.0, np.nan
+    with pytest.raises(ValueError, match=r"-2\.0 in row 3, column 1"):
+        PoissonMixture(2).fit(X)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from families import answers, bits, counts
+from families import answers, bits, counts, some_counts
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
@@ -35,6 +35,7 @@ def with_values(fit, vector):
     ("estimator", "X"),
     [
         (PoissonMixture(2, random_state=0, tol=1e-13), counts()),
+        (PoissonMixture(2, random_state=0, tol=1e-13), some_counts()),
         (BernoulliMixture(2, random_state=0, tol=1e-13), bits(n=600)),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,8 @@ from .._mixture.start import partition
 from .._normal.family import DEAD
 from .._normal.gaussian import log_of_weights
 from .._rows.blocks import Rows
-from .linear import LinearKernel, Slots, Values
+from .._rows.room import Buffers
+from .linear import Encoding, LinearKernel, Slots, Values
 
 
 class Rates(NamedTuple):
@@ -21,6 +23,10 @@ class Rates(NamedTuple):
     rates: np.ndarray
 
 
+# In place of a count that is missing.
+MISSING = -1.0
+
+
 class Counts(Values):
     """Counts, and one."""
 
@@ -28,26 +34,62 @@ class Counts(Values):
         return -gammaln(z + 1.0).sum(axis=0)
 
 
-class Poisson:
-    """The components. Rows are in the units of the data."""
+@dataclass(frozen=True)
+class SomeCounts:
+    """Counts, 0 where they are missing; whether they are there, 0 or 1; and one; then z."""
 
-    def __init__(self, d: int):
-        self.encoding = Counts(d)
+    d: int
+
+    @property
+    def width(self) -> int:
+        return 2 * self.d + 1
+
+    @property
+    def n_features(self) -> int:
+        return 3 * self.d + 1
+
+    def features(self, m: int) -> tuple[np.ndarray, np.ndarray]:
+        features = np.ones((self.n_features, m))
+        return features, features[self.width :]
+
+    def fill(self, buffers: Buffers) -> None:
+        counts, seen = np.split(buffers.features[: 2 * self.d], 2)
+        np.greater_equal(buffers.z, 0.0, out=seen)
+        np.multiply(buffers.z, seen, out=counts)
+
+    def common(self, z: np.ndarray) -> np.ndarray:
+        return -gammaln(np.maximum(z, 0.0) + 1.0).sum(axis=0)
+
+
+class Poisson:
+    """The components. Rows are in the units of the data, and may have gaps."""
+
+    def __init__(self, d: int, has_gaps: bool = False):
+        self.encoding: Encoding = SomeCounts(d) if has_gaps else Counts(d)
+        self._d, self._has_gaps = d, has_gaps
 
     def coefficients(self, params: Rates) -> np.ndarray:
-        """(log l_k, log pi_k - sum_j l_kj)."""
-        const = log_of_weights(params.weights) - params.rates.sum(axis=1)
-        return np.column_stack([log_of_weights(params.rates), const])
+        """(log l_k, log pi_k - sum_j l_kj), or with gaps (log l_k, -l_k, log pi_k)."""
+        logs, weights = log_of_weights(params.rates), log_of_weights(params.weights)
+        if self._has_gaps:
+            return np.column_stack([logs, -params.rates, weights])
+        return np.column_stack([logs, weights - params.rates.sum(axis=1)])
 
     def kernel(self, params: Rates, base: float) -> LinearKernel:
         return LinearKernel(self.encoding, self.coefficients(params), base)
 
     def estimate(self, sums: np.ndarray, params: Rates) -> Rates:
-        """l_kj = sum_i resp_ik x_ij / sum_i resp_ik."""
-        weight = sums[:, -1:]
+        """l_kj = sum_i resp_ik x_ij / sum_i resp_ik, over the rows i that have x_ij."""
+        weight = sums[:, self._d : -1] if self._has_gaps else sums[:, -1:]
         alive = weight > DEAD
-        rates = np.divide(sums[:, :-1], weight, out=params.rates.copy(), where=alive)
+        rates = np.divide(sums[:, : self._d], weight, out=params.rates.copy(), where=alive)
         return Rates(params.weights, rates)
+
+    def unseen(self, events: np.ndarray, rows: float) -> np.ndarray:
+        """Statistics (width,) of so many events (d,) in so many rows."""
+        if self._has_gaps:
+            return np.concatenate([events, np.full(self._d, rows), [0.0]])
+        return np.append(events, rows)
 
     def is_feasible(self, sums: np.ndarray) -> bool:
         return bool(sums.min() >= 0.0)
@@ -62,21 +104,32 @@ class Poisson:
         return params.rates.size
 
     def slots(self, params: Rates) -> Slots:
-        """Rates and weights; the last coefficient also has minus the sum of the rates."""
-        values = np.column_stack([params.rates, params.weights])
-        last = np.arange(values.size).reshape(values.shape)[:, -1]
+        """Rates and weights. Minus a rate is the coefficient of whether the count is there, or
+        a term of the last one."""
+        n_components, d = params.rates.shape
+        between = np.zeros((n_components, d if self._has_gaps else 0))
+        values = np.column_stack([params.rates, between, params.weights])
+        index = np.arange(values.size).reshape(values.shape)
         linear = np.zeros((values.size, values.size))
-        for row in last:
-            linear[row, row - values.shape[1] + 1 : row] = -1.0
-        return Slots(values, [last], linear)
+        of_rates = index[:, d:-1] if self._has_gaps else index[:, -1:]
+        linear[of_rates, index[:, :d]] = -1.0
+        return Slots(values, [index[:, -1]], linear)
+
+    def means(self, rows: Rows) -> np.ndarray:
+        """Of the counts that are there, (d,)."""
+        if not self._has_gaps:
+            return rows.moments()[0]
+        seen, weight = rows.X >= 0.0, np.ones(rows.n) if rows.weight is None else rows.weight
+        return (weight @ np.where(seen, rows.X, 0.0)) / np.maximum(weight @ seen, DEAD)
 
     def equal(self, n_components: int, rows: Rows) -> Rates:
-        mean = rows.moments()[0]
-        return Rates(np.full(n_components, 1.0 / n_components), np.tile(mean, (n_components, 1)))
+        means = np.tile(self.means(rows), (n_components, 1))
+        return Rates(np.full(n_components, 1.0 / n_components), means)
 
     def labels(self, rows: Rows, n_components: int, rng: np.random.RandomState) -> np.ndarray:
         """Clusters of square roots, whose variance does not depend on the rate."""
-        return partition(np.sqrt(rows.X.T), rows.weight, n_components, rng)
+        X = np.where(rows.X >= 0.0, rows.X, self.means(rows)) if self._has_gaps else rows.X
+        return partition(np.sqrt(X.T), rows.weight, n_components, rng)
 
     def sample(self, params: Rates, labels: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
         return rng.poisson(params.rates[labels]).astype(float)
