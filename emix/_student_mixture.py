@@ -9,11 +9,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
 
+from ._base import quiet
 from ._families.normal import Space
 from ._families.student import Students
 from ._families.student_kernel import Params
 from ._families.tails import LEAST, MOST, Common, Each, Fixed
+from ._family_errors import errors_by_differences
 from ._family_fit import standard_rows
 from ._family_kind import Known, Problem
 from ._family_mixture import FamilyMixture
@@ -324,3 +327,41 @@ default='full'
         self.verbose_interval = verbose_interval
 
     _kind = Tailed()
+
+    @quiet
+    def standard_errors(
+        self, X: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> dict[str, np.ndarray]:
+        """Standard errors of the parameters, from the observed information.
+
+        The information is found by differences of the score [1]_, in four passes over the rows for
+        each free parameter.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows that the model was fitted to.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, those that the fit had: how often each was seen.
+
+        Returns
+        -------
+        errors : dict
+            'weights_', 'means_', 'scale_matrices_' and 'degrees_of_freedom_', in the shapes of the
+            attributes.
+            0 where a parameter is frozen, given or infinite: it is taken as known.
+
+        Raises
+        ------
+        ValueError
+            If the parameters are not identified by the rows, or variances are held at the least
+            that they may have.
+
+        References
+        ----------
+        .. [1] M. Jamshidian, R. I. Jennrich (2000). Standard errors for EM estimation. J. Royal
+           Statistical Society B 62, 257-270.
+        """
+        check_is_fitted(self)
+        return errors_by_differences(self, self._kind.read(self, X), sample_weight)

@@ -249,6 +249,10 @@ class LinearFamily(Generic[P]):
         """What standard errors need; see ``uncertainty.Slots``."""
         return self._components.slots(params)
 
+    def coordinates(self, params: P, weights_are_known: bool) -> Any:
+        """What standard errors by differences need; see ``differences.Coordinates``."""
+        return self._components.coordinates(params, weights_are_known)
+
     def taken(self, params: P, order: np.ndarray) -> P:
         return params._make(part[order] for part in params)
 

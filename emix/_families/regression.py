@@ -19,6 +19,7 @@ from .._rows.blocks import Rows
 from .._rows.room import Buffers
 from .._rows.sample import DistinctRows
 from .._rows.tiles import times
+from .coordinates import OfLines
 from .linear import LinearKernel
 
 _FORM = Dense()
@@ -159,6 +160,9 @@ class Regressions:
 
     def n_free(self, params: Lines) -> int:
         return len(params.weights) * (self._q + int(self._has_intercept) + 1)
+
+    def coordinates(self, params: Lines, weights_are_known: bool) -> OfLines:
+        return OfLines(params, self._has_intercept, weights_are_known)
 
     def equal(self, n_components: int, rows: Rows) -> Lines:
         shape, ones = (n_components, self._q), np.ones(n_components)

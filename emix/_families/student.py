@@ -29,6 +29,7 @@ from .._normal.gaussian import Params as NormalParams
 from .._normal.prior import Prior
 from .._normal.stats import layout_of
 from .._rows.blocks import Rows
+from .coordinates import OfStudents
 from .normal import Space, deviations
 from .sorting import robust
 from .student_kernel import Params, StudentKernel, StudentStats, Vector
@@ -166,6 +167,11 @@ class Students:
         n_components, d = params.means.shape
         of_normal = params.means.size + self._structure.n_free(n_components, d)
         return of_normal + self._tails.n_free(n_components)
+
+    def coordinates(self, params: Params, weights_are_known: bool) -> OfStudents:
+        """Infinite degrees of freedom, and those at a limit, are taken as known."""
+        tails = self._tails.numbers(params.dof)
+        return OfStudents(self._structure, params, tails, weights_are_known)
 
     def equal(self, n_components: int, rows: Rows) -> Params:
         return Params(*self._space.in_the_middle(n_components), self._tails.start(n_components))

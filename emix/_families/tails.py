@@ -31,6 +31,10 @@ class Fixed(NamedTuple):
     def n_free(self, n_components: int) -> int:
         return 0
 
+    def numbers(self, dof: np.ndarray) -> np.ndarray:
+        """Of the free number that moves each of them, -1 where none does, (K,)."""
+        return np.full(dof.shape, -1)
+
 
 class Common:
     """One for all components."""
@@ -45,6 +49,9 @@ class Common:
 
     def n_free(self, n_components: int) -> int:
         return 1
+
+    def numbers(self, dof: np.ndarray) -> np.ndarray:
+        return np.where(_is_inside(dof), 0, -1)
 
 
 class Each:
@@ -61,6 +68,15 @@ class Each:
 
     def n_free(self, n_components: int) -> int:
         return n_components
+
+    def numbers(self, dof: np.ndarray) -> np.ndarray:
+        inside = _is_inside(dof)
+        return np.where(inside, np.cumsum(inside) - 1, -1)
+
+
+def _is_inside(dof: np.ndarray) -> np.ndarray:
+    """Between the limits, and finite."""
+    return (dof > LEAST) & (dof < MOST)
 
 
 def root(tail: float) -> float:

@@ -74,7 +74,7 @@ def standard_errors(model: Mixture, params: object, weights_are_known: bool) -> 
     by_component = slopes.reshape(*slots.values.shape, -1)
     spread = np.einsum("kpa,kpq,kqb->ab", by_component, each, by_component)
     information = complete - spread + slopes.T @ both @ slopes
-    covariance = _inverse(information)
+    covariance = inverse(information)
     return np.sqrt(np.einsum("sa,ab,sb->s", jacobian, covariance, jacobian)).reshape(
         slots.values.shape
     )
@@ -97,12 +97,17 @@ def _free(slots: Slots, weights_are_known: bool) -> np.ndarray:
     return jacobian
 
 
-def _inverse(information: np.ndarray) -> np.ndarray:
-    unit = 1.0 / np.sqrt(np.maximum(information.diagonal(), np.finfo(float).tiny))
-    values, vectors = np.linalg.eigh(information * unit * unit[:, None])
-    if not values.size or values[0] > _FLAT * values[-1]:
-        scaled = vectors * unit[:, None]
-        return (scaled / values) @ scaled.T
+def inverse(information: np.ndarray) -> np.ndarray:
+    """The covariance of estimates, refused where the information is not positive definite."""
+    sizes = information.diagonal()
+    if sizes.size and sizes.min() > 0.0:
+        unit = 1.0 / np.sqrt(sizes)
+        values, vectors = np.linalg.eigh(information * unit * unit[:, None])
+        if values[0] > _FLAT * values[-1]:
+            scaled = vectors * unit[:, None]
+            return (scaled / values) @ scaled.T
+    elif not sizes.size:
+        return information
     raise ValueError(
         "The parameters are not identified by these rows: the log-likelihood is flat in some "
         "direction at the fit, or the fit is no maximum. Decrease n_components, or fit to the "
