@@ -216,7 +216,7 @@ str of three letters or Factors, default='full'
 
         :class:`emix.covariances.Factors` is for many features: ``Factors(q)`` are covariances
         C_k = W_k W_kᵀ + D_k of q factors, W_k with q columns and D_k diagonal. They take no
-        missing values, ``prior`` or ``precisions_init``, and no ``partial_fit``.
+        missing values and no ``prior``, and have no ``partial_fit``.
 
     tol : float, default=1e-7
         The fit ends when little is left to gain: when an estimate of all that EM would still

@@ -10,6 +10,8 @@ import numpy as np
 from ._fit.problem import Given, Problem
 from ._fit.runs import fit_mixture
 from ._fitted import Parameters, parameters_of
+from ._normal.covariances import FULL, Structure
+from ._normal.nearest_factors import nearest_factors
 from ._report import warn
 from ._structures import structure_of
 from ._tables import Data
@@ -43,17 +45,25 @@ def initial_values(values: SimpleNamespace, data: Data) -> Given:
     if means is not None:
         means = check_means_init(means, n_components, d)
     if factors is not None and structure.form.has_loadings:
-        raise ValueError(
-            f"precisions_init says nothing of loadings, and covariance_type="
-            f"{values.covariance_type!r} is kept by these: start from labels or responsibilities "
-            "(init_params), or go on from another fit (warm_start)"
-        )
-    if factors is not None:
+        factors = _nearest_factors(values, structure, Given(weights, means, factors))
+    elif factors is not None:
         precisions = check_precisions_init(
             factors, values.covariance_type, structure, n_components, d
         )
         factors = structure.form.factor_of_precision(precisions)
     return Given(weights, means, factors)
+
+
+def _nearest_factors(values: SimpleNamespace, structure: Structure, given: Given) -> np.ndarray:
+    """Of covariances that are kept by loadings, those nearest to general ones."""
+    if given.weights is None or given.means is None:
+        raise ValueError(
+            f"precisions_init with covariance_type={values.covariance_type!r} needs weights_init "
+            "and means_init, too: give all three, or labels in init_params"
+        )
+    shape, form = given.means.shape, structure.form
+    precisions = check_precisions_init(given.factors, "general", FULL, *shape)
+    return form.factor(nearest_factors(structure, given.weights, np.linalg.inv(precisions)))
 
 
 def given_values(estimator: Any, values: SimpleNamespace, data: Data, warm: bool) -> Given:

@@ -12,6 +12,7 @@ from emix import (
     TwoNormalMixture,
 )
 from emix.constraints import Proportions
+from emix.covariances import Factors
 
 X = clusters(0, 160, 2, 2, 2.0)
 GAPPED = np.where(np.random.RandomState(1).uniform(size=X.shape) < 0.15, np.nan, X)
@@ -38,6 +39,9 @@ def _normals():
         for prior in ("dirichlet_process", "dirichlet_distribution"):
             bayesian = BayesianGaussianMixture(2, weight_concentration_prior_type=prior, **given)
             yield f"{prior}, {name}", (bayesian, X)
+    for noise in ("diag", "tied_spherical"):
+        factors = GaussianMixture(2, covariance_type=Factors(1, noise=noise), random_state=0)
+        yield f"mixture, factors, {noise}", (factors, X)
     for name, given in SETTINGS.items():
         yield name, (GaussianMixture(2, random_state=0, **given), X)
     for kind in (HardGaussianMixture, BayesianGaussianMixture):

@@ -22,7 +22,7 @@ from sklearn.decomposition import FactorAnalysis
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
 
-from emix import GaussianMixture
+from emix import GaussianMixture, GaussianMixtureClassifier, MixtureSearch
 from emix.constraints import Proportions
 from emix.covariances import Factors
 
@@ -314,6 +314,13 @@ def test_the_other_methods_are_those_of_the_full_mixture(noise):
     assert_allclose(turned.loadings_, mixture.loadings_[::-1], rtol=1e-9)
 
 
+def test_classes_may_have_few_factors():
+    classes = (X[:, 0] > 0.0).astype(int)
+    classifier = GaussianMixtureClassifier(1, covariance_type=Factors(2)).fit(X, classes)
+    expected = fit(X[classes == 1], 1).score_samples(X)
+    assert_allclose(classifier.mixtures_[1].score_samples(X), expected, atol=1e-3)
+
+
 def test_far_rows_have_a_density():
     mixture = fit()
     far = np.array([np.full(7, 1e10), np.full(7, 1e200), -np.eye(7)[0] * 1e300])
@@ -331,6 +338,27 @@ def test_a_fit_goes_on_from_the_last_one():
         mixture.set_params(warm_start=True, max_iter=3).fit(X)
     assert mixture.history_["objective"][0] == pytest.approx(reached, abs=1e-9)
     assert mixture.lower_bound_ > reached
+
+
+def test_given_precisions_are_those_of_the_nearest_matrices(noise):
+    known = fit(noise=noise, tol=1e-10)
+    start = {
+        "weights_init": known.weights_,
+        "means_init": known.means_,
+        "precisions_init": known.precisions_,
+    }
+    again = fit(noise=noise, max_iter=0, **start)
+    assert_allclose(again.covariances_, known.covariances_, rtol=1e-3, atol=5e-3)
+    assert_allclose(again.lower_bound_, known.lower_bound_, atol=1e-4)
+
+
+def test_a_search_tries_numbers_of_factors():
+    rows = factor_rows(3, n=400, q=2, n_components=1)
+    structures = [Factors(1), Factors(2), "full"]
+    search = MixtureSearch(n_components=[1, 2], covariance_type=structures, random_state=0).fit(
+        rows
+    )
+    assert search.best_params_ == {"n_components": 1, "covariance_type": structures[1]}
 
 
 # --- the object -----------------------------------------------------------------------------
@@ -373,7 +401,7 @@ BAD = {
     "name": ({"covariance_type": "factors"}, ValueError, r"emix.covariances.Factors"),
     "prior": ({"prior": "fraley-raftery"}, ValueError, "set prior=None"),
     "gradient": ({"m_step": "gradient"}, ValueError, "m_step='exact'"),
-    "precisions": ({"precisions_init": np.eye(7)}, ValueError, "precisions_init"),
+    "precisions": ({"precisions_init": np.eye(7)}, ValueError, "needs weights_init and means_init"),
 }
 
 

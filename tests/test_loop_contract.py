@@ -37,11 +37,13 @@ from emix._mixture.missing import mixture_over
 from emix._mixture.partial import Conditional, Gradient
 from emix._mixture.posterior import hard
 from emix._normal.covariances import DIAG
+from emix._normal.gaussian import Params
 from emix._own.exponential import ExponentialFamily
 from emix._own.watched import Watched
 from emix._pair.newton import Newton as PairNewton
 from emix._pair.two_normals import TwoNormals
 from emix._rows.patterns import rows_over
+from emix.covariances import Factors
 
 FULL, TIED = STRUCTURES["full"], STRUCTURES["tied"]
 X = clusters(1, 300, 2, 3, 1.0)
@@ -65,6 +67,16 @@ def of_gaps():
     Z = gapped_clusters(0, n=200, d=2, empty_rows=0)
     model = mixture_over(FULL, rows_over(Z, None, np.zeros(2), np.ones(2), map), np.zeros(2))
     return model, START
+
+
+def of_factors():
+    structure = Factors(1)._structure()
+    model = mixture_over(structure, rows_of(X), np.zeros(2))
+    plain = random_params(DIAG, 1, 3, 2)
+    loadings = np.random.RandomState(1).normal(size=(3, 1, 2))
+    covariances = structure.form.of_parts(loadings, plain.covariances)
+    factored = covariances, structure.form.factor(covariances), np.zeros(3, dtype=int)
+    return model, model.family.admitted(Params(plain.weights, plain.means, *factored))
 
 
 def of_variational():
@@ -124,6 +136,7 @@ MODELS = {
     "conditional M-steps": of_mixture(Conditional),
     "gradient M-steps": of_mixture(Gradient),
     "block after block": of_mixture(lambda model: Incremental(model, 5)),
+    "factors": of_factors,
     "variational": of_variational,
     "two normals": of_two_normals,
     "counts": of_counts,
@@ -138,6 +151,7 @@ ACCELERATIONS = {
     "plain": (lambda model: Plain(), "mixture"),
     "quasi-Newton": (QuasiNewton, "mixture"),
     "quasi-Newton, rows with gaps": (QuasiNewton, "rows with gaps"),
+    "quasi-Newton, factors": (QuasiNewton, "factors"),
     "quasi-Newton, variational": (QuasiNewton, "variational"),
     "quasi-Newton, counts": (QuasiNewton, "counts"),
     "quasi-Newton, hard clusters": (QuasiNewton, "hard clusters"),

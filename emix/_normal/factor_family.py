@@ -45,6 +45,19 @@ class FactorAnalytic:
         own = n_matrices * form.n_loadings(d) + self.noise.n_free(n_matrices, d)
         return min(own, n_matrices * (d * (d + 1) // 2))
 
+    def pooled(self, weight: np.ndarray, variances: np.ndarray) -> np.ndarray:
+        """D in the form of the noise, from what it would be for each component (K, d)."""
+        form, sharing = self.noise.form, self.noise.sharing
+        stack = np.array([form.from_variances(each) for each in variances])
+        shares = np.maximum(weight, DEAD)
+        return sharing.mean_about(sharing.weighted(shares, stack), shares, shares, 0.0 * stack)
+
+    def of_each(self, stack: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """The diagonals (K, d) of D in that form."""
+        n_components, d = shape
+        each = self.noise.sharing.per_component(stack, n_components)
+        return self.noise.form.variances(each, d)
+
 
 class FactorParams(NamedTuple):
     """``gaussian.Params``, and the gauge of the factors: turn C (K, q, q) and shift a (K, q)."""
@@ -178,21 +191,12 @@ class FactorFamily(NamedTuple):
 
     def factored(self, weight: np.ndarray, loadings: np.ndarray, left: np.ndarray) -> Factored:
         """With what is left (K, d) of the variances as noise."""
-        noise, (n_components, d) = self._estimator.noise, left.shape
-        form, sharing = noise.form, noise.sharing
-        stack = np.array([form.from_variances(each) for each in left])
-        shares = np.maximum(weight, DEAD)
-        stack = sharing.mean_about(sharing.weighted(shares, stack), shares, shares, 0.0 * stack)
-        fitted = self.floor.factorise(stack)
-        variances = form.variances(sharing.per_component(fitted.covariance, n_components), d)
-        covariance = self.form.of_parts(loadings, variances)
-        n_floored = np.array(sharing.per_component(fitted.n_floored, n_components))
-        return Factored(covariance, self.form.factor(covariance), n_floored)
-
-    @property
-    def _estimator(self) -> FactorAnalytic:
         estimator: Any = self.structure.estimator
-        return estimator
+        fitted = self.floor.factorise(estimator.pooled(weight, left))
+        covariance = self.form.of_parts(loadings, estimator.of_each(fitted.covariance, left.shape))
+        held = estimator.noise.sharing.per_component(fitted.n_floored, len(left))
+        n_floored = np.array(held)
+        return Factored(covariance, self.form.factor(covariance), n_floored)
 
 
 def _times(loadings: np.ndarray, factors: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .._structures import NAMED
+from .._structures import structure_of
 from .rows import Part
 
 
@@ -71,7 +71,7 @@ class Grid:
         return self._impossible(min(len(part.rows.array) for part in parts))
 
     def _has_axes(self, cell: Cell) -> bool:
-        return bool(NAMED[self.structures[cell.structure]].form.correlates)
+        return bool(structure_of(self.structures[cell.structure]).form.correlates)
 
     def _impossible(self, n_rows: int) -> dict[Cell, str]:
         """Cells that no estimator fits; an error if these are all."""
