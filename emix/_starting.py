@@ -54,7 +54,7 @@ def initial_values(values: SimpleNamespace, data: Data) -> Given:
     return Given(weights, means, factors)
 
 
-def _nearest_factors(values: SimpleNamespace, structure: Structure, given: Given) -> np.ndarray:
+def _nearest_factors(values: SimpleNamespace, structure: Any, given: Given) -> np.ndarray:
     """Of covariances that are kept by loadings, those nearest to general ones."""
     if given.weights is None or given.means is None:
         raise ValueError(
