@@ -10,7 +10,7 @@ import numpy as np
 from ._fit.problem import Given, Problem
 from ._fit.runs import fit_mixture
 from ._fitted import Parameters, parameters_of
-from ._normal.covariances import FULL, Structure
+from ._normal.covariances import FULL
 from ._normal.nearest_factors import nearest_factors
 from ._report import warn
 from ._structures import structure_of
