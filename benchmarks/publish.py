@@ -14,6 +14,7 @@ import matplotlib as mpl
 
 import quality_report
 import report
+import selection_report
 import small_report
 from machine import machine_line
 from problems import SCALING_CELLS
@@ -30,6 +31,7 @@ PICTURE = (
 DEFAULTS = {
     "quality": lambda rows: quality_report.quality(quality_report.unpacked(rows)),
     "small": small_report.small,
+    "selection": selection_report.selection,
 }
 _FEW = 3  # more peers are shown in tables of their own
 LETTERS = {"n": "rows n", "d": "features d", "k": "components K"}

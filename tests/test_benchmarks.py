@@ -255,6 +255,21 @@ def test_plain_em_of_many_starts_makes_the_passes_of_scikit_learn(structure):
         assert one.log_likelihood == pytest.approx(reference.lower_bound_, abs=1e-10)
 
 
+def test_selection_counts_starts_until_the_maxima_are_equal(tmp_path, capsys):
+    import selection
+
+    told = tmp_path / "told.json"
+    options = ["--most", "2", "--starts", "3", "--json", str(told)]
+    selection.main(["--tables", "irises, 150 x 4", *options])
+    rows = json.loads(told.read_text())["results"]["selection"]
+    assert len(rows) == 8
+    for row in rows:
+        assert row["reached"] == (row["above"] >= -selection.MARGIN)
+        assert row["reached"] or row["starts"] == 3
+    assert sum(row["starts"] == 1 for row in rows) >= 4  # one component has one maximum
+    assert "times faster" in capsys.readouterr().out
+
+
 def test_small_tells_the_times_of_both(tmp_path, capsys):
     import small
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture as ScikitLearn
 from sklearn.pipeline import make_pipeline
@@ -502,6 +503,17 @@ def test_singular_fits_are_crosses_beside_the_lines():
     assert_array_equal(crosses.get_xydata(), [[2, 10.0]])
     assert_array_equal(ring.get_xydata(), [[3, 20.0]])
     assert ax.get_legend_handles_labels()[1] == ["full", "singular, cannot win", "best: full, 3"]
+
+
+def test_of_a_search_the_best_mixture_is_drawn():
+    search = selection()
+    for drawn in (search, make_pipeline(StandardScaler(), clone(search)).fit(X)):
+        display = MixtureDisplay.from_estimator(drawn, X, ax=axes())
+        assert len(display.ax_.patches) == 2 * 3  # three components, at two distances
+        assert len(ConvergenceDisplay.from_estimator(drawn, ax=axes()).ax_.lines) >= 1
+    assert_array_equal(
+        MixtureDisplay.from_estimator(search, X, ax=axes()).means, search.best_estimator_.means_
+    )
 
 
 def test_selections_without_the_column_are_refused():

@@ -20,9 +20,11 @@ from emix import (
     BayesianGaussianMixture,
     GaussianMixture,
     HardGaussianMixture,
+    MergedMixture,
     MixtureSearch,
     TwoNormalMixture,
 )
+from emix.covariances import Factors
 from emix.datasets import load_faithful
 
 FAITHFUL, IRISES = load_faithful().data, load_iris().data
@@ -246,6 +248,21 @@ def test_equal_weights_stay_equal():
     assert_allclose(weights, 1.0 / len(weights), rtol=1e-12)
 
 
+def test_structures_that_are_no_names_have_neighbours_too():
+    structures = [Factors(1), Factors(2, noise="tied_diag")]
+    given = {"n_components": range(1, 5), "covariance_type": structures, "patience": None}
+    found = search(**given).fit(IRISES)
+    alone = search(neighbours=False, **given).fit(IRISES)
+    assert {"split", "merge"} & set(found.results_["start"])
+    for one in structures:
+        same = [each is one for each in found.results_["covariance_type"]]
+        gained = (found.results_["log_likelihood"] - alone.results_["log_likelihood"])[same]
+        assert gained.min() > -1e-3
+        assert np.diff(found.results_["log_likelihood"][same]).min() > 0.0
+    assert isinstance(found.best_params_["covariance_type"], Factors)
+    assert found.best_estimator_.loadings_.shape[0] == found.best_params_["n_components"]
+
+
 # --- cells that are not fitted, or cannot win -----------------------------------------------
 
 
@@ -442,6 +459,12 @@ def test_the_template_is_left_as_it_was():
     assert template.get_params() == GaussianMixture(tol=1e-5).get_params()
     assert found.best_estimator_.tol == 1e-5
     assert clone(found).set_params(estimator__tol=1e-3).estimator.tol == 1e-3
+
+
+def test_components_of_the_best_can_be_merged_to_clusters():
+    merged = MergedMixture(search(covariance_type=["tied"])).fit(FAITHFUL)
+    best = merged.estimator_.best_estimator_
+    assert set(merged.predict(FAITHFUL)) <= set(range(len(best.weights_)))
 
 
 def test_in_a_pipeline_with_weights():

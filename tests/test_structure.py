@@ -23,7 +23,11 @@ LAYERS = {
     "_families": {"_em", "_rows", "_normal", "_mixture"},
 }
 # What builds on the engine, below the estimators.
-UPPER = {"_fit": {*LAYERS}, "_pair": {*LAYERS, "_fit"}}
+UPPER = {
+    "_fit": {*LAYERS},
+    "_pair": {*LAYERS, "_fit"},
+    "_search": {*LAYERS, "_fit", "_fitted", "_publication", "_structures"},
+}
 ENGINE = sorted(path for layer in LAYERS for path in (PACKAGE / layer).glob("*.py"))
 
 

@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from .._fit.runs import CUT_SHORT
@@ -15,9 +16,12 @@ from .neighbours import Start, copied, merges, of, splits
 from .protocols import Mixture
 from .rows import Part, Rows
 
-# Initial values that an estimator takes if a start can be given.
-_GIVEN = {"weights_init", "means_init", "precisions_init"}
-# Passes after which starts from neighbours are compared.
+# A parameter of estimators that can go on from weights, means and covariances.
+_MEANS = "means_init"
+# Passes, accelerated ones, after which starts from neighbours are compared. With fewer of them the
+# wrong start goes on: of 225 cells (five tables of two to four features, five structures, one to
+# nine components) 90 % ended at the best maximum known with 5 passes, 83 % with 3 passes or with 10
+# of plain EM, and 57 % without neighbours. A search took 2.3 times as long as without.
 _SHORT = 5
 
 
@@ -57,9 +61,13 @@ class Climbs:
     neighbours: bool
     own: Callable[..., float] | None = None
 
+    @cached_property
+    def _common(self) -> dict[str, Any]:
+        """Parameters that all fits have."""
+        return self.template.get_params(deep=False)
+
     def _made(self, parameters: dict[str, Any]) -> Mixture:
-        given = self.template.get_params(deep=False)
-        return type(self.template)(**{**given, **parameters})
+        return type(self.template)(**{**self._common, **parameters})
 
     def _fitted(self, mixture: Mixture, rows: Rows) -> Mixture:
         """Its warnings name features; afterwards it takes arrays."""
@@ -114,7 +122,7 @@ class Climbs:
         """Whether a start can come from it, and the estimator takes one. Means and covariances that
         are left alone are not to be moved by what a fit found."""
         can = self.neighbours and not self._frozen & {"means", "covariances"}
-        return can and vars(outcome.mixture).keys() >= _GIVEN and is_sound(outcome.mixture)
+        return can and _MEANS in self._common and is_sound(outcome.mixture)
 
     def _from_smaller(
         self, parameters: dict[str, Any], part: Part, usual: Outcome, before: Outcome
@@ -190,16 +198,15 @@ class Climbs:
     def _climbed(
         self, parameters: dict[str, Any], start: Start, rows: Rows, name: str, **more: Any
     ) -> Outcome:
-        """From a start; afterwards the estimator has the parameters of its cell alone."""
-        mixture = self._made(parameters)
-        before = mixture.get_params(deep=False)
-        given = {"n_init": 1, "init_params": "kmeans", "warm_start": False, **more}
-        given |= start.parameters(self._frozen)
-        mixture.set_params(**given)
+        """From a start; a mixture with a name is kept, and has the parameters of its cell alone."""
+        given = {"warm_start": True, **more}
+        mixture = self._made({**parameters, **given})
+        publish(mixture, start.attributes(self._frozen))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             self._fitted(mixture, rows)
-        mixture.set_params(**{key: before[key] for key in given})
+        if name:
+            mixture.set_params(**{key: self._common[key] for key in given})
         return Outcome(mixture, name, 0.0, _remarks(caught), Figures())
 
 

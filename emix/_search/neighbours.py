@@ -1,8 +1,8 @@
 """Starts from mixtures with one component fewer or more.
 
 Of a mixture of K components one is split, or two are merged (Ueda, Nakano, Ghahramani & Hinton
-2000, Neural Computation 12, 2109-2128). Precisions are those of the components that there were: the
-first M-step finds better ones.
+2000, Neural Computation 12, 2109-2128). Covariances are those of the components that there were:
+the first M-step finds better ones.
 """
 
 from __future__ import annotations
@@ -17,21 +17,28 @@ from .._fitted import structure_when_fitted
 from .protocols import Mixture
 from .rows import Rows
 
-# Pairs of components that are merged for a try, those that overlap most.
+# Pairs of components that are merged for a try, those that overlap most; each takes a short climb.
 _PAIRS = 3
 
 
+# What tells the covariances of a fit, by the structure.
+_MATRICES = ("precisions_cholesky_", "loadings_", "noise_variances_")
+
+
 class Start(NamedTuple):
-    """Weights (K,), means (K, d) and precisions in the structure's shape."""
+    """Weights (K,), means (K, d), and the attributes that tell covariances."""
 
     weights: np.ndarray
     means: np.ndarray
-    precisions: np.ndarray
+    matrices: dict[str, np.ndarray]
 
-    def parameters(self, left_out: frozenset[str]) -> dict[str, Any]:
-        """What a constructor takes, but for weights that are left alone."""
-        given = {"means_init": self.means, "precisions_init": self.precisions}
-        return given if "weights" in left_out else {**given, "weights_init": self.weights}
+    def attributes(self, frozen: frozenset[str]) -> dict[str, Any]:
+        """Those of an estimator from which a warm start goes on; weights that are left alone are
+        equal."""
+        weights = self.weights
+        if "weights" in frozen:
+            weights = np.full(len(weights), 1.0 / len(weights))
+        return {"weights_": weights, "means_": self.means, "converged_": False, **self.matrices}
 
 
 def of(mixture: Mixture) -> Start:
@@ -82,7 +89,7 @@ def merges(mixture: Mixture, rows: Rows) -> Iterator[Start]:
 
 
 def _merged(mixture: Mixture, i: int, j: int) -> Start:
-    """The weight and mean of both together, and the precision of the heavier one."""
+    """The weight and mean of both together, and the covariance of the heavier one."""
     weights, means = mixture.weights_.copy(), mixture.means_.copy()
     share = weights[j] / max(weights[i] + weights[j], np.finfo(float).tiny)
     means[i] += share * (means[j] - means[i])
@@ -93,11 +100,13 @@ def _merged(mixture: Mixture, i: int, j: int) -> Start:
 
 
 def _start(mixture: Mixture, weights: np.ndarray, means: np.ndarray, order: np.ndarray) -> Start:
-    """With the precisions of components in this order."""
-    sharing = structure_when_fitted(mixture).sharing
-    precisions = sharing.taken(np.asarray(mixture.precisions_), order)
+    """With the covariances of components in this order."""
+    sharing, known = structure_when_fitted(mixture).sharing, vars(mixture)
+    matrices = {
+        name: sharing.taken(np.asarray(known[name]), order) for name in _MATRICES if name in known
+    }
     weights = np.asarray(weights, dtype=float)
-    return Start(weights / weights.sum(), means, precisions)
+    return Start(weights / weights.sum(), means, matrices)
 
 
 def _filled(mixture: Any, rows: Rows) -> np.ndarray:

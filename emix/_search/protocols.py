@@ -12,7 +12,6 @@ class Mixture(Protocol):
 
     weights_: np.ndarray
     means_: np.ndarray
-    precisions_: np.ndarray
     lower_bound_: float
     remaining_gain_: float
     converged_: bool

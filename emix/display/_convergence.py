@@ -8,7 +8,7 @@ import numpy as np
 
 from .._fit.history import reached
 from ._axes import new_axes
-from ._shown import check_drawable, last_step
+from ._shown import best_of, check_drawable, last_step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +72,7 @@ class ConvergenceDisplay:
         Parameters
         ----------
         estimator : fitted mixture
-            An estimator with history_, or a pipeline that ends in one.
+            An estimator with history_, a search that chose one, or a pipeline that ends in either.
 
         name : str, default=None
             What the legend calls the fit; None takes the name of the class.
@@ -88,7 +88,7 @@ class ConvergenceDisplay:
         display : ConvergenceDisplay
             The display, drawn.
         """
-        estimator = last_step(estimator)
+        estimator = best_of(last_step(best_of(estimator)))
         check_drawable(estimator, "history_")
         name = type(estimator).__name__ if name is None else name
         return cls(history=estimator.history_, name=name).plot(ax=ax, **options)

@@ -136,8 +136,8 @@ class MixtureDisplay:
         ----------
         estimator : fitted mixture
             An estimator of emix, or another with scikit-learn's covariance_type, weights_,
-            means_ and precisions_cholesky_; or a pipeline that ends in one, which is drawn in
-            the features that the last step sees.
+            means_ and precisions_cholesky_; a search that chose one; or a pipeline that ends in
+            either, which is drawn in the features that the last step sees.
 
         X : array-like of shape (n_samples, n_features)
             Rows to show. A row with NaN is not shown where it lacks a feature.

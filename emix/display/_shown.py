@@ -58,10 +58,16 @@ def last_step(estimator: Any) -> Any:
     return estimator[-1] if isinstance(estimator, Pipeline) else estimator
 
 
+def best_of(estimator: Any) -> Any:
+    """Of a search the best estimator; others themselves."""
+    return getattr(estimator, "best_estimator_", estimator)
+
+
 def read(estimator: Any, X: ArrayLike, feature_names: Sequence[str] | None) -> Shown:
-    """A fitted mixture, or a pipeline that ends in one, and rows, in the mixture's features; their
-    names where others are wanted than the estimator has."""
-    mixture = last_step(estimator)
+    """A fitted mixture, a search that chose one, or a pipeline that ends in either, and rows, in
+    the mixture's features; their names where others are wanted than the estimator has."""
+    estimator = best_of(estimator)
+    mixture = best_of(last_step(estimator))
     check_drawable(mixture, "weights_", "means_", "covariances_", "covariance_type")
     if mixture is not estimator and len(estimator) > 1:
         X = estimator[:-1].transform(X)
