@@ -268,7 +268,7 @@ def bootstrap(
     mixture = read(estimator, X, sample_weight)
     rng = check_seed(estimator.random_state if random_state is None else random_state)
     seeds = rng.randint(np.iinfo(np.int32).max, size=n_resamples)
-    task = Refit(type(estimator), settings_of(estimator), make(mixture), n_bad(estimator))
+    task = Refit(estimator, make(mixture), n_bad(estimator))
     found = Parallel(n_jobs=n_jobs, verbose=verbose)(delayed(task)(seed) for seed in seeds)
     fitted = [each for each in found if isinstance(each, Replicate)]
     _check_enough(found, len(fitted))
@@ -299,8 +299,7 @@ class Replicate(NamedTuple):
 class Refit(NamedTuple):
     """What is done with each resample."""
 
-    kind: type[GaussianMixture]
-    settings: dict[str, Any]
+    mixture: GaussianMixture
     source: Source
     n_bad: int
 
@@ -311,7 +310,8 @@ class Refit(NamedTuple):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                fit = self.kind(**self.settings).fit(X, sample_weight=weight)
+                settings = settings_of(self.mixture, X)
+                fit = type(self.mixture)(**settings).fit(X, sample_weight=weight)
         except ValueError as error:
             return str(error)
         if n_bad(fit) > self.n_bad:
@@ -326,29 +326,33 @@ def n_bad(fit: GaussianMixture) -> int:
     return int(np.count_nonzero(singular | (np.asarray(fit.weights_) <= _EMPTY)))
 
 
-def settings_of(estimator: GaussianMixture) -> dict[str, Any]:
-    """Of a fit that starts at the estimator's parameters; not a clone, which would carry callbacks
-    along."""
-    weights, means, precisions = (
-        np.asarray(value, np.float64)
-        for value in (estimator.weights_, estimator.means_, estimator.precisions_)
-    )
+def settings_of(estimator: GaussianMixture, X: np.ndarray) -> dict[str, Any]:
+    """Of a fit to X that starts at the estimator's parameters; not a clone, which would carry
+    callbacks along."""
     names = ("frozen", "reg_covar", "prior", "covariance_type")
     as_fitted = {name: when_fitted(estimator, name, getattr(estimator, name)) for name in names}
     temperature = when_fitted(estimator, "temperature", estimator.temperature)
+    weights = np.asarray(estimator.weights_, np.float64)
     return {
         **estimator.get_params(deep=False),
         **as_fitted,
         "temperature": check_temperature(temperature)[-1],
         "n_components": len(weights),
         "n_init": 1,
-        "init_params": "kmeans",  # has nothing left to start
         "weights_init": weights / weights.sum(),
-        "means_init": means,
-        "precisions_init": precisions,
+        "means_init": np.asarray(estimator.means_, np.float64),
+        **_start(estimator, X),
         "warm_start": False,
         "verbose": 0,
     }
+
+
+def _start(estimator: GaussianMixture, X: np.ndarray) -> dict[str, Any]:
+    """Of covariances; those that loadings make follow from responsibilities."""
+    if estimator._fitted().parameters.structure.form.has_loadings:
+        return {"init_params": estimator.predict_proba(X), "precisions_init": None}
+    precisions = np.asarray(estimator.precisions_, np.float64)
+    return {"init_params": "kmeans", "precisions_init": precisions}  # nothing is left to k-means
 
 
 def _check_enough(found: list, n_fitted: int) -> None:

@@ -356,7 +356,7 @@ class Fits(NamedTuple):
         """As many components as the data come from: the best of searches, and of the climb that
         starts where they come from."""
         n_components = len(mixture.weights_)
-        start = {**settings_of(mixture), "random_state": seed}
+        start = {**settings_of(mixture, data.X), "random_state": seed}
         found = self.best(data, n_components, seed), self._fitted(data, **start)
         return max(found, key=lambda fit: fit.rank)
 

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from emix import GaussianMixture, PoissonMixture
 from emix._density.affinity import affinities, matched
 from emix._density.normals import Normals
+from emix.covariances import Factors
 from emix.datasets import load_faithful
 from emix.inference import (
     bootstrap,
@@ -193,6 +194,19 @@ def test_any_structure_can_be_resampled():
         found = bootstrap(fit, FAITHFUL, n_resamples=5)
         assert found.covariances.shape == np.shape(fit.covariances_)
         assert (np.asarray(found.covariances) > 0.0).all()
+
+
+def test_loadings_can_be_resampled_and_have_no_information():
+    X = np.random.RandomState(0).normal(size=(80, 3)) @ [[1.0, 1, 1], [0, 0.5, 0], [0, 0, 0.5]]
+    X[40:] += 6.0
+    fit = GaussianMixture(2, covariance_type=Factors(1), random_state=0).fit(X)
+    found = bootstrap(fit, X, n_resamples=10)
+    assert found.n_failed == 0
+    assert_allclose(
+        found.means, np.sqrt(2.0 * fit.covariances_[:, [0, 1, 2], [0, 1, 2]] / 80), rtol=0.8
+    )
+    with pytest.raises(ValueError, match=r"not known for covariance_type=Factors.*bootstrap"):
+        standard_errors(fit, X)
 
 
 def small_cluster():
