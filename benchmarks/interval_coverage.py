@@ -23,8 +23,8 @@ from emix.inference import standard_errors
 
 KINDS = ("weights", "means", "variances", "covariances", "correlations")
 WEIGHTS = np.array([0.4, 0.6])
-# Mahalanobis distances of the means are 2.9 and 4.4 in the covariances' mean: some overlap, and
-# little.
+# Mahalanobis distances of the means in the mean of the covariances: 2.8 to 3.3 of some overlap, 4.8
+# of little ("full", the one that is asked).
 SHIFTS = {"some": np.array([2.6, 1.8]), "little": np.array([4.0, 2.7])}
 COVARIANCES = {
     "full": np.array([[[1.0, 0.5], [0.5, 1.5]], [[0.8, -0.3], [-0.3, 0.6]]]),
