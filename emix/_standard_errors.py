@@ -165,6 +165,12 @@ def standard_errors(
     --------
     bootstrap : Errors without large samples, and for any structure.
 
+    Notes
+    -----
+    For n rows, d features and K components it takes about 2 n (K p)² operations and memory for
+    (K p)² numbers, with p = (d + 1) (d + 2) / 2, or 2 d + 1 where covariances are diagonal. Where
+    they are matrices and d is large, the bootstrap needs less memory.
+
     References
     ----------
     .. [1] T. A. Louis (1982). Finding the observed information matrix when using the EM

@@ -203,6 +203,34 @@ def test_errors_are_those_of_the_hessian(covariance_type):
     assert_agrees(fit, X, counts, counts)
 
 
+@pytest.mark.parametrize("has_gaps", [False, True])
+def test_the_information_of_four_components_is_the_curvature_in_any_direction(has_gaps):
+    """Of the log-likelihood along lines in the parameters as they are."""
+    rng = np.random.RandomState(2)
+    centres = rng.normal(size=(4, 3)) * 4.0
+    X = np.concatenate([rng.normal(size=(60, 3)) @ rng.normal(size=(3, 3)) + c for c in centres])
+    if has_gaps:
+        X[rng.rand(*X.shape) < 0.1] = np.nan
+    fit = GaussianMixture(4, means_init=centres, tol=1e-14).fit(X)
+    found = standard_errors(fit, X)
+    kept = np.delete(np.arange(len(found.joint_covariance)), 3)  # the weights add up to one
+    spread = np.linalg.cholesky(found.joint_covariance[np.ix_(kept, kept)])
+    rows, cols = np.triu_indices(3)
+
+    def height(step):
+        weights, means, packed = np.split(step, [3, 15])
+        covariances = np.zeros((4, 3, 3))
+        covariances[:, rows, cols] = covariances[:, cols, rows] = packed.reshape(4, 6)
+        weights = fit.weights_ + np.append(weights, -weights.sum())
+        means = fit.means_ + means.reshape(4, 3)
+        return log_likelihood(weights, means, fit.covariances_ + covariances, X, np.ones(len(X)))
+
+    for _ in range(5):
+        step = 3e-3 * rng.normal(size=len(kept))
+        bend = height(spread @ step) + height(-spread @ step) - 2.0 * height(0.0 * step)
+        assert_allclose(-bend, step @ step, rtol=1e-4)
+
+
 @pytest.mark.parametrize("covariance_type", ["full", "diag", "VVE"])
 def test_errors_of_rows_with_gaps_are_those_of_the_hessian(covariance_type):
     X = two_clusters()

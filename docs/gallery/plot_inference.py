@@ -8,8 +8,9 @@ component more.
 
 # %%
 # Old Faithful: two components. The bars are intervals of 95 %, from the exact information, from
-# fits to resampled rows, and from fits to rows of random weights. They agree: the sample is large
-# and the components are far apart.
+# fits to resampled rows, and from fits to rows of random weights. They nearly agree: the sample is
+# large and the components are far apart. Variances scatter a little more over resamples than the
+# information says. It believes that the components are normal, and resampled rows do not.
 import matplotlib.pyplot as plt
 
 from emix import GaussianMixture
