@@ -100,7 +100,8 @@ figure.colorbar(shade, ax=axes, label="responsibility")
 #
 #     2 \sigma^2 \mathcal{L} = {}
 #     &2 \sigma^2 \sum_n \log \sum_k e^{-|x_n - m_k|^2 / 2 \sigma^2} \\
-#     &- 2 \sigma^2 N \log K - \sigma^2 N D \log(2 \pi \sigma^2).
+#     &- 2 \sigma^2 N \log K \\
+#     &- \sigma^2 N D \log(2 \pi \sigma^2).
 #
 # The last two terms vanish with σ². In the first term the nearest mean wins. So it tends to minus
 # the inertia, the sum of the squared distances to the nearest means. ``soft_inertia`` is the first
