@@ -71,6 +71,7 @@ sphinx_gallery_conf = {
     "plot_gallery": True,
     "remove_config_comments": True,
     "show_signature": False,
+    "within_subsection_order": "gallery_order.Order",
 }
 
 html_theme = "pydata_sphinx_theme"
