@@ -20,9 +20,10 @@ from ._family_kind import Known, Problem, in_own_units
 from ._family_mixture import FamilyMixture
 from ._family_parameters import prior_of_kind
 from ._fitted import when_fitted
+from ._gaps import read_with_gaps
 from ._parameters import Checks, optional
 from ._rows.blocks import Rows
-from ._tables import Read, read_floats_or_nan
+from ._tables import Read
 from ._validation import check_finite
 from .constraints import Allowed, Expectation, Proportions
 from .priors import DirichletPrior
@@ -48,7 +49,7 @@ class Bits:
     }
     rests_on: ClassVar[tuple[str, ...]] = ("binarize",)
     n_more: ClassVar[int] = 0
-    read: ClassVar[Read] = staticmethod(read_floats_or_nan)
+    read: ClassVar[Read] = staticmethod(read_with_gaps)
 
     def problem(
         self, values: SimpleNamespace, X: np.ndarray, weight: np.ndarray | None, mapper: Any

@@ -19,8 +19,9 @@ from ._family_fit import plain_rows
 from ._family_kind import Known, Problem, in_own_units
 from ._family_mixture import FamilyMixture
 from ._family_parameters import prior_of_kind
+from ._gaps import read_with_gaps
 from ._parameters import Checks
-from ._tables import Read, read_floats_or_nan
+from ._tables import Read
 from .constraints import Allowed, Expectation, Proportions
 from .priors import DirichletPrior
 
@@ -40,7 +41,7 @@ class Answers:
     }
     rests_on: ClassVar[tuple[str, ...]] = ()
     n_more: ClassVar[int] = 0
-    read: ClassVar[Read] = staticmethod(read_floats_or_nan)
+    read: ClassVar[Read] = staticmethod(read_with_gaps)
 
     def problem(
         self, values: SimpleNamespace, X: np.ndarray, weight: np.ndarray | None, mapper: Any

@@ -18,10 +18,11 @@ from ._family_fit import plain_rows
 from ._family_kind import Known, Problem, in_own_units
 from ._family_mixture import FamilyMixture
 from ._family_parameters import prior_of_kind
+from ._gaps import read_with_gaps
 from ._parameters import Checks
 from ._refusals import brief
 from ._rows.blocks import Rows
-from ._tables import Features, Read, read_floats_or_nan
+from ._tables import Features, Read
 from .constraints import Allowed, Expectation, Proportions
 from .priors import GammaPrior
 
@@ -30,7 +31,7 @@ def read_counts(
     estimator: Any, X: ArrayLike, features: Features | None = None, **requirements: Any
 ) -> np.ndarray:
     """Rows of numbers that are not negative, or NaN."""
-    X = read_floats_or_nan(estimator, X, features, **requirements)
+    X = read_with_gaps(estimator, X, features, **requirements)
     if X.min() >= 0.0:
         return X
     wrong = np.argwhere(X < 0.0)

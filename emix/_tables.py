@@ -45,13 +45,6 @@ def read_floats(
     return check_rows(estimator, X, reset=False, dtype=FLOATS, **requirements)
 
 
-def read_floats_or_nan(
-    estimator: Any, X: ArrayLike, features: Features | None = None, **requirements: Any
-) -> np.ndarray:
-    """The same, and NaN."""
-    return read_floats(estimator, X, features, ensure_all_finite="allow-nan", **requirements)
-
-
 class Data(NamedTuple):
     """What a fit gets: rows, their weights, their features, and labels if there are any."""
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from families import FITS, answers, bits, counts, some_counts
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
 from emix import BernoulliMixture, CategoricalMixture, PoissonMixture
 from emix._em.ascent import Ascent
+from families import FITS, answers, bits, counts, some_counts
 
 # Hasselblad 1969: days, 1910 to 1912, by death notices of women of 80 years and more in The Times
 DEATHS = np.arange(10.0)[:, None]
@@ -233,3 +233,12 @@ def test_counts_that_are_missing_leave_the_likelihood_of_the_others():
     X[3, 1], X[2, 0] = -2.0, np.nan
     with pytest.raises(ValueError, match=r"-2\.0 in row 3, column 1"):
         PoissonMixture(2).fit(X)
+
+
+@pytest.mark.parametrize("kind", [PoissonMixture, CategoricalMixture, BernoulliMixture])
+def test_masked_entries_are_missing(kind):
+    X, hidden = bits(), np.random.RandomState(0).rand(300, 5) < 0.2
+    pierced, masked = np.where(hidden, np.nan, X), np.ma.masked_array(X, hidden)
+    one, other = (kind(2, random_state=0).fit(rows) for rows in (pierced, masked))
+    assert_array_equal(one.weights_, other.weights_)
+    assert_array_equal(one.predict(pierced), other.predict(masked))
