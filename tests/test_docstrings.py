@@ -81,3 +81,35 @@ def test_docstring_is_valid(name):
 @pytest.mark.parametrize("name", list(filter(is_made, NAMES)))
 def test_a_class_that_users_make_has_an_example(name):
     assert get_doc_object(found(name))["Examples"]
+
+
+FAMILIES = [
+    emix.PoissonMixture,
+    emix.CategoricalMixture,
+    emix.BernoulliMixture,
+    emix.StudentMixture,
+    emix.GaussianMixtureWithNoise,
+    emix.MixtureOfRegressions,
+]
+# What is said in other words where it is another thing.
+_OF_THEIR_OWN = {"n_components", "init_params", "prior", "covariance_type", "weights_"}
+_OF_THEIR_OWN |= {
+    "means_",
+    "lower_bound_",
+    "n_collapsed_",
+    "singular_components_",
+    "probabilities_",
+}
+
+
+@pytest.mark.parametrize("section", ["Parameters", "Attributes"])
+def test_mixtures_of_other_families_say_the_same_of_what_they_share(section):
+    """Each docstring is whole, as editors show it; a change in one is a change in all."""
+    known = {}
+    for kind in FAMILIES:
+        for part in get_doc_object(kind)[section]:
+            said = (kind.__name__, part.type, "\n".join(part.desc))
+            if part.name not in _OF_THEIR_OWN:
+                first = known.setdefault(part.name, said)
+                assert said[1:] == first[1:], (part.name, first[0], said[0])
+    assert len(known) > 5
