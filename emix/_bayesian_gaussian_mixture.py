@@ -11,7 +11,13 @@ from numpy.typing import ArrayLike
 
 from ._base import quiet
 from ._bayesian_conversion import BayesianConversion
-from ._bayesian_prior import WEIGHTINGS, check_degrees, check_precision, given_prior
+from ._bayesian_prior import (
+    WEIGHTINGS,
+    check_degrees,
+    check_precision,
+    check_structure,
+    given_prior,
+)
 from ._estimator import EMEstimator
 from ._fit.problem import Given, Problem
 from ._fitted import Fitted
@@ -315,6 +321,7 @@ default='dirichlet_process'
     _read = staticmethod(read_with_gaps)
     _checks: ClassVar[Checks] = {
         **COMMON,
+        "covariance_type": check_structure,
         "weight_concentration_prior_type": one_of(WEIGHTINGS),
         "weight_concentration_prior": optional(check_positive),
         "mean_precision_prior": optional(check_precision),

@@ -14,8 +14,8 @@ from ._mixture.missing import mixture_over
 from ._mixture.mixture import Mixture
 from ._normal.covariances import Structure
 from ._rows.blocks import Rows
-from ._structures import STRUCTURES
-from ._validation import check_covariance_prior, check_mean_prior, check_positive
+from ._structures import NAMED, SAME_AS, STRUCTURES
+from ._validation import check_covariance_prior, check_mean_prior, check_option, check_positive
 
 WEIGHTINGS: dict[str, type[Weighting]] = {
     "dirichlet_process": StickBreaking,
@@ -92,6 +92,22 @@ class GivenPrior(NamedTuple):
                 "of X"
             )
         return prior
+
+
+def check_structure(name: str, value: Any) -> str:
+    """A structure that has a conjugate prior."""
+    is_other = isinstance(value, str) and value in NAMED and value not in STRUCTURES
+    if not is_other and not hasattr(value, "_structure"):
+        return check_option(name, value, STRUCTURES)
+    listed = ", ".join(map(repr, STRUCTURES))
+    if is_other and value in SAME_AS:
+        raise ValueError(f"{name}={value!r} is called {SAME_AS[value]!r} here; it takes {listed}")
+    raise ValueError(
+        f"{name}={value!r} ties covariances in part or restricts them, and has no conjugate prior: "
+        "the posterior of such covariances is of no known form. It takes "
+        f"{listed}; or fit GaussianMixture(covariance_type={value!r}), which maximises the "
+        "likelihood"
+    )
 
 
 def given_prior(values: SimpleNamespace, d: int) -> GivenPrior:

@@ -23,11 +23,12 @@ from ._fit.problem import Phase, Problem
 from ._fitted import Fitted, normal_mixture, parameters_of
 from ._gaps import GapsMixin, check_columns, of_pairs, read_with_gaps
 from ._mixture.missing import mixture_over
-from ._parameters import COMMON, Checks, by, with_data
+from ._parameters import COMMON, Checks, by, one_of, with_data
 from ._report import Report, of_empty, of_its_end, of_singular
 from ._rows.patterns import has_gaps
 from ._scoring import Scorer
 from ._starting import given_values, is_warm, mixture_problem
+from ._structures import NAMED
 from ._tables import Data
 from ._validation import check_frozen
 
@@ -79,10 +80,12 @@ class HardGaussianMixture(
     n_components : int, default=2
         Number of components K.
 
-    covariance_type : {'full', 'tied', 'diag', 'spherical', 'tied_diag', 'tied_spherical'}, \
-default='full'
+    covariance_type : {'full', 'tied', 'diag', 'spherical', 'tied_diag', 'tied_spherical'} or \
+str of three letters, default='full'
         Structure of the covariances: a general matrix, a diagonal one or a multiple of the
-        identity; one for each component, or one for all ('tied' is the general one).
+        identity; one for each component, or one for all ('tied' is the general one). Three
+        letters say which of volume, shape and axes are equal (E) or vary (V), as in
+        :class:`GaussianMixture` [2]_.
 
     tol : float, default=0.0
         The fit ends when the next M-step would gain at most this, in nats per row. With 0 it ends
@@ -238,6 +241,8 @@ callable, default='kmeans'
     ----------
     .. [1] G. Celeux, G. Govaert (1992). A classification EM algorithm for clustering and two
        stochastic versions. Computational Statistics & Data Analysis 14, 315-332.
+    .. [2] G. Celeux, G. Govaert (1995). Gaussian parsimonious clustering models. Pattern
+       Recognition 28, 781-793.
 
     Examples
     --------
@@ -297,6 +302,7 @@ callable, default='kmeans'
     _read = staticmethod(read_with_gaps)
     _checks: ClassVar[Checks] = {
         **COMMON,
+        "covariance_type": one_of(NAMED),
         "frozen": by(check_frozen),
         "weights_init": with_data,
         "means_init": with_data,

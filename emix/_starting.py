@@ -61,7 +61,8 @@ def _nearest_factors(values: SimpleNamespace, structure: Any, given: Given) -> n
             f"precisions_init with covariance_type={values.covariance_type!r} needs weights_init "
             "and means_init, too: give all three, or labels in init_params"
         )
-    shape, form = given.means.shape, structure.form
+    form: Any = structure.form
+    shape = given.means.shape
     precisions = check_precisions_init(given.factors, "general", FULL, *shape)
     return form.factor(nearest_factors(structure, given.weights, np.linalg.inv(precisions)))
 

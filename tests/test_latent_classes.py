@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from families import FITS, answers, bits, counts, some_counts
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
 from emix import BernoulliMixture, CategoricalMixture, PoissonMixture
 from emix._em.ascent import Ascent
-from families import FITS, answers, bits, counts, some_counts
 
 # Hasselblad 1969: days, 1910 to 1912, by death notices of women of 80 years and more in The Times
 DEATHS = np.arange(10.0)[:, None]

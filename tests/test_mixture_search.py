@@ -24,6 +24,7 @@ from emix import (
     MixtureSearch,
     TwoNormalMixture,
 )
+from emix._structures import MCLUST
 from emix.covariances import Factors
 from emix.datasets import load_faithful
 
@@ -443,13 +444,15 @@ def test_methods_are_those_of_the_estimator():
     assert not hasattr(search(HardGaussianMixture()), "no_such_method")
 
 
-@pytest.mark.parametrize("template", [HardGaussianMixture(), BayesianGaussianMixture()])
-def test_other_mixtures_are_searched_too(template):
+@pytest.mark.parametrize(
+    ("template", "names"), [(HardGaussianMixture(), MCLUST), (BayesianGaussianMixture(), TYPES)]
+)
+def test_other_mixtures_are_searched_too(template, names):
     found = search(template, n_components=(1, 2, 3)).fit(X)
     assert type(found.best_estimator_) is type(template)
     assert_array_equal(found.predict(X), found.best_estimator_.predict(X))
     every = search(template, n_components=1, covariance_type="all").fit(X)
-    assert set(every.results_["covariance_type"]) == set(TYPES)
+    assert set(every.results_["covariance_type"]) == set(names)
 
 
 def test_the_template_is_left_as_it_was():

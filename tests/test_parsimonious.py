@@ -5,13 +5,26 @@ import warnings
 
 import numpy as np
 import pytest
-from common import clusters, model_of, not_converged_allowed, singular_allowed
+from common import (
+    clusters,
+    dense_stack,
+    model_of,
+    not_converged_allowed,
+    singular_allowed,
+    textbook_log_joint,
+)
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import special_ortho_group
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 
-from emix import GaussianMixture, GaussianMixtureClassifier, HardGaussianMixture
+from emix import (
+    BayesianGaussianMixture,
+    GaussianMixture,
+    GaussianMixtureClassifier,
+    HardGaussianMixture,
+    StudentMixture,
+)
 from emix._mixture.curvature import curved
 from emix._normal import variances
 from emix._normal.common_axes import CommonAxes
@@ -528,6 +541,37 @@ def test_one_feature(name):
     assert mixture.score(X) == pytest.approx(GaussianMixture(2, random_state=0).fit(X).score(X))
 
 
+# --- classification EM ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_clusters_of_a_structure_are_those_of_its_m_step(name):
+    """Celeux & Govaert 1995, section 3."""
+    X = varying(3)
+    hard = HardGaussianMixture(K, covariance_type=name, random_state=0).fit(X)
+    assert hard.converged_
+    assert (np.diff(hard.lower_bounds_) >= 0.0).all()
+    assert_array_equal(hard.labels_, hard.predict(X))
+    options = {"covariance_type": name, "init_params": hard.labels_, "max_iter": 0}
+    with not_converged_allowed():
+        step = GaussianMixture(K, **options).fit(X)
+    assert_allclose(hard.weights_, step.weights_, rtol=1e-12)
+    assert_allclose(hard.covariances_, step.covariances_, rtol=1e-4, atol=1e-6)
+    stack = dense_stack(NAMED[name], hard.covariances_, K, D)
+    parts = hard.weights_, hard.means_, stack
+    value = textbook_log_joint(X, *parts).max(axis=1).mean()
+    assert hard.lower_bound_ == pytest.approx(value, rel=1e-10)
+
+
+def test_an_empty_cluster_of_a_structure_gets_rows(tied):
+    rng = np.random.RandomState(0)
+    parts = [rng.normal(size=(100, 2)), rng.normal(size=(100, 2)) + [8.0, 0.0]]
+    X = np.concatenate([*parts, 0.3 * rng.normal(size=(5, 2)) + [0.0, 15.0]])
+    given = [[0.0, 0.0], [8.0, 0.0], [500.0, 500.0]]
+    hard = HardGaussianMixture(3, covariance_type=tied, means_init=given).fit(X)
+    assert (np.bincount(hard.labels_, minlength=3) > 0).all()
+
+
 # --- refusals ---------------------------------------------------------------------------------
 
 
@@ -536,9 +580,19 @@ def test_steps_of_single_components_are_refused(tied):
         GaussianMixture(2, covariance_type=tied, m_step="gradient").fit(varying(0))
 
 
-def test_estimators_of_free_matrices_refuse_the_name(tied):
+def test_structures_without_a_conjugate_prior_are_refused(tied):
+    with pytest.raises(ValueError, match=f"{tied}.*no conjugate prior.*GaussianMixture"):
+        BayesianGaussianMixture(2, covariance_type=tied).fit(varying(0))
+
+
+def test_the_posterior_is_told_of_the_other_name():
+    with pytest.raises(ValueError, match="'VVV' is called 'full' here"):
+        BayesianGaussianMixture(2, covariance_type="VVV").fit(varying(0))
+
+
+def test_other_families_refuse_the_name(tied):
     with pytest.raises(ValueError, match=r"covariance_type must be one of .*'full'"):
-        HardGaussianMixture(2, covariance_type=tied).fit(varying(0))
+        StudentMixture(2, covariance_type=tied).fit(varying(0))
 
 
 def test_classes_that_are_fitted_at_once_refuse_the_name(tied):
