@@ -1,10 +1,18 @@
 """Dask arrays and data frames: the fit of the same rows in memory, where the rows lie."""
 
+import asyncio
+import gc
+import pickle
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 from common import STARTS, TYPES, initial_values
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.pipeline import make_pipeline
 
 import emix
 from emix.constraints import Allowed, Proportions
@@ -369,3 +377,165 @@ def test_estimators_in_memory_refuse_dask_collections(name):
 def test_weights_in_dask_are_refused_in_memory():
     with pytest.raises(TypeError, match=r"sample_weight is a dask collection"):
         emix.GaussianMixture(2).fit(X, sample_weight=chunked(WEIGHT))
+
+
+# --- as an estimator ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", on_dask.__all__)
+def test_parameters_are_those_of_the_class_in_memory(name):
+    here, there = getattr(on_dask, name), getattr(emix, name)
+    assert here().get_params() == there().get_params()
+    assert clone(here(n_components=3, tol=0.1)).get_params()["tol"] == 0.1
+    with pytest.raises(NotFittedError):
+        here().predict(chunked(X))
+    with pytest.raises(NotFittedError):
+        here().bic(chunked(X))
+
+
+@pytest.mark.parametrize("name", on_dask.__all__)
+def test_rows_in_memory_are_fitted_there(name):
+    expected = getattr(emix, name)(3, random_state=0).fit(X)
+    found = getattr(on_dask, name)(3, random_state=0).fit(X)
+    assert_array_equal(found.means_, expected.means_)
+    for method in ("predict", "predict_proba", "score_samples", "transform"):
+        assert_array_equal(getattr(found, method)(X), getattr(expected, method)(X))
+    for method in ("score", "aic", "bic", "icl"):
+        assert getattr(found, method)(X) == getattr(expected, method)(X)
+    assert_array_equal(found.fit_predict(X), expected.predict(X))
+
+
+@pytest.mark.parametrize("name", on_dask.__all__)
+def test_a_fit_goes_on_without_dask(name):
+    found = getattr(on_dask, name)(3, random_state=0).fit(chunked(X))
+    local = found.to_local()
+    assert type(local) is getattr(emix, name)
+    assert local.get_params() == found.get_params()
+    assert_array_equal(local.predict(X), found.predict(chunked(X)).compute())
+    again = pickle.loads(pickle.dumps(found))
+    assert vars(again).keys() == vars(found).keys()
+    assert_array_equal(again.predict(X), local.predict(X))
+
+
+def test_a_client_is_kept_and_neither_cloned_nor_pickled(client):
+    found = on_dask.GaussianMixture(3, **START)
+    assert found.client is None
+    found.client = client
+    found.fit(chunked(X))
+    assert found.client is client
+    assert found.score(chunked(X)) == pytest.approx(EXPECTED.score(X))
+    assert clone(found).client is None
+    assert pickle.loads(pickle.dumps(found)).client is None
+    assert "client" not in found.get_params()
+
+
+def test_labels_come_lazily():
+    found = on_dask.GaussianMixture(3, **START)
+    labels = found.fit_predict(chunked(X))
+    assert isinstance(labels, da.Array)
+    assert_array_equal(labels.compute(), EXPECTED.predict(X))
+
+
+def test_a_warm_start_goes_on_from_the_last_fit():
+    start = {**START, "max_iter": 4, "warm_start": True}
+    expected, found = emix.GaussianMixture(3, **start), on_dask.GaussianMixture(3, **start)
+    with pytest.warns(ConvergenceWarning):
+        expected.fit(X)
+    with pytest.warns(ConvergenceWarning):
+        found.fit(chunked(X))
+    assert_same_fit(
+        found.set_params(max_iter=100).fit(chunked(X)), expected.set_params(max_iter=100).fit(X)
+    )
+
+
+def test_a_failed_fit_leaves_the_estimator_as_it_was():
+    found = on_dask.GaussianMixture(3, **START).fit(chunked(X))
+    before = dict(vars(found))
+    with pytest.raises(ValueError, match="NaN"):
+        found.fit(chunked(with_value(np.nan)))
+    assert vars(found) == before
+
+
+def test_singular_components_are_told_of_as_in_memory():
+    """Zeros in a column of half of the rows, and a constant column."""
+    table = np.column_stack([X, np.ones(len(X))])
+    table[::2, 1] = 0.0
+    found, expected = (
+        kind(2, random_state=0) for kind in (on_dask.GaussianMixture, emix.GaussianMixture)
+    )
+    with pytest.warns(ConvergenceWarning) as here:
+        found.fit(chunked(table))
+    with pytest.warns(ConvergenceWarning) as there:
+        expected.fit(table)
+    found_text, text = (re.sub(r"component \d", "", str(w[0].message)) for w in (here, there))
+    assert found_text == text
+    assert "x3 = 1" in str(here[0].message)
+    assert found.singular_components_.sum() == expected.singular_components_.sum() == 1
+
+
+def test_verbose_prints_here(capsys):
+    on_dask.GaussianMixture(3, **START, verbose=1, verbose_interval=5).fit(chunked(X))
+    lines = capsys.readouterr().out
+    assert "Initialization 0" in lines
+    assert "Iteration 10" in lines
+
+
+def test_the_scheduler_holds_nothing_after_a_fit(client):
+    def held():
+        return client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
+
+    table = chunked(X)
+    for _ in range(2):
+        on_dask.GaussianMixture(3, **START).fit(table)
+        gc.collect()
+        for _ in range(100):  # futures are forgotten a little later
+            if not held():
+                break
+            client.sync(asyncio.sleep, 0.02)
+        assert held() == 0
+
+
+def test_bits_do_not_depend_on_the_workers(client):
+    """The same parts, on one worker and on two."""
+    one, two = client.scheduler_info()["workers"]
+    table = chunked(X, 150)
+    fits = []
+    for workers in ([one, two], [one]):
+        with dask.annotate(workers=workers):
+            fits.append(on_dask.GaussianMixture(3, **START).fit(table))
+    for name in FITTED:
+        assert_array_equal(getattr(fits[0], name), getattr(fits[1], name))
+
+
+# --- with dask-ml ---------------------------------------------------------------------------
+
+
+def test_it_ends_a_pipeline_of_dask_ml():
+    preprocessing = pytest.importorskip("dask_ml.preprocessing")
+    steps = make_pipeline(
+        preprocessing.StandardScaler(), on_dask.GaussianMixture(3, random_state=0)
+    )
+    found = steps.fit(chunked(X))
+    scaled = (X - X.mean(axis=0)) / X.std(axis=0)
+    expected = emix.GaussianMixture(3, random_state=0).fit(scaled)
+    assert_same_fit(found[-1], expected, 1e-11)
+    assert_array_equal(found.predict(chunked(X)).compute(), expected.predict(scaled))
+
+
+def test_wrappers_of_dask_ml_evaluate_chunks():
+    wrappers = pytest.importorskip("dask_ml.wrappers")
+    wrapped = wrappers.ParallelPostFit(on_dask.GaussianMixture(3, **START)).fit(X)
+    assert_array_equal(wrapped.predict(chunked(X)).compute(), EXPECTED.predict(X))
+    resp = wrapped.predict_proba(chunked(X))
+    assert resp.shape == (900, 3)
+    assert_allclose(resp.compute(), EXPECTED.predict_proba(X), rtol=1e-12, atol=1e-14)
+
+
+def test_incremental_of_dask_ml_streams_chunks():
+    wrappers = pytest.importorskip("dask_ml.wrappers")
+    found = wrappers.Incremental(on_dask.GaussianMixture(3, random_state=0), shuffle_blocks=False)
+    found.fit(chunked(X, 300))
+    expected = emix.GaussianMixture(3, random_state=0)
+    for start in range(0, 900, 300):
+        expected.partial_fit(X[start : start + 300])
+    assert_allclose(found.estimator_.means_, expected.means_, rtol=1e-12)

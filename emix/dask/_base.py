@@ -274,6 +274,12 @@ class OnDask(EMEstimator):
         completed, n = self._summed("_completed", X, sample_weight)
         return -2.0 * completed + self._n_parameters() * math.log(n)
 
+    @property
+    def classes_(self) -> np.ndarray:
+        """Numbers of the components, (n_components,), by which dask-ml's wrappers know how many
+        columns ``predict_proba`` has."""
+        return np.arange(len(self.weights_))
+
     def _n_columns(self) -> int:
         self._asked()
         return len(self.weights_)
