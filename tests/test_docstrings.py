@@ -9,6 +9,7 @@ from numpydoc.validate import validate
 import emix
 import emix.constraints
 import emix.covariances
+import emix.dask
 import emix.datasets
 import emix.display
 import emix.em
@@ -18,6 +19,7 @@ import emix.priors
 MODULES = (
     emix,
     emix.constraints,
+    emix.dask,
     emix.covariances,
     emix.datasets,
     emix.display,

@@ -31,6 +31,8 @@ class Odds(Products):
     """Products of all components but the reference, whose statistics are the moments of all rows
     less those of the others."""
 
+    stays = (*Products.stays, "coefficients", "factors", "moments")
+
     @classmethod
     def of(cls, plain: Products, params: Params, moments: np.ndarray) -> Odds | None:
         """Relative to the heaviest of several components, if the difference leaves enough digits

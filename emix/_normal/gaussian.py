@@ -19,7 +19,7 @@ first two.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -143,6 +143,11 @@ class BlockKernel:
     size: int
     has_odds = False  # whether E-steps may go by densities relative to one component
     has_panels = False  # whether pairs of rows and components may be left out
+    # what blocks of rows do not need: it stays here if the kernel is sent to where rows lie
+    stays: tuple[str, ...] = ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in self.stays}
 
     @property
     def keeper(self) -> type:
@@ -191,11 +196,12 @@ class Products(BlockKernel):
     """
 
     has_odds = True
+    stays: tuple[str, ...] = ("params", "eta", "total")
 
     def __init__(self, structure, params, eta, total):
         self.structure, self.params, self.eta, self.total = structure, params, eta, total
-        self.factors = params.factors
         self.layout = layout_of(structure, *params.means.shape)
+        self.factors = params.factors if self.layout.n_common else None
         self.coefficients = self.layout.matrix(eta.vector)
         self.size = self.layout.split
         self.n_features, self.n_components = self.layout.width, self.layout.n_components

@@ -47,6 +47,43 @@ class GaussianMixture(OnDask, Local):
     _local, _report_of_parts = Local, Local._report
 
     def fit(self, X: Any, y: object = None, sample_weight: Any = None, labels: Any = None) -> Self:
+        """Fit the mixture to the rows of X.
+
+        Parameters
+        ----------
+        X : dask array or data frame of shape (n_samples, n_features)
+            Training rows, float32 or float64. Chunks may be uneven, empty, of unknown sizes and
+            of some columns each. They are joined into as many parts as the workers have threads,
+            which the workers hold until the fit is over; dask computes a part again that was lost
+            with a worker. What is in memory is fitted as in ``emix``.
+
+        y : Ignored
+            Present for API consistency.
+
+        sample_weight : dask array or series, or array-like, of shape (n_samples,), default=None
+            Weights of the rows, not negative; an integer weight is the same as repeating the row.
+            None for equal weights.
+
+        labels : array-like of int of shape (n_samples,), default=None
+            Known components of rows in memory; None for a dask collection.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator; its attributes are NumPy arrays.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or the data are unusable, if rows have missing values, or if there is
+            no client; the estimator is then as it was before.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``max_iter`` was too small for ``tol``, a covariance is singular, or a component
+            is empty.
+        """
         if not is_collection(X):
             Local.fit(self, X, y, sample_weight, labels)
             return self
@@ -59,4 +96,25 @@ class GaussianMixture(OnDask, Local):
     def fit_predict(
         self, X: Any, y: object = None, sample_weight: Any = None, labels: Any = None
     ) -> Any:
+        """Fit the mixture and return the most probable component of every row.
+
+        Parameters
+        ----------
+        X : dask array or data frame of shape (n_samples, n_features)
+            Training rows.
+
+        y : Ignored
+            Present for API consistency.
+
+        sample_weight : dask array or series, or array-like, of shape (n_samples,), default=None
+            Weights of the rows.
+
+        labels : array-like of int of shape (n_samples,), default=None
+            Known components of rows in memory; None for a dask collection.
+
+        Returns
+        -------
+        labels : dask array of shape (n_samples,)
+            ``predict(X)``, lazily.
+        """
         return self.fit(X, y, sample_weight, labels).predict(X)
