@@ -115,7 +115,7 @@ class OnDask(EMEstimator):
         values = checked(self, self._checks)
         check_rowwise(values)
         cluster = Cluster(client_of(self._client))
-        with one_blas_thread():
+        with one_blas_thread(), cluster.guarded():
             rng = values.random_state
             data: Any = distributed_data(cluster, X, sample_weight, values.n_components, rng)
             told = {"sample_weight": data.weight}
@@ -296,4 +296,6 @@ class OnDask(EMEstimator):
         """By the client that was chosen, or as dask would."""
         if self._client is None:
             return dask.compute(value)[0]
-        return Cluster(self._client).gathered([self._client.compute(value)])[0]
+        cluster = Cluster(self._client)
+        with cluster.guarded():
+            return cluster.gathered(cluster.computed([value]))[0]

@@ -88,7 +88,7 @@ def distributed_data(
     features = Features()
     check_features(features, X, reset=True)
     parts = _parts_of(cluster, *blocks_of(X, sample_weight))
-    futures = cluster.client.map(_facts, parts, pure=False)
+    futures = cluster.mapped(_facts, parts)
     facts = cluster.gathered(futures)
     _check(facts, features.n_features_in_)
     parts = [part for part, fact in zip(parts, facts, strict=True) if fact.n]
@@ -106,7 +106,7 @@ def _parts_of(cluster: Cluster, blocks: list, weights: list | None) -> list:
     edges = [len(blocks) * i // count for i in range(count + 1)]
     join = dask.delayed(_part, pure=False)
     runs = list(pairwise(edges))
-    return cluster.client.compute(
+    return cluster.computed(
         [join(blocks[a:b], None if weights is None else weights[a:b]) for a, b in runs]
     )
 
