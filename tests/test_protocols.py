@@ -8,10 +8,11 @@ import pytest
 from emix._normal import protocols
 from emix._normal.bounds import DenseBound, VarianceBound
 from emix._normal.covariances import UNRESTRICTED
-from emix._normal.dense import DENSE
-from emix._normal.diagonal import DIAGONAL
+from emix._normal.dense import DENSE, Dense
+from emix._normal.diagonal import DIAGONAL, Diagonal
 from emix._normal.floor import Floor
-from emix._normal.isotropic import ISOTROPIC
+from emix._normal.isotropic import ISOTROPIC, Isotropic
+from emix._normal.low_rank import LowRank
 from emix._normal.parsimonious import PARSIMONIOUS
 from emix._normal.sharing import COMMON, EACH
 
@@ -20,7 +21,11 @@ ONE_OF_EACH = {
     protocols.Sharing: [EACH, COMMON],
     protocols.Estimator: [UNRESTRICTED, *(each.estimator for each in PARSIMONIOUS.values())],
 }
-CLASSES = {protocols.Bound: [DenseBound, VarianceBound], protocols.Floor: [Floor]}
+CLASSES = {
+    protocols.Bound: [DenseBound, VarianceBound],
+    protocols.Floor: [Floor],
+    protocols.Matrices: [Dense, Diagonal, Isotropic, LowRank],
+}
 PAIRS = [(protocol, type(each)) for protocol, known in ONE_OF_EACH.items() for each in known]
 PAIRS += [(protocol, kind) for protocol, known in CLASSES.items() for kind in known]
 
@@ -32,6 +37,11 @@ def members(protocol):
         for name, value in vars(protocol).items()
         if inspect.isfunction(value) and not name.startswith("_")
     }
+
+
+def told(protocol):
+    """Declared capabilities."""
+    return [name for kind in protocol.__mro__ for name in vars(kind).get("__annotations__", {})]
 
 
 @pytest.mark.parametrize(("protocol", "kind"), sorted(set(PAIRS), key=str))
@@ -46,8 +56,10 @@ def test_methods_have_the_declared_parameters(protocol, kind):
 @pytest.mark.parametrize(("protocol", "known"), ONE_OF_EACH.items())
 def test_capabilities_are_told(protocol, known):
     for each in known:
-        for name in protocol.__annotations__:
+        for name in told(protocol):
             assert isinstance(getattr(each, name), bool | str), name
+    for name in told(protocols.Matrices):
+        assert isinstance(getattr(LowRank(2), name), bool | str), name
 
 
 @pytest.mark.parametrize("known", ONE_OF_EACH.values())

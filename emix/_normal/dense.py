@@ -197,9 +197,9 @@ class Dense:
     def precision(self, factor: np.ndarray) -> np.ndarray:
         return factor @ factor.swapaxes(-1, -2)
 
-    def variances(self, precision: np.ndarray, d: int) -> np.ndarray:
-        """diag(P), (..., d)."""
-        return precision.diagonal(axis1=-2, axis2=-1)
+    def variances(self, matrix: np.ndarray, d: int) -> np.ndarray:
+        """its diagonal, (..., d)."""
+        return matrix.diagonal(axis1=-2, axis2=-1)
 
     def precisions(self, factor: np.ndarray, d: int) -> np.ndarray:
         return self.variances(self.precision(factor), d)

@@ -113,8 +113,8 @@ class Diagonal:
     def precision(self, factor: np.ndarray) -> np.ndarray:
         return factor * factor
 
-    def variances(self, precision: np.ndarray, d: int) -> np.ndarray:
-        return precision
+    def variances(self, matrix: np.ndarray, d: int) -> np.ndarray:
+        return matrix
 
     def precisions(self, factor: np.ndarray, d: int) -> np.ndarray:
         return self.variances(self.precision(factor), d)

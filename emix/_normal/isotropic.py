@@ -116,8 +116,8 @@ class Isotropic:
     def precision(self, factor: np.ndarray) -> np.ndarray:
         return factor * factor
 
-    def variances(self, precision: np.ndarray, d: int) -> np.ndarray:
-        return np.repeat(stretch(precision), d, axis=-1)
+    def variances(self, matrix: np.ndarray, d: int) -> np.ndarray:
+        return np.repeat(stretch(matrix), d, axis=-1)
 
     def precisions(self, factor: np.ndarray, d: int) -> np.ndarray:
         return self.variances(self.precision(factor), d)

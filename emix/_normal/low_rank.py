@@ -82,9 +82,9 @@ class LowRank:
             - 0.5 * np.linalg.slogdet(self.inner_matrix(factor))[1]
         )
 
-    def variances(self, covariance: np.ndarray, d: int) -> np.ndarray:
+    def variances(self, matrix: np.ndarray, d: int) -> np.ndarray:
         """diag(C), (..., d)."""
-        loadings, noise = self.parts(covariance)
+        loadings, noise = self.parts(matrix)
         return noise + np.square(loadings).sum(axis=-2)
 
     def precisions(self, factor: np.ndarray, d: int) -> np.ndarray:

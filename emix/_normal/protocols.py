@@ -32,9 +32,9 @@ class Bound(Protocol):
         """For each of a stack argmax of -log|C| - tr(C⁻¹ S) over C >= F, S the given matrix."""
 
 
-class Form(Protocol):
-    """How a matrix is stored, and its arithmetic. Matrices of d features have ``shape(d)``; their
-    second moments are ``n_products(d)`` products of the features of a row."""
+class Matrices(Protocol):
+    """How a covariance is stored, and what a fitted mixture asks of it. That of d features has
+    ``shape(d)``; rows give it ``n_products(d)`` second moments."""
 
     correlates: bool  # whether a row's features tell of each other
     one_unit: bool  # whether features must have a common unit, or the form would not stay
@@ -45,14 +45,47 @@ class Form(Protocol):
     def shape(self, d: int) -> tuple[int, ...]:
         """Of one matrix."""
 
-    def n_free(self, d: int) -> int:
-        """Free numbers of a matrix."""
-
     def n_products(self, d: int) -> int:
         """Second moments that rows give."""
 
     def n_variances(self, d: int) -> int:
         """Variances of a matrix that are not equal by its form."""
+
+    def invert(self, factor: np.ndarray) -> np.ndarray:
+        """Covariance (U Uᵀ)⁻¹ of a factor."""
+
+    def log_det(self, factor: np.ndarray, d: int) -> np.ndarray:
+        """log|U|."""
+
+    def variances(self, matrix: np.ndarray, d: int) -> np.ndarray:
+        """The diagonal of a matrix, (..., d)."""
+
+    def precisions(self, factor: np.ndarray, d: int) -> np.ndarray:
+        """The diagonal of U Uᵀ, (..., d): reciprocal variances of features given the others."""
+
+    def unwhiten(self, factor: np.ndarray, normal: np.ndarray) -> np.ndarray:
+        """Rows with this covariance from standard normal ones."""
+
+    def squared_distances(self, factors: np.ndarray, y: np.ndarray, means: np.ndarray):
+        """|U_kᵀ (y - mu_k)|², (K, m), of the rows of y (m, d) about means (K, d)."""
+
+    def rescale(self, covariance: np.ndarray, factor: np.ndarray, scale: np.ndarray):
+        """Covariance and factor of S x, S = diag(scale)."""
+
+    def rescale_factor(self, factor: np.ndarray, scale: np.ndarray) -> np.ndarray:
+        """Factor of S x, S = diag(scale)."""
+
+    def loadings(self, covariance: np.ndarray, bound: Bound) -> np.ndarray:
+        """Absolute loadings (d,) of the features on the direction in which a covariance is least
+        beside the bound; zeros where matrices have no directions of their own."""
+
+
+class Form(Matrices, Protocol):
+    """Covariances that are arrays of variances, and their arithmetic: what M-steps from scatter,
+    priors and kernels of moments ask beside."""
+
+    def n_free(self, d: int) -> int:
+        """Free numbers of a matrix."""
 
     def is_positive(self, stack: np.ndarray) -> bool:
         """Whether all matrices are symmetric and positive definite."""
@@ -90,20 +123,8 @@ class Form(Protocol):
     def factor_of_precision(self, precision: np.ndarray) -> np.ndarray:
         """U with U Uᵀ = precision."""
 
-    def invert(self, factor: np.ndarray) -> np.ndarray:
-        """Covariance (U Uᵀ)⁻¹ of a factor."""
-
     def precision(self, factor: np.ndarray) -> np.ndarray:
         """U Uᵀ."""
-
-    def log_det(self, factor: np.ndarray, d: int) -> np.ndarray:
-        """log|U|."""
-
-    def variances(self, precision: np.ndarray, d: int) -> np.ndarray:
-        """The diagonal of a matrix, (..., d)."""
-
-    def precisions(self, factor: np.ndarray, d: int) -> np.ndarray:
-        """The diagonal of U Uᵀ, (..., d): reciprocal variances of features given the others."""
 
     def apply(self, precision: np.ndarray, a: np.ndarray) -> np.ndarray:
         """P a, row by row."""
@@ -114,14 +135,8 @@ class Form(Protocol):
     def whiten(self, factor: np.ndarray, a: np.ndarray) -> np.ndarray:
         """Uᵀ a, row by row."""
 
-    def unwhiten(self, factor: np.ndarray, normal: np.ndarray) -> np.ndarray:
-        """Rows with this covariance from standard normal ones."""
-
     def squared_distance(self, factor: np.ndarray, y: np.ndarray) -> np.ndarray:
         """|Uᵀ y|² for the columns of y (d, m)."""
-
-    def squared_distances(self, factors: np.ndarray, y: np.ndarray, means: np.ndarray):
-        """|U_kᵀ (y - mu_k)|², (K, m), of the rows of y (m, d) about means (K, d)."""
 
     def residual_distances(self, factors: np.ndarray, y: np.ndarray, means: np.ndarray):
         """The same by residuals; U may be one for all components."""
@@ -131,12 +146,6 @@ class Form(Protocol):
 
     def log_tails(self, factors: np.ndarray, y: np.ndarray, means: np.ndarray) -> np.ndarray:
         """The same of the rows of y (m, d) about means (K, d), (K, m)."""
-
-    def rescale(self, covariance: np.ndarray, factor: np.ndarray, scale: np.ndarray):
-        """Covariance and factor of S x, S = diag(scale)."""
-
-    def rescale_factor(self, factor: np.ndarray, scale: np.ndarray) -> np.ndarray:
-        """Factor of S x, S = diag(scale)."""
 
     def orthonormal(self, factor: np.ndarray, mean: np.ndarray) -> np.ndarray:
         """L (..., p, p): for T = (products, z, 1), p features, those of L T(z) are orthonormal if z
@@ -177,10 +186,6 @@ class Form(Protocol):
 
     def above(self, covariance: np.ndarray, bound: Bound, d: int) -> np.ndarray:
         """Variances (..., d) in units of the bound, in ascending order."""
-
-    def loadings(self, covariance: np.ndarray, bound: Bound) -> np.ndarray:
-        """Absolute loadings (d,) of the features on the direction in which a covariance is least
-        beside the bound; zeros where matrices have no directions of their own."""
 
     def whitening(self, total: np.ndarray, least: float) -> np.ndarray | None:
         """W (d, d) with W z of unit covariance, or None where the form has no metric of its own."""
