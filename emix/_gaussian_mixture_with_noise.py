@@ -27,7 +27,7 @@ from ._fitted import structure_when_fitted
 from ._normal.covariances import Structure
 from ._parameters import Checks, one_of
 from ._rows.blocks import Rows
-from ._structures import STRUCTURES
+from ._structures import NAMED
 from ._tables import Read, read_floats
 from .constraints import Allowed, Expectation, Proportions
 from .priors import ConjugatePrior
@@ -54,7 +54,7 @@ def described(params: Params, structure: Structure, rows: Rows, box: Box) -> dic
 class Noisy:
     """See ``_family_kind.Kind``."""
 
-    checks: ClassVar[Checks] = {"covariance_type": one_of(STRUCTURES), "prior": check_normal_prior}
+    checks: ClassVar[Checks] = {"covariance_type": one_of(NAMED), "prior": check_normal_prior}
     rests_on: ClassVar[tuple[str, ...]] = ("covariance_type",)
     n_more: ClassVar[int] = 1
     read: ClassVar[Read] = staticmethod(read_floats)
@@ -62,7 +62,7 @@ class Noisy:
     def problem(
         self, values: SimpleNamespace, X: np.ndarray, weight: np.ndarray | None, mapper: Any
     ) -> Problem:
-        structure = STRUCTURES[values.covariance_type]
+        structure = NAMED[values.covariance_type]
         rows = standard_rows(X, weight, mapper, structure.one_unit)
         space = Space(structure, rows)
         box = box_around(X, weight, space.least_deviations * rows.scale)
@@ -107,9 +107,11 @@ class GaussianMixtureWithNoise(FamilyMixture):
     n_components : int, default=1
         Number of normal components K.
 
-    covariance_type : {'full', 'tied', 'diag', 'spherical', 'tied_diag', 'tied_spherical'}, \
-default='full'
-        Structure of the covariances, as in :class:`GaussianMixture`.
+    covariance_type : {'full', 'tied', 'diag', 'spherical', 'tied_diag', 'tied_spherical'} or \
+str of three letters, default='full'
+        Structure of the covariances, as in :class:`GaussianMixture`: a general matrix, a diagonal
+        one or a multiple of the identity, one for each component or one for all; or three letters
+        for what components share of volume, shape and axes.
 
     tol : float, default=1e-10
         The fit ends when little is left to gain: when an estimate of all that EM would still

@@ -33,7 +33,7 @@ from ._normal.covariances import Structure
 from ._parameters import Checks, one_of
 from ._refusals import brief
 from ._rows.blocks import Rows
-from ._structures import STRUCTURES
+from ._structures import NAMED
 from ._tables import Read, read_floats
 from ._validation import check_option, check_positive
 from .constraints import Allowed, Expectation, Proportions
@@ -68,7 +68,7 @@ class Tailed:
     """See ``_family_kind.Kind``."""
 
     checks: ClassVar[Checks] = {
-        "covariance_type": one_of(STRUCTURES),
+        "covariance_type": one_of(NAMED),
         "degrees_of_freedom": check_tails,
         "prior": check_normal_prior,
     }
@@ -79,7 +79,7 @@ class Tailed:
     def problem(
         self, values: SimpleNamespace, X: np.ndarray, weight: np.ndarray | None, mapper: Any
     ) -> Problem:
-        structure, n_components = STRUCTURES[values.covariance_type], values.n_components
+        structure, n_components = NAMED[values.covariance_type], values.n_components
         rows = standard_rows(X, weight, mapper, structure.one_unit)
         space = Space(structure, rows)
         prior = components_prior(values.prior, space, n_components)
@@ -117,9 +117,11 @@ class StudentMixture(FamilyMixture):
         Estimated, one for all components or one for each, or a given positive number. The smaller,
         the heavier the tails; infinity is the normal distribution, which estimates may become, too.
 
-    covariance_type : {'full', 'tied', 'diag', 'spherical', 'tied_diag', 'tied_spherical'}, \
-default='full'
-        Structure of the scale matrices, as in :class:`GaussianMixture`.
+    covariance_type : {'full', 'tied', 'diag', 'spherical', 'tied_diag', 'tied_spherical'} or \
+str of three letters, default='full'
+        Structure of the scale matrices, as in :class:`GaussianMixture`: a general matrix, a
+        diagonal one or a multiple of the identity, one for each component or one for all; or three
+        letters for what components share of volume, shape and axes.
 
     tol : float, default=1e-10
         The fit ends when little is left to gain: when an estimate of all that EM would still
@@ -355,8 +357,8 @@ default='full'
         Raises
         ------
         ValueError
-            If the parameters are not identified by the rows, or variances are held at the least
-            that they may have.
+            If the parameters are not identified by the rows, variances are held at the least that
+            they may have, or components share volume, shape or axes alone.
 
         References
         ----------

@@ -66,16 +66,15 @@ def heavy(seed=0, n=300):
 
 
 def log_student(fit, X):
-    d = X.shape[1]
-    wide = {"full": lambda m: m, "tied": lambda m: m, "diag": np.diag}
-    matrices = fit.scale_matrices_
+    d, matrices = X.shape[1], fit.scale_matrices_
     if fit.covariance_type == "tied":
         matrices = [matrices] * len(fit.weights_)
     if fit.covariance_type == "spherical":
         matrices = [np.full(d, value) for value in matrices]
-    to_dense = wide.get(fit.covariance_type, np.diag)
     columns = [
-        stats.multivariate_t.logpdf(X, mean, to_dense(matrix), df=dof)
+        stats.multivariate_t.logpdf(
+            X, mean, matrix if np.ndim(matrix) == 2 else np.diag(matrix), df=dof
+        )
         for mean, matrix, dof in zip(fit.means_, matrices, fit.degrees_of_freedom_, strict=True)
     ]
     return np.column_stack(columns)

@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 from emix import GaussianMixture, GaussianMixtureWithNoise
 from emix._families.background import smallest_box
-from emix._structures import STRUCTURES
+from emix._structures import NAMED
 
 
 def with_noise(seed=0, n=200, n_noise=80):
@@ -23,10 +23,10 @@ X = with_noise()
 FIT = GaussianMixtureWithNoise(2, random_state=0).fit(X)
 
 
-@pytest.mark.parametrize("name", TYPES)
+@pytest.mark.parametrize("name", [*TYPES, "VEV", "EVE"])
 def test_densities_are_those_of_the_formula(name):
     fit = clone(FIT).set_params(covariance_type=name, n_init=3).fit(X)
-    dense = dense_stack(STRUCTURES[name], fit.covariances_, 2, 2)
+    dense = dense_stack(NAMED[name], fit.covariances_, 2, 2)
     columns = [
         multivariate_normal.logpdf(X, mean, matrix)
         for mean, matrix in zip(fit.means_, dense, strict=True)
@@ -45,7 +45,7 @@ def test_densities_are_those_of_the_formula(name):
     resp = fit.predict_proba(X)
     assert_allclose(fit.weights_, resp.mean(axis=0), atol=1e-5)
     assert_allclose(fit.means_, (resp[:, :2].T @ X) / resp[:, :2].sum(axis=0)[:, None], atol=1e-4)
-    n_free = 3 + 4 + STRUCTURES[name].n_free(2, 2)
+    n_free = 3 + 4 + NAMED[name].n_free(2, 2)
     assert_allclose(fit.bic(X), n_free * np.log(len(X)) - 2.0 * total.sum())
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from families import FITS, heavy
+from families import FITS, heavy, log_student
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.special import digamma
+from scipy.special import digamma, logsumexp
 from sklearn.exceptions import ConvergenceWarning
 
 from emix import GaussianMixture, StudentMixture
@@ -162,3 +162,20 @@ def test_components_without_rows_keep_their_tails():
     assert found.dof[1] == params.dof[1]
     assert_array_equal(found.means[1], params.means[1])
     assert_array_equal(found.weights, [1.0, 0.0])
+
+
+@pytest.mark.parametrize("name", ["VEI", "EVI", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV"])
+def test_all_structures_of_normals_have_t_components(name):
+    X = heavy()
+    given = {"covariance_type": name, "n_init": 2, "random_state": 0}
+    limit = StudentMixture(2, degrees_of_freedom=np.inf, **given)
+    normal = GaussianMixture(2, covariance_type=name, tol=1e-10, random_state=0).fit(X)
+    assert_allclose(limit.fit(X).lower_bound_, normal.lower_bound_, atol=1e-8)
+    assert_allclose(limit.bic(X), normal.bic(X), rtol=1e-9)
+    robust = StudentMixture(2, degrees_of_freedom=4.0, **given).fit(X)
+    assert robust.lower_bound_ > limit.lower_bound_
+    joint = np.log(robust.weights_) + log_student(robust, X)
+    assert_allclose(robust.score_samples(X), logsumexp(joint, axis=1), rtol=1e-9, atol=1e-9)
+    if name != "VVV":
+        with pytest.raises(ValueError, match="share volume, shape or axes alone"):
+            robust.standard_errors(X)

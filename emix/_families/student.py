@@ -170,6 +170,12 @@ class Students:
 
     def coordinates(self, params: Params, weights_are_known: bool) -> OfStudents:
         """Infinite degrees of freedom, and those at a limit, are taken as known."""
+        if not self._structure.is_free:
+            raise ValueError(
+                "standard_errors knows scale matrices that are all free or all one, not those that "
+                "share volume, shape or axes alone: fit with covariance_type='full' or another "
+                "name of one word"
+            )
         tails = self._tails.numbers(params.dof)
         return OfStudents(self._structure, params, tails, weights_are_known)
 
