@@ -4,6 +4,8 @@ import asyncio
 import gc
 import pickle
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -106,12 +108,12 @@ def test_every_objective_is_climbed_as_in_memory(options):
 
 
 def test_proportions_hold_over_all_parts():
-    """The dual is solved to 1e-9 in its gradient."""
-    options = {"constraints": (Proportions([0.2, 0.3, 0.5]),), "random_state": 0, "tol": 1e-3}
-    expected = emix.GaussianMixture(3, **options).fit(X)
-    found = on_dask.GaussianMixture(3, **options).fit(chunked(X))
+    """The dual is solved to 1e-9 in its gradient, by some passes in each iteration."""
+    options = {"constraints": (Proportions([0.3, 0.7]),), "random_state": 0, "tol": 1e-2}
+    expected = emix.GaussianMixture(2, **options).fit(X)
+    found = on_dask.GaussianMixture(2, **options).fit(chunked(X))
     assert_same_fit(found, expected, 1e-7)
-    assert_allclose(found.weights_, [0.2, 0.3, 0.5], atol=1e-5)
+    assert_allclose(found.weights_, [0.3, 0.7], atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["dirichlet_process", "dirichlet_distribution"])
@@ -485,14 +487,16 @@ def test_the_scheduler_holds_nothing_after_a_fit(client):
         return client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
 
     table = chunked(X)
+    gc.collect()
+    before = held()
     for _ in range(2):
         on_dask.GaussianMixture(3, **START).fit(table)
         gc.collect()
         for _ in range(100):  # futures are forgotten a little later
-            if not held():
+            if held() <= before:
                 break
             client.sync(asyncio.sleep, 0.02)
-        assert held() == 0
+        assert held() <= before
 
 
 def test_bits_do_not_depend_on_the_workers(client):
@@ -539,3 +543,26 @@ def test_incremental_of_dask_ml_streams_chunks():
     for start in range(0, 900, 300):
         expected.partial_fit(X[start : start + 300])
     assert_allclose(found.estimator_.means_, expected.means_, rtol=1e-12)
+
+
+# --- without dask ---------------------------------------------------------------------------
+
+
+def test_dask_is_imported_by_those_who_ask_for_it():
+    """And an error names what is to be installed."""
+    told = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_DASK], capture_output=True, text=True, check=True
+    ).stdout
+    assert "pip install 'emix[dask]'" in told
+
+
+_WITHOUT_DASK = """
+import sys
+import emix
+assert not {"dask", "distributed"} & sys.modules.keys()
+sys.modules["dask"] = None
+try:
+    import emix.dask
+except ImportError as error:
+    print(error)
+"""
