@@ -121,19 +121,22 @@ def test_what_travels_does_not_grow_with_the_rows():
 
 
 def test_of_many_features_each_product_travels_once():
-    """Panels add up squares of matrices, which are symmetric."""
+    """Panels hold triangles, and add up squares of matrices, which are symmetric."""
     d, parts = 40, divided(np.random.RandomState(0).normal(size=(400, 40)))
     rows = PartedRows(parts, summary_of(parts, 500, 0), np.zeros(d), np.ones(d))
-    answers = []
+    answers, questions = [], []
     ask = parts.answer
 
     def answer(question):
+        questions.append(len(pickle.dumps(question)))
         answers.append(max(len(pickle.dumps(question.of(part))) for part in parts._parts))
         return ask(question)
 
     parts.answer = answer
     solved(rows, "full")
-    assert max(answers) <= 1.1 * 8 * 3 * ((d + 1) * (d + 2) // 2)
+    n_bytes = 8 * 3 * ((d + 1) * (d + 2) // 2)
+    assert max(answers) <= 1.1 * n_bytes
+    assert max(questions) <= 1.2 * n_bytes
 
 
 # --- the sample -----------------------------------------------------------------------------
