@@ -359,7 +359,7 @@ def test_a_round_ends_early_where_no_other_mixture_can_get_to_the_best(
     """Three are at the best maximum; in eight passes the fourth gains eight times its last gain."""
     known = search._Known(Ground(iris_model(), None), 2, RNG(0), times)
     gain = np.array([1e-5, 1e-5, 1e-5, last_gain])
-    known.race = SimpleNamespace(value=np.array([-1.0, -1.0005, -1.0, -2.0]), gain=gain)
+    known._race = SimpleNamespace(value=np.array([-1.0, -1.0005, -1.0, -2.0]), gain=gain)
     known._hits = np.ones(4)
     monkeypatch.setattr(search, "_unsound", lambda race, model: np.full(4, unsound))
     assert known._is_decided(search._Ranks(known.race, iris_model())) is decided
