@@ -482,6 +482,7 @@ BAD = {
     "weights_init": ([0.5], [0.5, 0.6], [1.5, -0.5], "even"),
     "means_init": ([[0.0]], np.full((2, 2), np.nan)),
     "precisions_init": ([1.0], [-np.eye(2)] * 2),
+    "scales_init": ([1.0], [-1.0, 1.0], "narrow"),
     "random_state": ("seed", -1, np.random.default_rng(0)),
     "warm_start": FLAGS,
     "verbose": (-1, "loud"),

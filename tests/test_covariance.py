@@ -145,7 +145,7 @@ def test_floor_of_variances_is_a_maximum(name, floor):
 
 def test_floor_of_a_model_is_one_constant_far_below_its_data(covariance_type):
     structure = STRUCTURES[covariance_type]
-    total = model_of(clusters(0, 300, D, K), structure).total
+    total = model_of(clusters(0, 300, D, K), structure).space.view.total
     spread = structure.form.mean_matrix(total, D)
     assert FLOOR <= structure.form.floor(spread) <= 1e-13 * np.max(spread)
 

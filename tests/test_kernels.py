@@ -140,8 +140,8 @@ def test_far_components_have_accurate_log_joint_by_default(covariance_type):
 
 def test_the_cheap_kernel_serves_few_features_and_the_panels_many():
     X = np.random.RandomState(0).normal(size=(50, 61))
-    many = model_of(X, FULL).kernel(random_params(FULL, 0, 3, 61))
-    few = model_of(X[:, :2], FULL).kernel(random_params(FULL, 0, 3, 2))
+    many = model_of(X, FULL).space.kernel(random_params(FULL, 0, 3, 61))
+    few = model_of(X[:, :2], FULL).space.kernel(random_params(FULL, 0, 3, 2))
     assert isinstance(many, Panels)
     assert isinstance(few, Products)
 
