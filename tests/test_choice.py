@@ -137,7 +137,7 @@ def wide(d, n_components, separation):
     covariances = np.repeat(np.eye(d)[None], n_components, axis=0)
     weights = np.full(n_components, 1.0 / n_components)
     params = Params(weights, means, *factorised(FULL, covariances))
-    return model_of(rng.normal(size=(4, d)), FULL).kernel(params)
+    return model_of(rng.normal(size=(4, d)), FULL).space.kernel(params)
 
 
 @pytest.mark.parametrize(

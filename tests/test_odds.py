@@ -46,8 +46,8 @@ def test_with_curvature_too_whichever_component_is_the_reference(
     weights = np.full(4, 0.2)
     weights[reference] = 0.4
     params = params._replace(weights=weights)
-    kernel = Curved(plain.kernel(params))
-    found = stats_of(plain.rows, CurvedOdds(kernel, reference, plain.moments))
+    kernel = Curved(plain.space.kernel(params))
+    found = stats_of(plain.rows, CurvedOdds(kernel, reference, plain.space.view.moments))
     expected = kernel.stats(*value_and_sums(plain.rows, RuleSums(kernel, kernel.log_joint, soft)))
     assert_same_statistics(found, expected)
     assert_allclose(found.overlaps, expected.overlaps, rtol=1e-10, atol=1e-13)
