@@ -349,6 +349,44 @@ def test_a_search_is_over_when_the_best_maximum_was_met_thrice(monkeypatch):
     assert len(budget(monkeypatch, model_of(X, STRUCTURES["full"]), 2)) > 1
 
 
+def test_thrice_is_not_twice_and_rounds_add_up(monkeypatch):
+    """The first eight meet the best maximum of one problem three times, of another twice."""
+    thrice, twice = (
+        model_of(standardised(clusters(seed, 200, 2, k, 1.5)), STRUCTURES["full"])
+        for seed, k in ((3, 3), (5, 4))
+    )
+    assert len(budget(monkeypatch, thrice, 3)) == 2
+    assert len(budget(monkeypatch, twice, 4)) == 4
+    # with n_init=2 it takes six times; the second round meets it that often with those before
+    assert len(budget(monkeypatch, twice, 4, n_init=2)) == 4
+
+
+@pytest.mark.parametrize("name", ["full", "spherical"])
+def test_a_search_goes_on_where_the_best_maximum_is_unsound(monkeypatch, name):
+    """All of the first eight give the far row a component."""
+    X = np.r_[RNG(0).normal(size=100), 50.0][:, None]
+    found = budget(monkeypatch, model_of(standardised(X), STRUCTURES[name]), 2)
+    assert [size for size, _ in found[:3]] == [8, 8, 24]
+
+
+def test_a_round_is_not_run_on_where_it_is_decided(monkeypatch):
+    """The second round meets the best maximum four times in its first passes."""
+    X = standardised(np.r_[clusters(0, 200, 2, 2, 6.0), [[500.0, 50.0]]])
+    found = budget(monkeypatch, model_of(X, STRUCTURES["full"]), 2)
+    assert found == [(8, 4), (8, 8), (24, 4)]
+
+
+def test_of_maxima_that_mirror_each_other_rounding_does_not_choose():
+    for seed in range(8):
+        centres = np.repeat([2.0, 6.0], 20)[:, None]
+        half = np.abs(0.6 * RNG(seed).normal(size=(40, 1)) + centres)
+        X = np.r_[half, -half]
+        same = (X, np.r_[X, X, X], 1.9 * (X + 3.7), 1e-3 * (X - 1.0 / 3.0))
+        models = [model_of(standardised(each), STRUCTURES["full"]) for each in same]
+        means = [leading(model, 3, RNG(0), 1)[0].means for model in models]
+        assert_allclose(means, [means[0]] * 4, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("times", "last_gain", "unsound", "decided"),
     [(3, 0.1, 0, True), (3, 0.2, 0, False), (4, 0.1, 0, False), (3, 0.1, 1, False)],
@@ -434,6 +472,68 @@ def test_clusters_that_k_means_does_not_settle_on_soon_are_not_far_apart(monkeyp
     sample = model.over(model.space.distinct.sample(1000)[0], True)
     monkeypatch.setattr(start, "_labelled", lambda *_: pytest.fail("labels were tried"))
     assert start.apart(sample, 3, RNG(0)) is None
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_clusters_that_overlap_a_little_are_not_far_apart(monkeypatch, seed):
+    """k-means settles soon, and 0.01 to 0.05 nats per row are lost with labels."""
+    X = np.r_[RNG(seed).normal(size=(20, 1)), RNG(seed + 10).normal(size=(20, 1)) + 3.0]
+    sample = sampled(X)
+    assert start.apart(sample, 2, RNG(0)) is None
+    monkeypatch.setattr(start, "_FAR_APART", 0.05)
+    assert start.apart(sample, 2, RNG(0)) is not None
+
+
+def test_clusters_far_apart_of_which_several_partitions_exist_are_searched(monkeypatch):
+    """Three components for four clusters: two draws differ, and a race decides."""
+    centres = np.repeat([[0.0, 0.0], [30.0, 0.0], [0.0, 31.0], [33.0, 29.0]], 50, axis=0)
+    X = standardised(RNG(3).normal(size=(200, 2)) + centres)
+    model = model_of(X, STRUCTURES["full"])
+    assert budget(monkeypatch, model, 3, seed=5) != []
+    assert budget(monkeypatch, model, 4, seed=5) == []
+
+
+def sampled(X):
+    """A model of the rows that starts are drawn from."""
+    model = model_of(standardised(X), STRUCTURES["full"])
+    return model.over(model.space.distinct.sample(1000)[0], True)
+
+
+def test_k_means_on_whitened_rows_finds_elongated_clusters():
+    """Two parallel clusters, 100 times longer than wide."""
+    rng, labels = RNG(2), np.repeat([0, 1], 200)
+    rows = np.c_[100.0 * rng.normal(size=400), rng.normal(size=400) + 10.0 * labels]
+    X = standardised(rows @ [[0.8, -0.6], [0.6, 0.8]])
+    found = start.kmeans(sampled(X), 2, RNG(0))
+    centres = np.array([X[labels == k].mean(axis=0) for k in range(2)])
+    assert np.linalg.norm(found.means[:, None] - centres, axis=2).min(axis=0).max() < 0.1
+
+
+def test_whitened_rows_are_not_tried_where_clusters_are_well_apart(monkeypatch):
+    calls, kmeans = [], start._kmeans_on
+    monkeypatch.setattr(start, "_kmeans_on", lambda *a: calls.append(1) or kmeans(*a))
+    for distance, n_calls in ((30.0, 1), (1.0, 2)):
+        calls.clear()
+        start.kmeans(sampled(clusters(0, 200, 2, 3, distance)), 3, RNG(0))
+        assert len(calls) == n_calls
+
+
+def test_few_rows_are_not_whitened():
+    """Of 2 d rows or fewer, whitening puts all at nearly equal distances."""
+    X = RNG(0).normal(size=(16, 8)) + np.repeat([[0.0], [6.0]], 8, axis=0)
+    model = sampled(X)
+    seeds = [start.kmeans_plusplus(model, 2, RNG(seed)).means for seed in range(40)]
+    assert np.mean([np.ptp(np.sign(means.mean(axis=1))) > 0.0 for means in seeds]) > 0.9
+
+
+def test_directions_of_rounding_are_not_whitened_for_seeds():
+    """The third column is the sum of the others but for rounding, which depends on units."""
+    for seed in range(5):
+        x = RNG(seed).normal(size=(80, 2))
+        one = np.c_[x, x[:, 0] + x[:, 1]]
+        same = (one, one / 3.0 + 0.1)
+        means = [start.kmeans_plusplus(sampled(X), 5, RNG(0)).means for X in same]
+        assert_allclose(*means, atol=1e-9)
 
 
 def climbs_of(monkeypatch, X, n_components):

@@ -53,7 +53,7 @@ def test_a_spike_in_one_of_two_features_is_named():
     assert f"component {k} (20 rows), 'rain' = -3.5." in messages[0]
 
 
-@pytest.mark.parametrize(("n_far", "is_outlier"), [(1, True), (10, False)])
+@pytest.mark.parametrize(("n_far", "is_outlier"), [(1, True), (2, False), (10, False)])
 def test_a_row_by_itself_is_sent_to_the_mixture_with_noise(n_far, is_outlier):
     X = np.r_[clusters(0, 100, 2, 1), np.full((n_far, 2), 1e6)]
     _, messages = told(X, 2)
@@ -70,6 +70,15 @@ def test_a_direction_is_named_by_its_features():
     assert mixture.singular_components_.sum() == 1
     assert len(messages) == 1
     assert f"component {k} (30 rows), a direction of x0, x1." in messages[0]
+
+
+def test_a_feature_that_varies_a_little_has_no_one_value():
+    """Thirty rows on a line along x1; x0 has 25 times the least variance there."""
+    a = RNG(0).normal(size=(30, 1))
+    X = np.r_[RNG(2).normal(size=(60, 2)), np.c_[20.0 + 0.005 * a, a]]
+    _, messages = told(X, 2)
+    assert len(messages) == 1
+    assert "(30 rows), a direction of x0." in messages[0]
 
 
 def test_a_common_covariance_that_is_singular_is_told_once():
