@@ -504,9 +504,12 @@ def test_k_means_on_whitened_rows_finds_elongated_clusters():
     rng, labels = RNG(2), np.repeat([0, 1], 200)
     rows = np.c_[100.0 * rng.normal(size=400), rng.normal(size=400) + 10.0 * labels]
     X = standardised(rows @ [[0.8, -0.6], [0.6, 0.8]])
-    found = start.kmeans(sampled(X), 2, RNG(0))
     centres = np.array([X[labels == k].mean(axis=0) for k in range(2)])
-    assert np.linalg.norm(found.means[:, None] - centres, axis=2).min(axis=0).max() < 0.1
+    model, hits = sampled(X), 0
+    for seed in range(10):
+        means = start.kmeans(model, 2, RNG(seed)).means
+        hits += np.linalg.norm(means[:, None] - centres, axis=2).min(axis=0).max() < 0.1
+    assert hits > 2  # none on standardised rows alone
 
 
 def test_whitened_rows_are_not_tried_where_clusters_are_well_apart(monkeypatch):
