@@ -530,13 +530,13 @@ def test_few_rows_are_not_whitened():
 
 
 def test_directions_of_rounding_are_not_whitened_for_seeds():
-    """The third column is the sum of the others but for rounding, which depends on units."""
-    for seed in range(5):
-        x = RNG(seed).normal(size=(80, 2))
-        one = np.c_[x, x[:, 0] + x[:, 1]]
-        same = (one, one / 3.0 + 0.1)
-        means = [start.kmeans_plusplus(sampled(X), 5, RNG(0)).means for X in same]
-        assert_allclose(*means, atol=1e-9)
+    """Four equal columns lead to the seeds of one."""
+    for seed in range(6):
+        x = RNG(seed).normal(size=(80, 1))
+        one, four = (sampled(np.repeat(x, count, axis=1)) for count in (1, 4))
+        expected = start.kmeans_plusplus(one, 5, RNG(0)).means
+        found = start.kmeans_plusplus(four, 5, RNG(0)).means
+        assert_allclose(found, np.repeat(expected, 4, axis=1), atol=1e-9)
 
 
 def climbs_of(monkeypatch, X, n_components):

@@ -72,15 +72,6 @@ def test_a_direction_is_named_by_its_features():
     assert f"component {k} (30 rows), a direction of x0, x1." in messages[0]
 
 
-def test_a_feature_that_varies_a_little_has_no_one_value():
-    """Thirty rows on a line along x1; x0 has 25 times the least variance there."""
-    a = RNG(0).normal(size=(30, 1))
-    X = np.r_[RNG(2).normal(size=(60, 2)), np.c_[20.0 + 0.005 * a, a]]
-    _, messages = told(X, 2)
-    assert len(messages) == 1
-    assert "(30 rows), a direction of x0." in messages[0]
-
-
 def test_a_common_covariance_that_is_singular_is_told_once():
     centres = np.array([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]])
     X = np.repeat(centres, 30, axis=0) + RNG(0).normal(size=(90, 1))
