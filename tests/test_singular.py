@@ -252,6 +252,19 @@ def test_a_healthy_maximum_is_preferred_to_a_singular_one(options, seed):
     assert mixture.n_collapsed_ > 0
 
 
+@pytest.mark.parametrize(
+    ("options", "given_up"),
+    [({"random_state": 2}, [False, True, True]), ({"n_init": 3}, [False, False, True])],
+)
+def test_climbs_to_a_spike_are_given_up(options, given_up):
+    """But for the first of several that the user asks for, which has won short climbs."""
+    with convergence_warnings_allowed():
+        mixture = fitted(overlapping(), 2, **{"random_state": 0, **options})
+    assert_array_equal(mixture.starts_["given_up"], given_up)
+    if "n_init" not in options:  # at every eighth pass it is looked into; 29 lead to the end
+        assert_array_equal(mixture.starts_["n_iter"][1:], 24)
+
+
 def test_a_careful_climb_goes_on_to_the_maximum_that_lies_ahead():
     """Thirty passes of plain EM end 0.013 nats per row below it."""
     rng = np.random.default_rng(174)
