@@ -72,6 +72,17 @@ def test_a_direction_is_named_by_its_features():
     assert f"component {k} (30 rows), a direction of x0, x1." in messages[0]
 
 
+def test_a_feature_of_one_value_is_not_named_again_as_part_of_a_direction():
+    """Thirty rows on the line x0 = x1, all with x3 = -5."""
+    a = RNG(0).normal(size=(30, 1))
+    line = np.c_[a + 20.0, a + 20.0, RNG(1).normal(size=30), np.full(30, -5.0)]
+    _, messages = told(np.r_[RNG(2).normal(size=(60, 4)), line], 2)
+    assert len(messages) == 1
+    assert "x3 = -5, a direction of " in messages[0]
+    assert messages[0].count("x3") == 1
+    assert " more" not in messages[0]
+
+
 def test_a_common_covariance_that_is_singular_is_told_once():
     centres = np.array([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]])
     X = np.repeat(centres, 30, axis=0) + RNG(0).normal(size=(90, 1))
