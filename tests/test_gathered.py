@@ -46,7 +46,7 @@ def test_covariances_are_those_of_the_rows_at_any_responsibilities(name, far):
 def test_log_joint_leaves_nothing_out_and_partitions_agree(name):
     structure = STRUCTURES[name]
     model, params = model_of(X, structure), random_params(structure, 1, 2, 3)
-    kernel = choose(structure, params, model.natural(params), model.noise, None)
+    kernel = choose(structure, params, model.natural(params), model.space.noise, None)
     assert isinstance(kernel, Gathered)
     sums = model.rows.mean(RuleSums(kernel, kernel.log_joint, soft))
     gathered, plain = kernel.stats(float(sums[0]), sums[1:]), model.e_step(params)

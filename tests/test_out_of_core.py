@@ -117,7 +117,7 @@ show(mixture)
 
 def test_a_csv_file_larger_than_all_addresses_is_a_stream(tmp_path):
     pytest.importorskip("pandas")
-    write_csv(tmp_path / "rows.csv", 900_000)
+    write_csv(tmp_path / "rows.csv", 1_400_000)
     assert run(STREAM_OF_CSV, tmp_path) == ["True True", "0.75 0.25 0.0 5.0"]
 
 

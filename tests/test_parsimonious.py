@@ -23,7 +23,6 @@ from emix import (
     GaussianMixture,
     GaussianMixtureClassifier,
     HardGaussianMixture,
-    StudentMixture,
 )
 from emix._mixture.curvature import curved
 from emix._normal import variances
@@ -588,11 +587,6 @@ def test_structures_without_a_conjugate_prior_are_refused(tied):
 def test_the_posterior_is_told_of_the_other_name():
     with pytest.raises(ValueError, match="'VVV' is called 'full' here"):
         BayesianGaussianMixture(2, covariance_type="VVV").fit(varying(0))
-
-
-def test_other_families_refuse_the_name(tied):
-    with pytest.raises(ValueError, match=r"covariance_type must be one of .*'full'"):
-        StudentMixture(2, covariance_type=tied).fit(varying(0))
 
 
 def test_classes_that_are_fitted_at_once_refuse_the_name(tied):
