@@ -40,7 +40,7 @@ def allow(n_bytes, kind):
 def is_refused(read):
     try:
         read()
-    except (MemoryError, OSError):
+    except (MemoryError, OSError, RuntimeError):  # no more threads, either
         return True
     return False
 
