@@ -14,8 +14,11 @@ test: $(VENV)/.test  ## run all tests, docstrings and documents included, one pr
 fresh: $(VENV)/.test  ## arbitrary input once more, new in every run; some minutes
 	$(BIN)/python -m pytest tests/test_properties.py --hypothesis-profile=fresh
 
+# What reads the sources, runs programs of its own or draws all of the gallery is done once.
+ONCE = structure docstrings pages benchmarks gallery dask_failure out_of_core
+
 oldest: .oldest/.test  ## run the tests with the oldest supported dependencies
-	.oldest/bin/python -m pytest -n auto tests emix
+	.oldest/bin/python -m pytest -n auto tests emix $(ONCE:%=--ignore=tests/test_%.py)
 
 coverage: $(VENV)/.test  ## all tests, and fail if they cover too little of the engine
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term
