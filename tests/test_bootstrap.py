@@ -109,7 +109,7 @@ def test_errors_of_old_faithful_are_those_of_mclust(pair):
 @pytest.mark.parametrize("method", METHODS)
 def test_results_depend_on_the_seed_alone(pair, method):
     one = bootstrap(pair, FAITHFUL, method=method, n_resamples=6, random_state=3)
-    with joblib.parallel_config(backend="threading"):
+    with joblib.parallel_backend("threading"):
         other = bootstrap(pair, FAITHFUL, method=method, n_resamples=6, random_state=3, n_jobs=2)
     third = bootstrap(pair, FAITHFUL, method=method, n_resamples=6, random_state=4)
     assert_array_equal(one.replicates.means, other.replicates.means)
@@ -301,7 +301,7 @@ def test_p_values_count_resampled_statistics():
 
 def test_tests_depend_on_the_seed_alone():
     X = FAITHFUL[::4]
-    with joblib.parallel_config(backend="threading"):
+    with joblib.parallel_backend("threading"):
         one, other = (
             likelihood_ratio_test(
                 GaussianMixture(1), X, n_resamples=4, random_state=5, n_jobs=n_jobs

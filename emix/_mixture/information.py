@@ -66,6 +66,8 @@ class Dense:
         """V with b = V y, where y is 0 at what is not seen; and Q."""
         if seen.all():
             return one.inverse, np.eye(self._d)
+        if not seen.any():
+            return np.zeros((self._d, self._d)), np.zeros((self._d, self._d))
         basis, triangle = np.linalg.qr(one.root[seen].T)
         matrix = np.zeros((self._d, self._d))
         matrix[:, seen] = solve_triangular(triangle, basis.T).T

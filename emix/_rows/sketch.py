@@ -54,7 +54,7 @@ def _with_heavy(
         return least.X, least.weight
     weight = parts.answer(_Weights(heavy.hashes, seed))
     heavy, weight = heavy.taken(weight >= limit), weight[weight >= limit]
-    others = least.taken(~np.isin(least.hashes, heavy.hashes))
+    others = least.taken(~np.isin(least.hashes, heavy.hashes, kind="sort"))
     each = (found.weight - weight.sum()) / others.weight.sum()
     X = np.concatenate([others.X, heavy.X])
     return X, np.concatenate([others.weight * max(each, 0.0), weight])

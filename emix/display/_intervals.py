@@ -149,7 +149,7 @@ default=('weights', 'means')
             components = np.maximum(lines["component"], 0)
             height = components + _SPREAD * ((at + 0.5) / n_results - 0.5)
             sides = lines["estimate"] - lines["lower"], lines["upper"] - lines["estimate"]
-            ax.errorbar(lines["estimate"], height, xerr=sides, fmt="o", capsize=3.0)
+            ax.errorbar(lines["estimate"], height, xerr=np.array(sides), fmt="o", capsize=3.0)
         components = panel.lines[0]["component"]
         labels = ["all" if component < 0 else str(component) for component in components]
         ax.set(title=panel.title, yticks=np.maximum(components, 0), yticklabels=labels)
