@@ -28,9 +28,9 @@ from emix.dask._cluster import Cluster
 
 PASSES, ROUNDS = 10, 2
 # rows, features, components
-PROBLEMS = ((200_000, 10, 10), (20_000, 50, 20))
+PROBLEMS = ((1_000_000, 10, 10), (200_000, 10, 10), (20_000, 50, 20))
 PARTS = (2, 8)
-FITS = 10
+FITS = 20
 
 
 def problem(n: int, d: int, n_components: int) -> tuple[np.ndarray, dict]:
