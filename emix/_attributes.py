@@ -43,19 +43,16 @@ def attributes_of(problem: Problem, fit: Fit, dtype: Any) -> dict[str, Any]:
 
 def of_starts(problem: Problem, fit: Fit, data: Data, attributes: dict) -> dict[str, Any]:
     """What the starts led to: a conclusion of a ``Report``."""
-    weights = np.array([climbed.result.params.weights for climbed in fit.starts])
-    return {"starts_": starts_of(fit, weights, [slice(None)] * len(weights))}
+    ends = [climbed.result.params for climbed in fit.starts]
+    weights, means = [each.weights for each in ends], [each.means for each in ends]
+    return {"starts_": starts_of(fit, weights, means)}
 
 
-def starts_of(fit: Fit, weights: np.ndarray, orders: Sequence) -> np.ndarray:
-    """The table of the starts, with components in these orders."""
+def starts_of(fit: Fit, weights: Sequence, means: Sequence) -> np.ndarray:
+    """The table of the starts, from their weights (K,) and their means (K, d) in the model's
+    units."""
     rows = fit.model.rows
-    means = [climbed.result.params.means for climbed in fit.starts]
-    inside = {"weights": weights, "means": rows.shift + rows.scale * np.array(means)}
-    inside = {
-        name: np.array([of[order] for of, order in zip(values, orders, strict=True)])
-        for name, values in inside.items()
-    }
+    inside = {"weights": np.array(weights), "means": rows.shift + rows.scale * np.array(means)}
     return starts_table(fit.starts, fit.log_unit, inside)
 
 

@@ -63,8 +63,8 @@ def posterior_starts(
 ) -> dict[str, np.ndarray]:
     """What the starts led to, with components in falling order."""
     posteriors = [climbed.result.params for climbed in fit.starts]
-    weights = np.array([each.weights / each.weights.sum() for each in posteriors])
-    return {"starts_": starts_of(fit, weights, [each.order for each in posteriors])}
+    weights = [(each.weights / each.weights.sum())[each.order] for each in posteriors]
+    return {"starts_": starts_of(fit, weights, [each.means[each.order] for each in posteriors])}
 
 
 class FittedPosterior:

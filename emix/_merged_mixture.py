@@ -344,7 +344,7 @@ class MergedMixture(MetaEstimatorMixin, ClusterMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X, y = self.estimator_.sample(n_samples, **options)
-        # the last entry is that of noise
+        # rows of noise have the label -1, which takes the last entry
         return X, np.append(self.component_labels(), -1)[y]
 
     def _children(self) -> np.ndarray:

@@ -17,7 +17,7 @@ _FLAT = 4.0
 _CATEGORIES, _SHARE = 10, 0.2
 # Features with less than this loading (of unit vectors) do not belong to a direction.
 _LOADING = 0.2
-# A component with less than so many rows is an outlier: two equal ones are a repeated value.
+# A component that weighs less than 1.5 rows is an outlier. Two equal rows are a repeated value.
 _ALONE = 1.5
 _OUTLIERS = "A row far from all others fits into emix.GaussianMixtureWithNoise. "
 # Components and features that are named; the others are counted.

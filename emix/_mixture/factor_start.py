@@ -17,12 +17,13 @@ from .._normal.factor_family import FactorFamily, FactorParams
 from .._normal.gaussian import Params
 from .._rows.blocks import Rows
 
-# Matrices of at most this size are decomposed as they are; of larger ones the first eigenvectors
-# are found by powers of so many vectors more than are wanted. 500 take 30 ms.
+# Matrices of at most 500 rows are decomposed whole, which takes 30 ms at 500. Of larger ones only
+# the first eigenvectors are found: 8 vectors more than are wanted are multiplied by the matrix 6
+# times.
 _LARGEST, _MORE, _POWERS = 500, 8, 6
-# Rows of less than this share of a component tell nothing of it.
+# A row that makes up less than 1e-9 of a component tells nothing of it, and is left out.
 _NOTHING = 1e-9
-# Least noise, as a share of a feature's variance: EM leaves small ones slowly.
+# Climbs begin with at least a thousandth of a feature's variance as noise: from less, EM is slow.
 _LEAST = 1e-3
 _TINY = 1e-290
 

@@ -29,10 +29,10 @@ from .space import Complete, Space
 from .start import sample_size
 from .sums import GivenSums
 
-# Starts are mixtures of normals with general matrices up to so many features, if there are so
-# many distinct rows for each; else with diagonal ones.
+# Starts are mixtures of ordinary normals. Their matrices are general up to 32 features, if there
+# are 16 distinct rows for each feature; otherwise they are diagonal.
 _MOST_FEATURES, _ROWS_PER_FEATURE = 32, 16
-# How far means may be from where statistics are about: squares, in variances.
+# Statistics stay about their origin until a mean is 10 standard deviations away, here squared.
 _FAR = 100.0
 
 

@@ -18,13 +18,13 @@ from .sketch import summary_of
 
 # Sorting more rows takes longer than a pass over them.
 _MOST_COUNTED = 16384
-# The order of more rows is not looked for: it takes 25 to 40 bytes a row, 40 MB of so many, and
-# more time than the passes of a sketch. A sketch does not depend on the order of rows or on their
-# repetition either, but it does, other than the order, on the unit of the data.
+# More than 2^20 rows are not sorted. Sorting takes 25 to 40 bytes a row, 40 MB at this number, and
+# more time than a sketch. Neither depends on the order of the rows or on their repetition. A sketch
+# depends on the unit of the data, which sorting does not.
 MOST_SORTED = 2**20
-# Rows that a sketch keeps, or more where more are asked for.
+# A sketch keeps 16384 rows, or more where more are asked for: as many as starts are computed from.
 _SKETCHED = 16384
-# Neighbours in the order that are compared at a time.
+# Rows that are compared with the ones before them at a time: what is made of them takes half a MB.
 _COMPARED = 65536
 
 

@@ -17,7 +17,7 @@ from .._fitted import structure_when_fitted
 from .protocols import Mixture
 from .rows import Rows
 
-# Pairs of components that are merged for a try, those that overlap most; each takes a short climb.
+# A merge is tried for the 3 pairs of components that overlap most. Each try takes a short climb.
 _PAIRS = 3
 
 
