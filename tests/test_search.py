@@ -1,5 +1,6 @@
 """The search for a start: candidates, races, rounds, and what they lead to."""
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from common import (
     fitted,
     model_of,
     textbook_em,
+    textbook_log_joint,
 )
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp
@@ -479,18 +481,87 @@ def test_clusters_that_overlap_a_little_are_not_far_apart(monkeypatch, seed):
     """k-means settles soon, and 0.01 to 0.05 nats per row are lost with labels."""
     X = np.r_[RNG(seed).normal(size=(20, 1)), RNG(seed + 10).normal(size=(20, 1)) + 3.0]
     sample = sampled(X)
-    assert start.apart(sample, 2, RNG(0)) is None
+    assert not start.apart(sample, 2, RNG(0)).is_far
     monkeypatch.setattr(start, "_FAR_APART", 0.05)
-    assert start.apart(sample, 2, RNG(0)) is not None
+    assert start.apart(sample, 2, RNG(0)).is_far
 
 
-def test_clusters_far_apart_of_which_several_partitions_exist_are_searched(monkeypatch):
-    """Three components for four clusters: two draws differ, and a race decides."""
-    centres = np.repeat([[0.0, 0.0], [30.0, 0.0], [0.0, 31.0], [33.0, 29.0]], 50, axis=0)
-    X = standardised(RNG(3).normal(size=(200, 2)) + centres)
-    model = model_of(X, STRUCTURES["full"])
-    assert budget(monkeypatch, model, 3, seed=5) != []
-    assert budget(monkeypatch, model, 4, seed=5) == []
+def far_clusters(seed, count):
+    """Round clusters of several sizes, at least ten standard deviations apart."""
+    rng = np.random.default_rng(seed)
+    d, centres = rng.integers(1, 4), np.zeros((count, 1))
+    while min(np.linalg.norm(a - b) for a, b in itertools.combinations(centres, 2)) <= 10.0:
+        centres = rng.normal(size=(count, d)) * rng.choice([15, 30, 60])
+    few = rng.random() >= 0.5
+    sizes = np.full(count, 50) if few else rng.integers(30, 120, size=count)
+    scales = np.exp(0.3 * rng.normal(size=count) * rng.integers(0, 2))
+    parts = zip(sizes, scales, centres, strict=True)
+    return np.vstack([rng.normal(size=(n, d)) * scale + centre for n, scale, centre in parts])
+
+
+@pytest.mark.parametrize(
+    ("seed", "n_clusters", "n_components", "name", "best"),
+    [
+        # k-means leads up to 0.31 below the best from three to seven of eight seeds
+        (24, 4, 3, "full", -4.8498),
+        (29, 4, 3, "spherical", -10.6844),
+        (32, 4, 3, "tied", -7.3469),
+        # three clusters cannot be seen, four can
+        (36, 4, 2, "full", -5.2120),
+        # three components are well apart, but not far
+        (30, 5, 3, "full", -4.0545),
+        # joining the best pair at every step misses it
+        (27, 5, 3, "full", -3.8541),
+        (7, 5, 3, "tied", -8.7350),
+        # the best ways are equal but for their order
+        (25, 4, 2, "full", -6.1570),
+    ],
+)
+def test_fewer_components_than_clusters_far_apart_join_the_right_ones(
+    seed, n_clusters, n_components, name, best
+):
+    X = far_clusters(seed, n_clusters)
+    for random_state in range(8):
+        mixture = fitted(X, n_components, covariance_type=name, random_state=random_state)
+        assert mixture.lower_bound_ == pytest.approx(best, abs=2e-4)
+
+
+def test_as_many_components_as_clusters_far_apart_need_no_race(monkeypatch):
+    """And two more draws tell that there are no more clusters."""
+    calls = []
+    monkeypatch.setattr(search, "apart", lambda *args: calls.append(1) or start.apart(*args))
+    for seed in range(5):
+        X = standardised(far_clusters(seed, 4))
+        assert budget(monkeypatch, model_of(X, STRUCTURES["full"]), 4, seed=5) == []
+    assert len(calls) == 15
+
+
+def test_clusters_that_are_not_well_apart_are_drawn_once(monkeypatch):
+    calls = []
+    monkeypatch.setattr(search, "apart", lambda *args: calls.append(1) or start.apart(*args))
+    leading(iris_model(), 3, RNG(0), 1)
+    assert calls == [1]
+
+
+def test_clusters_are_joined_under_frozen_weights():
+    model = model_of(
+        standardised(far_clusters(24, 4)), STRUCTURES["full"], frozen=frozenset({"weights"})
+    )
+    found = leading(model, 3, RNG(0), 1)
+    assert_allclose(found[0].weights, 1.0 / 3.0)
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_heights_of_clusters_are_those_of_rows_and_labels(name):
+    X = standardised(far_clusters(24, 4))
+    ground, labels = Ground(model_of(X, STRUCTURES[name]), None), np.arange(200) % 3
+    stats = ground.statistics(one_hot(labels[None], 3))
+    params = ground.m_step(stats).params(0)
+    stack = dense_stack(ground.structure, params.covariances, 3, 2)
+    log_joint = textbook_log_joint(X, params.weights, params.means, stack)
+    expected = log_joint[np.arange(200), labels].mean() + 1.0 + np.log(2.0 * np.pi)
+    assert ground.classified(stats).sum() == pytest.approx(expected, abs=1e-9)
 
 
 def sampled(X):

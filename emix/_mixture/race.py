@@ -98,6 +98,14 @@ class Ground:
             weights = np.tile(self._weights, (len(weight), 1))
         return Field(weights, means, *fitted)
 
+    def classified(self, stats: np.ndarray) -> np.ndarray:
+        """What clusters with these statistics of their own (S, K, p + d + 1) add to log-likelihoods
+        of rows and labels, per row and but for what all have in common, (S, K): at the M-step
+        quadratic forms average to d."""
+        log_det = self.structure.form.log_det(self.m_step(stats).factors, self.d)
+        weight = stats[..., -1]
+        return weight * (np.log(weight) + (log_det if self._p else log_det[:, None]))
+
     def e_step(self, field: Field) -> tuple[np.ndarray, np.ndarray]:
         """Responsibilities (S, K, m) and mean log-likelihoods (S,)."""
         form, d, pooled = self.structure.form, self.d, not self._p

@@ -11,9 +11,10 @@ import numpy as np
 
 from .._normal.gaussian import Params
 from .candidates import metrics, one_hot, partitions
+from .joining import joined
 from .mixture import Mixture
 from .race import Field, Ground, Race
-from .start import apart
+from .start import Apart, apart
 
 # Distinct rows that a race needs, as a multiple of those that the covariances need: from fewer rows
 # most maxima are spurious.
@@ -21,6 +22,9 @@ _TIMES = 2
 # Rows for each variance of a component from which clusters can be seen to be far apart: in many
 # dimensions any cut through few rows looks so.
 _AMPLE = 8
+# Numbers of clusters that are tried in vain until no more than those found are taken to be far
+# apart: one draw may miss some.
+_VAIN = 2
 # Mixtures of the first round.
 _FIRST = 8
 # Least mixtures of a round.
@@ -61,14 +65,15 @@ def leading(
     """Starts from rows that are distinct, the best first. n_init multiplies the allowance."""
     rows, complete = model.space.distinct.sample(max(_ROWS, _ROWS_OF_ONE * n_components))
     local = model.over(rows, same_moments=complete)
-    size = model.structure.form.n_variances(model.rows.d) + 1
-    if model.space.distinct.count >= _AMPLE * n_components * size:
-        found = apart(local, n_components, rng)
-        again = None if found is None else apart(local, n_components, rng)
-        if found is not None and again is not None and _is_same(local, found, again):
-            return [found]
+    clusters = _far_apart(local, n_components, rng)
+    if clusters is not None and len(clusters.params.weights) == n_components:
+        return [clusters.params]
     ground = Ground(local, _given_weights(model, n_components))
-    race = _rounds(ground, _Known(ground, n_components, rng, _HITS * n_init), n_init)
+    if clusters is None:
+        race = _rounds(ground, _Known(ground, n_components, rng, _HITS * n_init), n_init)
+    else:
+        race = Race(ground, joined(ground, clusters.labels, n_components))
+        race.run(_SHORT)
     if not complete and len(race.value) > 1:
         race = _compared(model, n_components, race.field)
     unsound = _unsound(race, model)
@@ -76,10 +81,22 @@ def leading(
     return [race.field.params(s) for s in order if not unsound[s] or unsound.all()]
 
 
-def _is_same(model: Mixture, one: Params, other: Params) -> bool:
-    """Whether two starts lead to the same maximum, as far as heights tell: fewer components than
-    clusters can be far apart in several ways."""
-    return abs(model.e_step(one).value - model.e_step(other).value) < _SAME
+def _far_apart(local: Mixture, n_components: int, rng: np.random.RandomState) -> Apart | None:
+    """Clusters that are far apart: as many as there are components, in which case there is nothing
+    to search for, or more. Components that are only well apart may have to cover two clusters."""
+    size = local.structure.form.n_variances(local.rows.d) + 1
+    most = local.space.distinct.count // (_AMPLE * size)
+    count, left, found = n_components, _VAIN, None
+    while left and count <= most:
+        clusters = apart(local, count, rng)
+        if clusters is not None and clusters.is_far:
+            found, left = clusters, _VAIN
+        elif clusters is None and found is None:
+            break
+        else:
+            left -= 1
+        count += 1
+    return found
 
 
 def _given_weights(model: Mixture, n_components: int) -> np.ndarray | None:

@@ -6,6 +6,8 @@ order of rows nor on whether a row is repeated or weighted.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .._normal.gaussian import LOG_2PI, Params
@@ -22,7 +24,7 @@ _LLOYD_PASSES, _SOON = 8, 6
 _COLUMNS = 4096
 # Posteriors of clusters that are this well apart are as good as labels (nats per row).
 _WELL_APART = 0.05
-# ... and of these that no other start is better (nats per row).
+# ... and of these, as many as there are components, that no other start is better (nats per row).
 _FAR_APART = 0.01
 # Directions with less than this share of the largest variance do not tell clusters apart.
 _WHITEN = 1e-12
@@ -162,10 +164,18 @@ def kmeans(model: Mixture, n_components: int, rng: np.random.RandomState) -> Par
     return _best_after_a_pass(model, plain, _kmeans_on(model, whitening.T @ z, chosen, alike))
 
 
-def apart(model: Mixture, n_components: int, rng: np.random.RandomState) -> Params | None:
+class Apart(NamedTuple):
+    """Clusters that are well apart, and whether they are far apart: labels (n,) of the rows, and
+    the mixture that they make."""
+
+    labels: np.ndarray
+    params: Params
+    is_far: bool
+
+
+def apart(model: Mixture, n_components: int, rng: np.random.RandomState) -> Apart | None:
     """k-means from k-means++ seeds, on rows in standard units, if its clusters settle soon, are
-    sound and hardly less probable than the mixture: they are well apart, and there is nothing to
-    search for."""
+    sound and hardly less probable than the mixture."""
     z = _standardised(model)
     chosen = seeds(z, model.rows.weight, n_components, rng)
     labels, settled = _lloyd(z, model.rows.weight, z[:, chosen].T, _SOON)
@@ -173,8 +183,10 @@ def apart(model: Mixture, n_components: int, rng: np.random.RandomState) -> Para
         return None
     found = _labelled(model, labels, whole(model, n_components))
     value = model.ruled(soft).e_step(found).value
-    is_apart = value - _classified(model, found) < _FAR_APART
-    return found if is_apart and not model.soundness.is_degenerate(found) else None
+    lost = value - _classified(model, found)
+    if lost >= _WELL_APART or model.soundness.is_degenerate(found):
+        return None
+    return Apart(labels, found, bool(lost < _FAR_APART))
 
 
 def _best_after_a_pass(model, *starts):
