@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .._rows.patterns import GappedRows, Point
+from .conditioned import conditioned
 from .covariances import Structure
-from .gaps import Conditioned, Holes
+from .gaps import ByGroups
 from .gaussian import cancels
+from .holes import by_holes
 from .marginals import Marginals
 from .masked import Masked, MaskedResiduals
 
@@ -20,7 +24,7 @@ _HOLE_LIMIT = 1e7
 # numbers in them.
 _ROWS_PER_FEATURE, _MOST_NUMBERS = 4, 4_000_000
 
-GapKernel = Conditioned | Holes | Marginals | Masked | MaskedResiduals
+GapKernel = ByGroups | Marginals | Masked | MaskedResiduals
 
 
 def choose(
@@ -36,17 +40,17 @@ def choose(
     return kind(structure, point, noise, rows, is_partition)
 
 
-def _kind(structure, point, noise, rows) -> type:
+def _kind(structure, point, noise, rows) -> Callable[..., GapKernel]:
     distant = cancels(structure, point)
     if not structure.form.correlates:
         return MaskedResiduals if distant else Masked
     if _is_close(point):
-        return Conditioned
+        return conditioned
     n_components, d = point.means.shape
     is_few = _is_few(structure, n_components, d, rows)
     if is_few and not distant:
         return Marginals
-    return Conditioned if noise.any() else Holes
+    return conditioned if noise.any() else by_holes
 
 
 def _is_few(structure, n_components, d, rows) -> bool:

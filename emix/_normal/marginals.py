@@ -19,8 +19,8 @@ from .._rows.patterns import GappedRows, Point, runs_of
 from .._rows.room import Buffers
 from .._rows.tiles import inner, times
 from .covariances import Structure
-from .gaps import OfPatterns
-from .gaussian import LOG_2PI
+from .gaps import stacked
+from .gaussian import LOG_2PI, BlockKernel
 from .regression import Regression, Sums
 from .stats import Stats
 
@@ -28,7 +28,7 @@ from .stats import Stats
 _CHUNK, _KEPT = 4 * 1024 * 1024, 32 * 1024 * 1024
 
 
-class Marginals(OfPatterns):
+class Marginals(BlockKernel):
     """Features are T, and the index of each row's pattern."""
 
     def __init__(
@@ -39,9 +39,10 @@ class Marginals(OfPatterns):
         rows: GappedRows,
         is_partition: bool = True,
     ):
-        super().__init__(structure, point, noise, rows, is_partition)
-        self._rows = rows
-        form, factors = structure.form, self.stacked(point.factors)
+        self.structure, self.point, self.noise, self._rows = structure, point, noise, rows
+        self.patterns, self.refund = rows.patterns, rows.log_unit_of_holes
+        self.n_components, self.d = point.means.shape
+        form, factors = structure.form, stacked(point.factors)
         # components per covariance, and covariances
         self._each = self.n_components // len(factors), len(factors)
         own = form.n_products(self.d)

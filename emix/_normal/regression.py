@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .gaps import roots_of_inverses
+from .holes import roots_of_inverses
 
 
 class Sums(NamedTuple):
