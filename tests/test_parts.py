@@ -12,6 +12,8 @@ from emix._base import STRUCTURES
 from emix._fit.problem import Given, Phase, Problem
 from emix._fit.runs import Observer, fit_mixture
 from emix._mixture.missing import mixture_over
+from emix._normal.covariances import DIAG
+from emix._pair.two_normals import TwoNormals
 from emix._rows.blocks import Rows
 from emix._rows.parts import Part, PartedRows
 from emix._rows.sketch import hashes_of, summary_of
@@ -210,3 +212,14 @@ def test_hashes_of_small_integers_spread_over_all_bits():
     grid = np.stack(np.meshgrid(np.arange(64.0), np.arange(64.0)), axis=-1).reshape(-1, 2)
     shares = hashes_of(grid, 0) / 2.0**64
     assert np.histogram(shares, 8, (0.0, 1.0))[0] == pytest.approx(512, rel=0.15)
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_the_sums_of_two_normals_travel(is_weighted):
+    rng = np.random.RandomState(0)
+    X = np.concatenate([rng.normal(size=(20_000, 1)), rng.normal(3.0, 2.0, (20_000, 1))])
+    weight = rng.randint(0, 3, len(X)).astype(float) if is_weighted else None
+    here, there = (TwoNormals(DIAG, rows, 1e-6) for rows in (local(X, weight), rows_of(X, weight)))
+    params = here.params([0.4, 0.6], [0.5, 2.5], [1.0, 3.0])
+    for one, other in zip(there.e_step(params), here.e_step(params), strict=True):
+        assert_allclose(one, other, rtol=1e-12, atol=1e-14)

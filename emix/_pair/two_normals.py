@@ -8,7 +8,6 @@ need.
 from __future__ import annotations
 
 import math
-import threading
 from functools import cached_property
 from typing import NamedTuple
 
@@ -18,14 +17,10 @@ from .._mixture.sums import Moments
 from .._normal.covariances import Structure
 from .._normal.gaussian import LOG_2PI, Params
 from .._rows.blocks import Rows
-from .._rows.grid import TILE
+from .sums import BLOCK_ROWS, Arrays, PairSums
 
 _DEAD = 1e-300
 _ROUNDING = 16 * 2.0**-53
-# Rows of a block, so that its working arrays stay in the cache of a core.
-_BLOCK_ROWS = 32 * TILE
-# Log-odds whose exponential is a finite number.
-_LARGEST = 700.0
 # (1, u_1, u_2, u_1² - 1, u_2² - 1) from b.
 _CENTRED = np.eye(5)
 _CENTRED[3:, 0] = -1.0
@@ -103,7 +98,6 @@ class TwoNormals:
 
     def __init__(self, structure: Structure, rows: Rows, floor: float):
         self.structure, self.rows, self.floor = structure, rows, floor
-        self._local = threading.local()
         self.equal_variance = not structure.sharing.separable
         self.soundness = Believed()
 
@@ -126,17 +120,12 @@ class TwoNormals:
     def e_step(self, params: Params) -> Sums:
         rows, (weights, means, _, factors) = self.rows, numbers_of(params)
         const = [[math.log(max(weights[k], _DEAD) * factors[k]) - 0.5 * LOG_2PI] for k in (0, 1)]
-        normals = params.means, params.factors.reshape(-1, 1), np.array(const)
-
-        def work(share):
-            blocks = (self._block.of(rows, start, stop) for start, stop in share)
-            return sum(block.sums(*normals) for block in blocks)
-
-        if rows.n <= _BLOCK_ROWS:
-            total = self._whole.sums(*normals)
+        job = PairSums(params.means, params.factors.reshape(-1, 1), np.array(const))
+        if rows.n <= BLOCK_ROWS:
+            total = job.over(self._whole, self._weight)
+            total /= rows.total_weight
         else:
-            total = rows.reduce(work, _BLOCK_ROWS, 40)
-        total /= rows.total_weight
+            total = rows.mean(job).reshape(8, 5)
         one, two = total[:2].tolist()
         return Sums(
             float(total[7, 0]),
@@ -150,17 +139,17 @@ class TwoNormals:
     def sweep(self, params: Params) -> tuple[Params, Sums]:
         return params, self.e_step(params)
 
-    @property
-    def _block(self) -> _Block:
-        """This thread's room for a block."""
-        if not hasattr(self._local, "block"):
-            self._local.block = _Block(_BLOCK_ROWS + TILE)  # blocks may be larger by a tile
-        return self._local.block
+    @cached_property
+    def _whole(self) -> Arrays:
+        """All rows, if they are few."""
+        arrays = PairSums.room(self.rows.n)
+        self.rows.read(0, self.rows.n, arrays.z)
+        return arrays
 
     @cached_property
-    def _whole(self) -> _Block:
-        """All rows, if they are few."""
-        return _Block(self.rows.n).of(self.rows, 0, self.rows.n)
+    def _weight(self) -> np.ndarray | None:
+        """That of all rows, if they are few."""
+        return self.rows.weights(0, self.rows.n)
 
     def m_step(self, sums: Sums, params: Params) -> Params:
         count, second = sums.count, sums.second
@@ -243,52 +232,6 @@ class TwoNormals:
     def _shared(self, derivatives: np.ndarray) -> np.ndarray:
         """By one log deviation instead of two, along the first axis, if they are one."""
         return _SHARED.T @ derivatives if self.equal_variance else derivatives
-
-
-class _Block:
-    """Rows z of a block, and room for what is computed from them."""
-
-    def __init__(self, rows: int):
-        self._room = np.empty((14, rows))
-
-    def of(self, rows: Rows, start: int, stop: int) -> _Block:
-        m = stop - start
-        self._weight = rows.weights(start, stop)
-        room = self._room[:, :m]
-        self._z, self._basis, self._moments = room[:1], room[1:6], room[6:]
-        self._basis[0] = 1.0
-        rows.read(start, stop, self._z)
-        return self
-
-    def sums(self, means, factors, const) -> np.ndarray:
-        """Of (resp_1, resp_2, resp_1 resp_2 b) bᵀ, b = (1, u_1, u_2, u_1², u_2²), and below them
-        that of the values: (8, 5). All parameters are (2, 1)."""
-        basis, moments = self._basis, self._moments
-        u, resp, overlap, value = basis[1:3], moments[:2], moments[2], moments[7]
-        joint, gap = moments[3:5], moments[5]  # until the moments there are computed
-        np.subtract(self._z, means, out=u)
-        u *= factors
-        np.multiply(u, u, out=basis[3:])
-        np.multiply(basis[3:], -0.5, out=joint)
-        joint += const
-        np.subtract(joint[0], joint[1], out=gap)
-        np.minimum(gap, _LARGEST, out=gap)
-        np.exp(gap, out=gap)  # odds of the first component
-        np.add(gap, 1.0, out=resp[1])
-        np.divide(1.0, resp[1], out=resp[1])
-        np.multiply(gap, resp[1], out=resp[0])
-        np.maximum(joint[0], joint[1], out=value)
-        np.maximum(resp[0], resp[1], out=gap)
-        np.log(gap, out=gap)
-        value -= gap
-        np.multiply(resp[0], resp[1], out=overlap)
-        np.multiply(overlap, basis[1:], out=moments[3:7])
-        if self._weight is not None:
-            moments *= self._weight
-        out = np.zeros((8, 5))
-        np.matmul(moments[:7], basis.T, out=out[:7])
-        out[7, 0] = value.sum()  # in pairs: more accurate than a product
-        return out
 
 
 def _terms(sums: Sums, params: Params) -> tuple[float, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -162,15 +161,6 @@ class Rows:
     def weights(self, start: int, stop: int) -> np.ndarray | None:
         return None if self.weight is None else self.weight[start:stop]
 
-    def reduce(
-        self, work: Callable[[list[Span]], np.ndarray], rows: int, size: int = 1
-    ) -> np.ndarray:
-        """Sum of work(share), of this size, over the shares of the grid in their order."""
-        total, *others = self.map(work, shares(self.n, rows, size))
-        for part in others:
-            total = total + part
-        return total
-
     def total(self, job: Job) -> np.ndarray:
         """What the job sums over all rows, (size,): partial sums in the order of the grid."""
 
@@ -183,7 +173,10 @@ class Rows:
             return sums
 
         self._kept = self._kept.serving(job.worker, self.n, self.kept_bytes)
-        return self.reduce(work, job.block_rows, job.size)
+        total, *others = self.map(work, shares(self.n, job.block_rows, job.size))
+        for part in others:
+            total = total + part
+        return total
 
     def mean(self, job: Job) -> np.ndarray:
         """The total per unit of weight."""
