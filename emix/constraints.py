@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ._mixture.constraint import Constraint
+from ._mixture.features import Alike, At, Features, Joined, OfRows
 from ._refusals import brief, refuse_masked
 from ._validation import check_array_of
 
@@ -26,9 +27,9 @@ __all__ = ["Allowed", "Expectation", "Proportions"]
 
 
 class _Bounds(NamedTuple):
-    """lower <= mean of E_q[f] <= upper, f(at) of shape (r, K, m) or (r, K, 1)."""
+    """lower <= mean of E_q[f] <= upper, of r features."""
 
-    features: Callable[[slice | np.ndarray], np.ndarray]
+    features: Features
     lower: np.ndarray
     upper: np.ndarray
     names: list[str]  # of what is bounded, for messages
@@ -108,9 +109,9 @@ class Proportions:
                 "constraints: Proportions cannot be satisfied: shares add up to one, got lower "
                 f"bounds {brief(lower)} and upper bounds {brief(upper)}"
             )
-        features = np.eye(n_components)[:, :, None]
+        features = Alike(np.eye(n_components)[:, :, None])
         names = [f"the share of component {k}" for k in range(n_components)]
-        return _Bounds(lambda at: features, lower, upper, names)
+        return _Bounds(features, lower, upper, names)
 
     def _levels(self, n_components: int) -> tuple[np.ndarray, np.ndarray]:
         bounded = self.lower is not None or self.upper is not None
@@ -175,8 +176,8 @@ class Expectation:
     upper: Any = None
 
     def _bounds(self, X: np.ndarray, n_components: int) -> _Bounds:
-        features = self._reader(X, n_components)
-        count = features(slice(0, 1)).shape[0]
+        features = self._features(X, n_components)
+        count = features.of(slice(0, 1)).shape[0]
         lower, upper = (
             np.full(count, default)
             if value is None
@@ -193,18 +194,27 @@ class Expectation:
             )
         return _Bounds(features, lower, upper, [f"expectation {j}" for j in range(count)])
 
-    def _reader(self, X, n_components):
-        """f(at), of shape (r, K, m) or (r, K, 1), for rows at a slice or an index."""
+    def _features(self, X: np.ndarray, n_components: int) -> Features:
         given = self.features
         if callable(given):
-            return lambda at: _as_features(given(X[at]), len(X[at]), n_components)
+            return _Called(given, X, n_components)
         refuse_masked("Expectation.features", given)
         array = np.asarray(given, dtype=float)
         if array.shape[0] == n_components and array.ndim <= 2 and len(X) != n_components:
-            fixed = _as_features(array[None], 1, n_components)
-            return lambda at: fixed
-        _as_features(array, len(X), n_components)
-        return lambda at: _as_features(array[at], len(array[at]), n_components)
+            return Alike(_as_features(array[None], 1, n_components))
+        return OfRows(_as_features(array, len(X), n_components).transpose(2, 1, 0))
+
+
+class _Called(NamedTuple):
+    """What a user's function says of rows of X."""
+
+    function: Callable[[np.ndarray], Any]
+    X: np.ndarray
+    n_components: int
+
+    def of(self, at: At) -> np.ndarray:
+        rows = self.X[at]
+        return _as_features(self.function(rows), len(rows), self.n_components)
 
 
 def _as_features(value: Any, m: int, n_components: int) -> np.ndarray:
@@ -273,14 +283,7 @@ def _joint_bounds(bounds: list[_Bounds], n_components: int):
     if not bounds:
         return None, np.zeros(0), np.zeros(0), []
 
-    def features(at):
-        parts = [each.features(at) for each in bounds]
-        width = max(part.shape[2] for part in parts)
-        shapes = [(len(part), n_components, width) for part in parts]
-        return np.concatenate(
-            [np.broadcast_to(part, shape) for part, shape in zip(parts, shapes, strict=True)]
-        )
-
+    features = Joined([each.features for each in bounds], n_components)
     lower = np.concatenate([each.lower for each in bounds])
     upper = np.concatenate([each.upper for each in bounds])
     return features, lower, upper, [name for each in bounds for name in each.names]

@@ -1,5 +1,7 @@
 """Posterior regularisation: the best q that satisfies the constraints."""
 
+import pickle
+
 import numpy as np
 import pytest
 from common import clusters, fitted, model_of, not_converged_allowed, random_params
@@ -13,7 +15,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from emix import GaussianMixture
+from emix._mixture.missing import mixture_over
 from emix._normal.covariances import FULL
+from emix._rows.blocks import Rows
 from emix.constraints import Allowed, Expectation, Proportions, check_constraints
 
 K = 3
@@ -38,6 +42,8 @@ REGISTER = {
     "values": ((Proportions([0.2, 0.3, 0.5]),), None),
     "bounds": ((Proportions(lower=0.3, upper=[0.4, 0.35, 1.0]),), None),
     "expectation": ((Expectation(height, lower=HEIGHT, upper=HEIGHT),), None),
+    "expectation of an array": ((Expectation(height(X), upper=HEIGHT),), None),
+    "expectation, alike for all rows": ((Expectation(np.eye(K)[:, :1], upper=0.25),), None),
     "all": (
         (Allowed(left_or_right), Proportions(lower=0.25), Expectation(height, upper=HEIGHT)),
         np.where(LABELS == 2, 2, -1),
@@ -60,7 +66,9 @@ def satisfied(constraints, labels, resp, weight=None):
         if isinstance(constraint, Allowed):
             assert (resp[~left_or_right(X)] == 0).all()
         elif isinstance(constraint, Expectation):
-            value = np.average((resp * height(X)).sum(axis=1), weights=weight)
+            is_share = np.shape(constraint.features) == (K, 1)
+            of_rows = np.eye(K)[0] if is_share else height(X)
+            value = np.average((resp * of_rows).sum(axis=1), weights=weight)
             assert value <= constraint.upper + 1e-7
             assert constraint.lower is None or value >= constraint.lower - 1e-7
         elif constraint.values is not None:
@@ -99,6 +107,28 @@ def test_e_step_satisfies_the_constraints_and_its_value_is_f(constrained, weight
     assert stats.evidence == pytest.approx(evidence, rel=1e-12)
     assert stats.value < stats.evidence
     assert_allclose(stats.weight, np.average(resp, axis=0, weights=weight), atol=1e-12)
+
+
+class Travelling(Rows):
+    """Rows that see pickles of jobs alone."""
+
+    def total(self, job):
+        return super().total(pickle.loads(pickle.dumps(job)))
+
+
+def test_jobs_travel_with_every_constraint(constrained):
+    constraints, labels = constrained
+    models = []
+    for kind in (Rows, Travelling):
+        model = mixture_over(FULL, kind(X, None, np.zeros(2), np.ones(2)), np.zeros(2))
+        model.constraint = check_constraints(constraints, labels, X, K)
+        models.append(model)
+    here, there = models
+    start = random_params(FULL, 4, K, 2)
+    params = here.constraint.aligned(here, start)
+    for one, other in zip(there.constraint.aligned(there, start), params, strict=True):
+        assert_array_equal(one, other)
+    assert_array_equal(there.e_step(params).vector, here.e_step(params).vector)
 
 
 # of SciPy before 1.14, where the solver steps out of the bounds

@@ -16,7 +16,6 @@ sums over the rows alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from .._normal.choice import Kernel
 from .._normal.gaussian import Params
 from .._normal.stats import Stats
 from .._rows.blocks import Block, Rows
+from .features import NONE, At, Features
 from .posterior import Rule
 from .sums import KernelJob
 
@@ -34,7 +34,6 @@ from .sums import KernelJob
 _FEASIBLE = 1e-5
 # Labelled rows of a component that its first mean is taken from.
 _ENOUGH = 4096
-At = slice | np.ndarray
 _SOLVER = {"maxiter": 500, "ftol": 0.0, "gtol": 1e-9, "maxcor": 30, "maxls": 50}
 
 
@@ -56,27 +55,21 @@ class Tilt:
         return stats
 
 
-def _none(at: At) -> np.ndarray:
-    """Of no expectation, (0, 1, 1)."""
-    return np.zeros((0, 1, 1))
-
-
 class Constraint:
-    """allowed: None or (n, K) of bool; features(at) -> (r, K, m) or (r, K, 1) for rows at a slice
-    or an index, with bounds lower and upper (r,), which may be infinite, and equal for an
-    equation."""
+    """allowed: None or (n, K) of bool; the expectations of r features have bounds lower and upper
+    (r,), which may be infinite, and equal for an equation."""
 
     def __init__(
         self,
         allowed: np.ndarray | None,
-        features: Callable[[At], np.ndarray] | None,
+        features: Features | None,
         lower: np.ndarray,
         upper: np.ndarray,
         names: list[str],
     ):
         self.names = names  # of the expectations, for messages
         self.allowed = allowed
-        self.features = _none if features is None else features
+        self.features = NONE if features is None else features
         self.lower, self.upper = lower, upper
         self._bounded = np.concatenate([np.isfinite(upper), np.isfinite(lower)])
         self._levels = np.concatenate([upper, -lower])[self._bounded]
@@ -85,7 +78,7 @@ class Constraint:
     def add(self, log_joint, multipliers, at):
         """log_joint (K, m) - multipliers·f, and minus infinity where not allowed."""
         if self._levels.size:
-            log_joint -= np.tensordot(multipliers, self.features(at), axes=1)
+            log_joint -= np.tensordot(multipliers, self.features.of(at), axes=1)
         if self.allowed is not None:
             log_joint[~self.allowed[at].T] = -np.inf
 
@@ -187,7 +180,7 @@ class _LogSums(KernelJob):
             self._constraint.add(log_joint, self._multipliers, block.at)
         sums[0] += self._rule(log_joint, buffers.resp, buffers.work, buffers.norm, weight)
         if self.size > 1:
-            features = self._constraint.features(block.at)
+            features = self._constraint.features.of(block.at)
             sums[1:] += np.einsum("rkm,km->r", *_alike(features, _resp(buffers, weight)))
 
 
