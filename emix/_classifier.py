@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,8 +14,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from ._gaussian_mixture import GaussianMixture
+from ._parameters import Checks, at_least, checked, optional
+from ._refusals import brief
 from ._structures import SAME_AS, STRUCTURES
-from ._supervised import MixtureFitting, relative
+from ._supervised import HANDED_ON, MixtureFitting, relative
 from ._validation import check_array_of, check_flag, check_integer, check_sample_weight
 from .constraints import Allowed
 from .priors import ConjugatePrior
@@ -53,6 +55,33 @@ class _Start(NamedTuple):
     weights: np.ndarray
     means: np.ndarray
     variances: np.ndarray
+
+
+def _check_numbers(name: str, value: Any) -> int | dict | str:
+    """An integer, integers by class, or 'bic'."""
+    if isinstance(value, str) and value != "bic":
+        raise ValueError(f"{name} must be an integer, a mapping or 'bic', got {value!r}")
+    if isinstance(value, Mapping):
+        return {label: check_integer(name, count, 1) for label, count in value.items()}
+    return value if isinstance(value, str) else check_integer(name, value, 1)
+
+
+def _check_shares(name: str, value: ArrayLike) -> np.ndarray:
+    """They add up to one; of how many classes is for the data to say."""
+    shares = check_array_of(name, value, (np.size(value),))
+    if shares.min(initial=0.0) < 0.0 or abs(shares.sum() - 1.0) > 1e-6:
+        raise ValueError(
+            f"{name} must not be negative and add up to one, got a sum of {shares.sum():g}; "
+            "divide them by their sum"
+        )
+    return shares / shares.sum()
+
+
+def _check_mark(name: str, value: Any) -> Any:
+    """One entry of y."""
+    if np.ndim(value):
+        raise TypeError(f"{name} must be one number or string, got {brief(value)}")
+    return value
 
 
 class GaussianMixtureClassifier(ClassifierMixin, MixtureFitting):
@@ -202,6 +231,15 @@ default='kmeans'
         self.prior = prior
         self.random_state = random_state
 
+    _checks: ClassVar[Checks] = {
+        **HANDED_ON,
+        "n_components": _check_numbers,
+        "max_components": at_least(1),
+        "shared_covariance": check_flag,
+        "priors": optional(_check_shares),
+        "unlabelled": _check_mark,
+    }
+
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit a mixture to the rows of each class.
 
@@ -233,18 +271,22 @@ default='kmeans'
         ConvergenceWarning
             If ``max_iter`` was too small for ``tol``, or a covariance is singular.
         """
+        values = checked(self, self._checks)
         data = self._labelled(X, y, sample_weight)
-        shared = check_flag("shared_covariance", self.shared_covariance)
-        priors = np.array([data.total(code) for code in range(len(data.classes))])
+        n_classes = len(data.classes)
+        if values.priors is not None and len(values.priors) != n_classes:
+            raise ValueError(f"priors must have one entry for each of {n_classes} classes")
+        priors = np.array([data.total(code) for code in range(n_classes)])
         priors /= priors.sum()
-        counts = self._counts(data)
-        if shared or (data.codes < 0).any():
+        counts = _counts(data, values.n_components, values.max_components)
+        if values.shared_covariance or (data.codes < 0).any():
+            shared = values.shared_covariance
             priors, mixtures, n_iter = self._together(data, priors, counts, shared)
         else:
             mixtures = [self._of_class(data, c, tried) for c, tried in enumerate(counts)]
             n_iter = max(mixture.n_iter_ for mixture in mixtures)
-        if self.priors is not None:
-            priors = _check_priors(self.priors, len(mixtures))
+        if values.priors is not None:
+            priors = values.priors
         # names and number of features: only now, as a fit that fails changes nothing
         validate_data(self, X, skip_check_array=True)
         self.classes_, self.priors_, self.mixtures_ = data.classes, priors, mixtures
@@ -267,26 +309,6 @@ default='kmeans'
         every = np.full(len(y), -1)
         every[known] = codes
         return _Labelled(X, every, check_sample_weight(sample_weight, len(X)), classes)
-
-    def _counts(self, data: _Labelled) -> list[list[int]]:
-        """Numbers of components to try for each class."""
-        given, classes = self.n_components, data.classes
-        if isinstance(given, str):
-            if given != "bic":
-                raise ValueError(
-                    f"n_components must be an integer, a mapping or 'bic', got {given!r}"
-                )
-            most = check_integer("max_components", self.max_components, 1)
-            return [
-                list(range(1, max(1, min(most, len(data.of_class(code)) // 2)) + 1))
-                for code in range(len(classes))
-            ]
-        if not isinstance(given, Mapping):
-            return [[check_integer("n_components", given, 1)]] * len(classes)
-        missing = [label for label in classes.tolist() if label not in given]
-        if missing:
-            raise ValueError(f"n_components has no number for class {missing[0]!r}")
-        return [[check_integer("n_components", given[label], 1)] for label in classes.tolist()]
 
     def _joint_type(self, shared: bool) -> str:
         """The structure of the covariances of all classes together."""
@@ -470,14 +492,18 @@ def _mean(X: np.ndarray, weight: np.ndarray | None, otherwise: np.ndarray) -> np
     return otherwise + shift / np.where(total > 0.0, total, 1.0)
 
 
-def _check_priors(value: ArrayLike, n_classes: int) -> np.ndarray:
-    priors = check_array_of("priors", value, (n_classes,))
-    if priors.min() < 0.0 or abs(priors.sum() - 1.0) > 1e-6:
-        raise ValueError(
-            "priors must not be negative and add up to one, got a sum of "
-            f"{priors.sum():g}; divide them by their sum"
-        )
-    return priors / priors.sum()
+def _counts(data: _Labelled, given: int | dict | str, most: int) -> list[list[int]]:
+    """Numbers of components to try for each class."""
+    labels = data.classes.tolist()
+    if isinstance(given, str):
+        sizes = (len(data.of_class(code)) for code in range(len(labels)))
+        return [list(range(1, max(1, min(most, size // 2)) + 1)) for size in sizes]
+    if not isinstance(given, dict):
+        return [[given]] * len(labels)
+    missing = [label for label in labels if label not in given]
+    if missing:
+        raise ValueError(f"n_components has no number for class {missing[0]!r}")
+    return [[given[label]] for label in labels]
 
 
 def _precisions(covariance_type: str, variances: np.ndarray, n_components: int) -> np.ndarray:

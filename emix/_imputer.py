@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from numbers import Real
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,9 +14,31 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._gaps import unmasked
 from ._gaussian_mixture import GaussianMixture
+from ._parameters import Checks, checked
+from ._refusals import brief
+from ._supervised import checks_of
 from ._tables import FLOATS
 from ._validation import check_flag, check_rows
 from .priors import ConjugatePrior
+
+# Parameters of GaussianMixture that are handed on as they are.
+_HANDED_ON = (
+    "n_components",
+    "covariance_type",
+    "reg_covar",
+    "prior",
+    "tol",
+    "max_iter",
+    "n_init",
+    "random_state",
+)
+
+
+def _check_number(name: str, value: Any) -> float:
+    """A number or NaN."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number or NaN, got {brief(value)}")
+    return float(value)
 
 
 class GaussianMixtureImputer(TransformerMixin, BaseEstimator):
@@ -151,6 +173,14 @@ default='full'
         self.n_init = n_init
         self.random_state = random_state
 
+    _checks: ClassVar[Checks] = {
+        **checks_of(_HANDED_ON),
+        "missing_values": _check_number,
+        "sample_posterior": check_flag,
+        "keep_empty_features": check_flag,
+        "add_indicator": check_flag,
+    }
+
     def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the mixture to the rows of X.
 
@@ -175,31 +205,22 @@ default='full'
         ValueError, TypeError
             If a parameter or the data are unusable.
         """
-        for name in ("sample_posterior", "keep_empty_features", "add_indicator"):
-            check_flag(name, getattr(self, name))
-        checked = clone(self)  # takes what validation writes until the fit has succeeded
-        rows = checked._checked(X, reset=True, ensure_min_samples=2)
+        checked(self, self._checks)
+        reader = clone(self)  # takes what validation writes until the fit has succeeded
+        rows = reader._rows(X, reset=True, ensure_min_samples=2)
         used = ~np.isnan(rows).all(axis=0)
         mixture = None
         if used.any():
-            mixture = GaussianMixture(
-                self.n_components,
-                covariance_type=self.covariance_type,
-                reg_covar=self.reg_covar,
-                prior=self.prior,
-                tol=self.tol,
-                max_iter=self.max_iter,
-                n_init=self.n_init,
-                random_state=self.random_state,
-            ).fit(rows[:, used], sample_weight=sample_weight)
+            parameters = {name: getattr(self, name) for name in _HANDED_ON}
+            mixture = GaussianMixture(**parameters).fit(rows[:, used], sample_weight=sample_weight)
         indicator = None
         if self.add_indicator:
             indicator = MissingIndicator(error_on_new=False).fit(rows)
         self._used, self.mixture_, self.indicator_ = used, mixture, indicator
         self.n_iter_ = 0 if mixture is None else mixture.n_iter_
-        self.n_features_in_ = checked.n_features_in_
-        if hasattr(checked, "feature_names_in_"):
-            self.feature_names_in_ = checked.feature_names_in_
+        self.n_features_in_ = reader.n_features_in_
+        if hasattr(reader, "feature_names_in_"):
+            self.feature_names_in_ = reader.feature_names_in_
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
         return self
@@ -219,7 +240,7 @@ default='full'
             nothing missing, and then the indicators if there are any. float32 if X is.
         """
         check_is_fitted(self)
-        X = self._checked(X)
+        X = self._rows(X)
         filled = np.zeros_like(X)
         if self.mixture_ is not None:
             filled[:, self._used] = self._imputed(self.mixture_, X[:, self._used])
@@ -252,11 +273,9 @@ default='full'
             return kept
         return np.concatenate([kept, self.indicator_.get_feature_names_out(names)])
 
-    def _checked(self, X: ArrayLike, **requirements: Any) -> np.ndarray:
+    def _rows(self, X: ArrayLike, **requirements: Any) -> np.ndarray:
         """X with NaN for what is missing."""
-        value = self.missing_values
-        if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
-            raise TypeError(f"missing_values must be a number or NaN, got {value!r}")
+        value = _check_number("missing_values", self.missing_values)
         finite = "allow-nan" if math.isnan(value) else True
         options = {"dtype": FLOATS, "ensure_all_finite": finite, **requirements}
         X = check_rows(self, unmasked(X), **{"reset": False, **options})

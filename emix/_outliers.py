@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,13 +14,21 @@ from sklearn.utils.validation import validate_data
 
 from ._gaps import unmasked
 from ._gaussian_mixture import GaussianMixture
-from ._supervised import MixtureFitting
+from ._parameters import Checks, at_least, checked
+from ._supervised import HANDED_ON, MixtureFitting
 from ._validation import check_real, check_sample_weight, read_rows
 from .priors import ConjugatePrior
 
 # A share of the weight this little above the wanted one, relatively, is that: 0.29 of 100 rows are
 # 28.999999999999996 in floating point.
 _ROUNDING = 1e-12
+
+
+def _check_share(name: str, value: Any) -> float:
+    share = check_real(name, value)
+    if not 0.0 < share <= 0.5:
+        raise ValueError(f"{name} must be above 0 and at most 0.5, got {share}")
+    return share
 
 
 class GaussianMixtureOutlierDetector(OutlierMixin, MixtureFitting):
@@ -129,6 +137,12 @@ callable, default='kmeans'
         self.prior = prior
         self.random_state = random_state
 
+    _checks: ClassVar[Checks] = {
+        **HANDED_ON,
+        "n_components": at_least(1),
+        "contamination": _check_share,
+    }
+
     def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the mixture and set the threshold.
 
@@ -158,11 +172,9 @@ callable, default='kmeans'
         ConvergenceWarning
             If ``max_iter`` was too small for ``tol``, or a covariance is singular.
         """
-        share = check_real("contamination", self.contamination)
-        if not 0.0 < share <= 0.5:
-            raise ValueError(f"contamination must be above 0 and at most 0.5, got {share}")
-        checked = {"dtype": np.float64, "ensure_all_finite": self._finite(), "estimator": self}
-        read = partial(check_array, ensure_min_samples=2, input_name="X", **checked)
+        share = checked(self, self._checks).contamination
+        options = {"dtype": np.float64, "ensure_all_finite": self._finite(), "estimator": self}
+        read = partial(check_array, ensure_min_samples=2, input_name="X", **options)
         rows = read_rows(unmasked(X), read)
         weight = check_sample_weight(sample_weight, len(rows))
         mixture = self._mixture(self.n_components).fit(rows, sample_weight=weight)

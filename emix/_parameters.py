@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from ._fit.starts import STARTS
+from ._refusals import brief
 from ._structures import STRUCTURES
 from ._validation import (
     check_covariance_type,
@@ -65,8 +68,8 @@ def check_start(name: str, value: Any) -> Any:
     """The name of a start, an array or a callable."""
     if isinstance(value, str):
         return check_option(name, value, STARTS)
-    if value is None:
-        raise ValueError(f"{name} must be a name, an array or a callable, got None")
+    if not callable(value) and not np.ndim(value):
+        raise ValueError(f"{name} must be a name, an array or a callable, got {brief(value)}")
     return value
 
 

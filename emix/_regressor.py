@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +13,8 @@ from sklearn.utils.validation import validate_data
 from ._conditional_mixtures import ConditionalMixtures
 from ._density.conditional import conditional
 from ._gaussian_mixture import GaussianMixture
-from ._supervised import MixtureFitting
+from ._parameters import Checks, at_least, checked
+from ._supervised import HANDED_ON, MixtureFitting
 from ._validation import check_flag, check_sample_weight
 from .priors import ConjugatePrior
 
@@ -136,6 +137,8 @@ callable, default='kmeans'
         self.prior = prior
         self.random_state = random_state
 
+    _checks: ClassVar[Checks] = {**HANDED_ON, "n_components": at_least(1)}
+
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the mixture to the rows (x, y).
 
@@ -166,6 +169,7 @@ callable, default='kmeans'
         ConvergenceWarning
             If ``max_iter`` was too small for ``tol``, or a covariance is singular.
         """
+        checked(self, self._checks)
         rows, y = self._training(X, y, multi_output=True, y_numeric=True)
         y = np.asarray(y, dtype=np.float64)
         weight = check_sample_weight(sample_weight, len(rows))

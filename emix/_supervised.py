@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -12,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, check_X_y
 
 from ._gaps import unmasked
 from ._gaussian_mixture import GaussianMixture
+from ._parameters import Checks
 from ._validation import check_rows, read_rows
 
 # Parameters of GaussianMixture that are handed on as they are.
@@ -27,8 +29,21 @@ _HANDED_ON = (
 )
 
 
+def checks_of(names: Iterable[str]) -> Checks:
+    """What GaussianMixture asks of these parameters."""
+    return {name: GaussianMixture._checks[name] for name in names}
+
+
+HANDED_ON: Checks = checks_of(_HANDED_ON)
+
+
 class MixtureFitting(BaseEstimator):
-    """An estimator whose parameters are those of the mixtures that it fits."""
+    """An estimator whose parameters are those of the mixtures that it fits.
+
+    What a subclass says: its table of checks, which ``fit`` goes through before any work.
+    """
+
+    _checks: ClassVar[Checks]
 
     def _mixture(self, n_components: int, **others: Any) -> GaussianMixture:
         """One that is not fitted yet."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from common import FITTED, clusters, integer_weights, not_converged_allowed, singular_allowed
-from estimators import MIXTURES, NORMALS, assert_same_mixture, made, parameters
+from estimators import GAPPED, MIXTURES, NORMALS, assert_same_mixture, made, parameters
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -18,6 +18,10 @@ import emix
 from emix import (
     BayesianGaussianMixture,
     GaussianMixture,
+    GaussianMixtureClassifier,
+    GaussianMixtureImputer,
+    GaussianMixtureOutlierDetector,
+    GaussianMixtureRegressor,
     HardGaussianMixture,
     TwoNormalMixture,
 )
@@ -508,6 +512,15 @@ BAD = {
     "equal_variance": FLAGS,
     "binarize": ("half", np.inf),
     "categories": ("found", [[0.0]]),
+    "max_components": (0, 2.5, None, True),
+    "shared_covariance": FLAGS,
+    "priors": ([0.5, 0.6], [1.5, -0.5], "even", [[0.5, 0.5]], [0.2, 0.3, 0.5]),
+    "unlabelled": ([0, 1], np.zeros(3)),
+    "contamination": (0.0, 0.6, -0.1, np.nan, "few", None, True),
+    "missing_values": ("none", None, True),
+    "sample_posterior": FLAGS,
+    "keep_empty_features": FLAGS,
+    "add_indicator": FLAGS,
 }
 CLASSES = {type(made): name for name, (made, _) in reversed(list(MIXTURES.items()))}
 
@@ -524,6 +537,57 @@ def test_unusable_parameters_are_refused_by_name_and_the_fit_before_is_kept(kind
             fitted.fit(rows)
         fitted.set_params(**parameters)
         assert state_of(fitted) == before, (name, value)
+
+
+# Estimators that fit mixtures of normals and use them.
+SIDES = np.where(X[:, 0] > np.median(X[:, 0]), 1, 0)
+DERIVED = {
+    GaussianMixtureClassifier: (X, SIDES),
+    GaussianMixtureRegressor: (X, X[:, 1] ** 2),
+    GaussianMixtureOutlierDetector: (X, None),
+    GaussianMixtureImputer: (GAPPED, None),
+}
+# wrong for some rows alone
+WITH_DATA = {"priors": [0.2, 0.3, 0.5], "init_params": np.zeros(3, dtype=int)}
+
+
+@pytest.mark.parametrize("kind", DERIVED, ids=lambda kind: kind.__name__)
+def test_derived_estimators_refuse_by_name_and_keep_the_fit_before(kind):
+    rows, y = DERIVED[kind]
+    fitted = kind().fit(rows, y)
+    parameters, before = fitted.get_params(), state_of(fitted)
+    assert set(parameters) <= BAD.keys()
+    for name, value in ((known, bad) for known in parameters for bad in BAD[known]):
+        fitted.set_params(**{**parameters, name: value})
+        with pytest.raises((ValueError, TypeError), match=name):
+            fitted.fit(rows, y)
+        fitted.set_params(**parameters)
+        assert state_of(fitted) == before, (name, value)
+
+
+class Untouched:
+    """Rows that nobody looks at."""
+
+    def __getattr__(self, name):
+        raise AssertionError(f"the rows were asked for {name}")
+
+
+@pytest.mark.parametrize("kind", DERIVED, ids=lambda kind: kind.__name__)
+def test_derived_estimators_check_parameters_before_any_work(kind):
+    for name in kind().get_params():
+        for value in BAD[name]:
+            if value is not None and np.array_equal(WITH_DATA.get(name), value):
+                continue
+            with pytest.raises((ValueError, TypeError), match=name):
+                kind(**{name: value}).fit(Untouched(), Untouched())
+
+
+def test_numbers_of_components_by_class_are_checked():
+    for numbers in ({0: 1, 1: 0}, {0: 1, 1: 2.0}):
+        with pytest.raises((ValueError, TypeError), match="n_components"):
+            GaussianMixtureClassifier(numbers).fit(Untouched(), Untouched())
+    with pytest.raises(ValueError, match="n_components has no number for class 1"):
+        GaussianMixtureClassifier({0: 1}).fit(X, SIDES)
 
 
 BAD_WEIGHTS = {
