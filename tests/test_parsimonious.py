@@ -27,6 +27,7 @@ from emix import (
 from emix._mixture.curvature import curved
 from emix._normal import variances
 from emix._normal.common_axes import CommonAxes
+from emix._normal.floor import Floor
 from emix._normal.gaussian import Params
 from emix._normal.parsimonious import PARSIMONIOUS
 from emix._structures import NAMED, SAME_AS, STRUCTURES
@@ -309,6 +310,58 @@ def test_matrices_with_common_axes_are_made_diagonal():
     place = CommonAxes(np.full(6, 1 / 6), scatter, lambda s: s).best(np.eye(8))
     off = place.turned * (1.0 - np.eye(8))
     assert np.abs(off).max() < 1e-6 * np.abs(scatter).max()
+
+
+def similar(rng, n_components, d, decades):
+    """Covariances with axes of their own, whose variances span so many powers of ten."""
+    turns = special_ortho_group.rvs(d, size=n_components, random_state=rng)
+    turns = turns.reshape(n_components, d, d)
+    return (turns * np.logspace(0.0, -decades, d)) @ turns.swapaxes(1, 2)
+
+
+@pytest.mark.parametrize("decades", [4, 8])
+def test_the_search_for_common_axes_ends_where_rounding_is_all_that_is_left(decades):
+    """Not after steps that are ever shorter and gain nothing; rounding is more with small
+    variances."""
+    asked, lost = 0, 0.0
+
+    def fit(s):
+        nonlocal asked
+        asked += 1
+        return s
+
+    for seed in range(20):
+        scatter = similar(np.random.RandomState(seed), 2, 2, decades)
+        search = CommonAxes(np.full(2, 0.5), scatter, fit)
+        place = search.best(np.eye(2))
+        asked_so_far = asked
+        lost = max(lost, place.value - search.best(place.axes).value)
+        asked = asked_so_far
+    assert asked <= 20 * 20
+    assert lost <= 1e-15 * 10.0**decades + 1e-8
+
+
+def test_proportional_matrices_end_where_rounding_is_all_that_is_left(monkeypatch):
+    """The least eigenvalue has errors of the size of the largest one, and volumes follow it."""
+    passes, eigh = [], np.linalg.eigh
+
+    def counted(matrix):
+        passes.append(matrix)
+        return eigh(matrix)
+
+    shape = similar(np.random.RandomState(0), 1, D, 10)[0]
+    scatter = np.arange(1.0, K + 1)[:, None, None] * shape
+    rng = np.random.RandomState(1)
+    for k in range(K):
+        X = rng.multivariate_normal(np.zeros(D), scatter[k], 50, check_valid="ignore")
+        scatter[k] = X.T @ X / 50
+    structure = NAMED["VEE"]
+    params = Params(np.full(K, 1 / K), np.zeros((K, D)), *structure.form.factorise(scatter, 1e-20))
+    floor = Floor(structure.form, np.eye(D), None, share=0.0)
+    monkeypatch.setattr(np.linalg, "eigh", counted)
+    found = structure.estimate(np.full(K, 1 / K), scatter, params, floor)
+    assert len(passes) <= 20
+    check_membership("VEE", found.covariance, rtol=1e-5)
 
 
 # --- fits -------------------------------------------------------------------------------------
