@@ -16,6 +16,7 @@ from ._mixture_of_regressions import MixtureOfRegressions
 from ._mixture_search import MixtureSearch
 from ._outliers import GaussianMixtureOutlierDetector
 from ._poisson_mixture import PoissonMixture
+from ._public import publish_classes as _publish_classes
 from ._regressor import GaussianMixtureRegressor
 from ._student_mixture import StudentMixture
 from ._two_normal_mixture import TwoNormalMixture
@@ -45,3 +46,5 @@ __all__ = [
     "datasets",
     "kmeans_limit",
 ]
+
+_publish_classes(globals())

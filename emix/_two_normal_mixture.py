@@ -306,6 +306,9 @@ class TwoNormalMixture(EMEstimator):
     >>> mixture.confidence_intervals().means.round(1)
     array([[53.2, 56. ],
            [79.1, 81.1]])
+    >>> result = mixture.bootstrap_test(waiting, n_resamples=19, random_state=0)
+    >>> round(result.statistic, 1), result.pvalue
+    (122.6, 0.05)
     """
 
     def __init__(
@@ -555,15 +558,6 @@ class TwoNormalMixture(EMEstimator):
         ----------
         G. J. McLachlan (1987). On bootstrapping the likelihood ratio test statistic for the
         number of components in a normal mixture. Applied Statistics 36, 318-324.
-
-        Examples
-        --------
-        >>> from emix import TwoNormalMixture
-        >>> from emix.datasets import load_faithful
-        >>> waiting = load_faithful().data[:, [1]]
-        >>> result = TwoNormalMixture().bootstrap_test(waiting, n_resamples=19, random_state=0)
-        >>> round(result.statistic, 1), result.pvalue
-        (122.6, 0.05)
         """
         n_resamples = check_integer("n_resamples", n_resamples, 1)
         rng = check_random_state(self.random_state if random_state is None else random_state)

@@ -22,6 +22,7 @@ from ._own.bound import free_energy
 from ._own.check import Finding, Report, check
 from ._own.faults import ModelError, check_methods
 from ._own.watched import Watched
+from ._public import publish_classes as _publish_classes
 from ._validation import check_integer, check_real, check_seed
 from .display import ConvergenceDisplay
 
@@ -478,3 +479,6 @@ def _history(passes: tuple[Pass, ...], tells_gap: bool) -> np.ndarray:
         told = p.log_prior, gap, p.remaining, p.extrapolated, p.accepted
         rows.append((free_energy, p.objective, p.evidence, *told))
     return np.array(rows, dtype=_HISTORY)
+
+
+_publish_classes(globals())

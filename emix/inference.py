@@ -17,6 +17,7 @@ from ._likelihood_ratio import (
     likelihood_ratio_test,
     sequential_test,
 )
+from ._public import publish_classes as _publish_classes
 from ._standard_errors import StandardErrors, standard_errors
 
 __all__ = [
@@ -30,3 +31,5 @@ __all__ = [
     "sequential_test",
     "standard_errors",
 ]
+
+_publish_classes(globals())

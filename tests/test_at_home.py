@@ -119,16 +119,17 @@ def test_pickles_of_every_protocol_come_back(name, protocol):
 
 
 class _Seen(pickle.Unpickler):
-    """Lists the types of ours that a pickle names."""
+    """Lists the types of ours that a pickle names, and the modules where it looks for them."""
 
     def __init__(self, data):
         super().__init__(io.BytesIO(data))
-        self.types = set()
+        self.types, self.modules = set(), set()
 
     def find_class(self, module, name):
         found = super().find_class(module, name)
         if module.split(".")[0] == "emix":
             self.types.add(found)
+            self.modules.add(module)
         return found
 
 
@@ -137,6 +138,8 @@ def test_pickles_name_public_types_alone(name):
     reader = _Seen(pickle.dumps(fitted(name)))
     reader.load()
     assert type(fitted(name)) in reader.types <= PUBLIC
+    # so that anything inside may be renamed
+    assert not any("._" in module for module in reader.modules)
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

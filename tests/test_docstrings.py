@@ -85,6 +85,13 @@ def test_a_class_that_users_make_has_an_example(name):
     assert get_doc_object(found(name))["Examples"]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_examples_are_where_they_are_run(name):
+    """Those of methods would not be found by the file of a class that is published elsewhere."""
+    if inspect.isclass(found(name.rpartition(".")[0])):
+        assert ">>>" not in (inspect.getdoc(found(name)) or "")
+
+
 FAMILIES = [
     emix.PoissonMixture,
     emix.CategoricalMixture,

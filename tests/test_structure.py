@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 
 import emix
+import emix.dask
+import emix.display
+import emix.em
+import emix.inference
 
 PACKAGE = Path(emix.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -170,7 +174,7 @@ MADE = [kind for kind in vars(emix).values() if hasattr(kind, "set_fit_request")
 def test_no_hook_is_overridden(kind):
     known = {}
     for each in reversed(kind.__mro__):
-        if each.__module__.startswith("emix."):
+        if each.__module__.split(".")[0] == "emix":
             for name, value in vars(each).items():
                 if name.startswith("_") and not name.startswith(("__", "_abc", "_sklearn")):
                     above = known.get(name)
@@ -185,3 +189,10 @@ def test_public_names():
     for name in emix.__all__:
         assert hasattr(emix, name)
     assert re.fullmatch(r"\d+\.\d+\.\d+.*", emix.__version__)
+
+
+@pytest.mark.parametrize("module", [emix, emix.dask, emix.display, emix.em, emix.inference])
+def test_public_classes_are_of_the_public_module(module):
+    """By this name pickles find them, wherever they are written."""
+    kinds = [value for name in module.__all__ if isinstance(value := getattr(module, name), type)]
+    assert {kind.__module__ for kind in kinds} == {module.__name__}

@@ -17,8 +17,11 @@ except ImportError as _error:
         "pip install 'emix[dask]'"
     ) from _error
 
+from .._public import publish_classes as _publish_classes
 from ._bayesian import BayesianGaussianMixture
 from ._hard import HardGaussianMixture
 from ._mixture import GaussianMixture
 
 __all__ = ["BayesianGaussianMixture", "GaussianMixture", "HardGaussianMixture"]
+
+_publish_classes(globals())

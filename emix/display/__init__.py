@@ -1,5 +1,6 @@
 """Pictures of mixtures and of their fits; needs matplotlib, the extra ``plot``."""
 
+from .._public import publish_classes as _publish_classes
 from ._convergence import ConvergenceDisplay
 from ._intervals import IntervalsDisplay
 from ._kmeans_limit import KMeansLimitDisplay
@@ -17,3 +18,5 @@ __all__ = [
     "MixturePairsDisplay",
     "SelectionDisplay",
 ]
+
+_publish_classes(globals())
