@@ -15,12 +15,12 @@ import numpy as np
 
 from emix import GaussianMixture
 from emix._fit.problem import make_model
+from emix._input.parameters import checked
+from emix._input.tables import Data, Features
 from emix._mixture.mixture import Mixture
 from emix._normal.choice import Kernel
-from emix._parameters import checked
 from emix._rows.grid import block_rows, spans
 from emix._rows.room import Buffers, bytes_per_row
-from emix._tables import Data, Features
 from problems import Problem
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from emix._base import STRUCTURES
+from emix._fitted.base import STRUCTURES
 from emix._mixture.missing import mixture_over
 from emix._mixture.mixture import Mixture
 from emix._normal.gaussian import Params

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ._input.refusals import brief, refuse_masked
+from ._input.validation import check_array_of
 from ._mixture.constraint import Constraint
 from ._mixture.features import Alike, At, Features, Joined, OfRows
-from ._refusals import brief, refuse_masked
-from ._validation import check_array_of
 
 __all__ = ["Allowed", "Expectation", "Proportions"]
 

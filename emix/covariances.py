@@ -6,11 +6,11 @@ from functools import lru_cache
 
 from sklearn.base import BaseEstimator
 
+from ._input.validation import check_integer, check_option
 from ._normal.covariances import DIAG, SPHERICAL, TIED_DIAG, TIED_SPHERICAL, Structure
 from ._normal.factor_family import FactorAnalytic
 from ._normal.low_rank import LowRank
 from ._normal.sharing import EACH
-from ._validation import check_integer, check_option
 
 __all__ = ["Factors"]
 

@@ -17,13 +17,13 @@ import numpy as np
 from ._em.ascent import Ascent
 from ._em.protocols import Acceleration
 from ._em.results import Pass, Reason
+from ._input.validation import check_integer, check_real, check_seed
 from ._own.accelerations import ACCELERATIONS
 from ._own.bound import free_energy
 from ._own.check import Finding, Report, check
 from ._own.faults import ModelError, check_methods
 from ._own.watched import Watched
 from ._public import publish_classes as _publish_classes
-from ._validation import check_integer, check_real, check_seed
 from .display import ConvergenceDisplay
 
 if TYPE_CHECKING:

@@ -9,16 +9,16 @@ These are functions of an estimator, as scikit-learn's ``cross_validate`` and
 ``permutation_importance`` are: an estimator is what they study, and often fit again and again.
 """
 
-from ._bootstrap import Bootstrap, bootstrap
-from ._classification_uncertainty import classification_uncertainty
-from ._likelihood_ratio import (
+from ._inference.bootstrap import Bootstrap, bootstrap
+from ._inference.classification_uncertainty import classification_uncertainty
+from ._inference.likelihood_ratio import (
     LikelihoodRatioTest,
     SequentialTest,
     likelihood_ratio_test,
     sequential_test,
 )
+from ._inference.standard_errors import StandardErrors, standard_errors
 from ._public import publish_classes as _publish_classes
-from ._standard_errors import StandardErrors, standard_errors
 
 __all__ = [
     "Bootstrap",

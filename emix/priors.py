@@ -11,12 +11,12 @@ from scipy.special import gammaln
 
 from ._families.poisson import Poisson
 from ._families.prior import UnseenRows, WeightPrior
+from ._input.refusals import brief
+from ._input.validation import check_array_of, check_real
 from ._mixture.mixture import Mixture
 from ._normal.covariances import Structure
 from ._normal.prior import Prior
-from ._refusals import brief
 from ._rows.blocks import Rows
-from ._validation import check_array_of, check_real
 
 __all__ = ["ConjugatePrior", "DirichletPrior", "GammaPrior"]
 

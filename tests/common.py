@@ -9,7 +9,7 @@ from scipy.stats import multivariate_normal
 from sklearn.exceptions import ConvergenceWarning
 
 from emix import GaussianMixture
-from emix._base import STRUCTURES
+from emix._fitted.base import STRUCTURES
 from emix._mixture.missing import mixture_over
 from emix._normal.dense import Dense
 from emix._normal.diagonal import Diagonal

@@ -21,9 +21,9 @@ from sklearn.model_selection import GridSearchCV
 from test_variational import PRIOR_TYPES, draw_parameters, drawn_log_joint
 
 from emix import BayesianGaussianMixture
-from emix._base import STRUCTURES
 from emix._bayes.variational import Posterior, Prior
-from emix._fitted_posterior import FittedPosterior
+from emix._fitted.base import STRUCTURES
+from emix._gaussian.fitted_posterior import FittedPosterior
 from emix.datasets import load_faithful
 
 X = clusters(0, 200, 2, 3, 2.0)

@@ -18,7 +18,7 @@ from emix import (
     GaussianMixtureClassifier,
     GaussianMixtureOutlierDetector,
 )
-from emix._outliers import _quantile
+from emix._derived.outliers import _quantile
 
 TABLES = {"iris": load_iris, "wine": load_wine}
 

@@ -7,7 +7,7 @@ import pytest
 from common import clusters, fitted, initial_values, textbook_em
 from numpy.testing import assert_allclose, assert_array_equal
 
-from emix._validation import PARAMETERS
+from emix._input.validation import PARAMETERS
 
 X = clusters(0, 300, 2, 3, 1.5)
 SUBSETS = [subset for size in range(1, 4) for subset in combinations(PARAMETERS, size)]

@@ -30,7 +30,6 @@ from emix._families.poisson import Poisson, Rates
 from emix._families.regression import Regressions
 from emix._families.student import Students
 from emix._families.tails import Each
-from emix._family_fit import standard_rows
 from emix._mixture.curvature import CurvedMixture
 from emix._mixture.incremental import Incremental
 from emix._mixture.missing import mixture_over
@@ -38,6 +37,7 @@ from emix._mixture.partial import Conditional, Gradient
 from emix._mixture.posterior import hard
 from emix._normal.covariances import DIAG
 from emix._normal.gaussian import Params
+from emix._other_families.fit import standard_rows
 from emix._own.exponential import ExponentialFamily
 from emix._own.watched import Watched
 from emix._pair.newton import Newton as PairNewton

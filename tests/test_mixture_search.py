@@ -24,7 +24,7 @@ from emix import (
     MixtureSearch,
     TwoNormalMixture,
 )
-from emix._structures import MCLUST
+from emix._input.structures import MCLUST
 from emix.covariances import Factors
 from emix.datasets import load_faithful
 

@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 from emix import GaussianMixture, GaussianMixtureWithNoise
 from emix._families.background import smallest_box
-from emix._structures import NAMED
+from emix._input.structures import NAMED
 
 
 def with_noise(seed=0, n=200, n_noise=80):

@@ -215,7 +215,7 @@ def test_scores_are_sums_over_pieces_of_the_rows(monkeypatch):
     whole = [
         getattr(mixture, name)(X, sample_weight=weight) for name in ("score", "aic", "bic", "icl")
     ]
-    monkeypatch.setattr(emix._base, "_SUMMED", 1000)
+    monkeypatch.setattr(emix._fitted.base, "_SUMMED", 1000)
     pieces = [
         getattr(mixture, name)(X, sample_weight=weight) for name in ("score", "aic", "bic", "icl")
     ]

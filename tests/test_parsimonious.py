@@ -24,13 +24,13 @@ from emix import (
     GaussianMixtureClassifier,
     HardGaussianMixture,
 )
+from emix._input.structures import NAMED, SAME_AS, STRUCTURES
 from emix._mixture.curvature import curved
 from emix._normal import variances
 from emix._normal.common_axes import CommonAxes
 from emix._normal.floor import Floor
 from emix._normal.gaussian import Params
 from emix._normal.parsimonious import PARSIMONIOUS
-from emix._structures import NAMED, SAME_AS, STRUCTURES
 from emix.datasets import load_faithful
 
 TIED = list(PARSIMONIOUS)

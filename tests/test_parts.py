@@ -8,9 +8,9 @@ import pytest
 from common import TYPES, initial_values
 from numpy.testing import assert_allclose, assert_array_equal
 
-from emix._base import STRUCTURES
 from emix._fit.problem import Given, Phase, Problem
 from emix._fit.runs import Observer, fit_mixture
+from emix._fitted.base import STRUCTURES
 from emix._mixture.missing import mixture_over
 from emix._normal.covariances import DIAG
 from emix._pair.two_normals import TwoNormals

@@ -14,7 +14,7 @@ from emix import MixtureOfRegressions
 from emix._families.linear import LinearFamily
 from emix._families.mixture import Mixture
 from emix._families.regression import Lines, Regressions
-from emix._family_fit import standard_rows
+from emix._other_families.fit import standard_rows
 
 
 def two_lines(seed=0, n=200, error=0.5):

@@ -6,10 +6,11 @@ from common import STRUCTURES, dense_stack, random_params, textbook_log_joint
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp, softmax
 
-from emix import BayesianGaussianMixture, GaussianMixture, _scoring, _threads
+from emix import BayesianGaussianMixture, GaussianMixture
+from emix._fitted import scoring, threads
+from emix._fitted.scoring import Scorer
+from emix._input.validation import is_plain
 from emix._mixture.posterior import labels_of
-from emix._scoring import Scorer
-from emix._validation import is_plain
 
 
 class ByKernel(Scorer):
@@ -114,9 +115,9 @@ def test_threads_are_asked_for_where_there_are_blocks_to_share(
 ):
     structure, params, X = problem(covariance_type, 16, 8, n)
     asked = [False]  # few rows do not even ask
-    budget = _scoring.thread_budget
+    budget = scoring.thread_budget
     monkeypatch.setattr(
-        _scoring, "thread_budget", lambda parallel: asked.append(parallel) or budget(parallel)
+        scoring, "thread_budget", lambda parallel: asked.append(parallel) or budget(parallel)
     )
     scorers(structure, params)[0].labels(X)
     assert any(asked) is shared
@@ -127,8 +128,8 @@ def test_one_thread_sets_no_limit(monkeypatch):
         def info(self):
             return [{"num_threads": 1}]
 
-    monkeypatch.setattr(_threads, "_blas", Libraries)
-    with _threads.thread_budget(True) as mapper:
+    monkeypatch.setattr(threads, "_blas", Libraries)
+    with threads.thread_budget(True) as mapper:
         assert mapper is map
 
 

@@ -30,8 +30,21 @@ LAYERS = {
 UPPER = {
     "_fit": {*LAYERS},
     "_pair": {*LAYERS, "_fit"},
-    "_search": {*LAYERS, "_fit", "_fitted", "_publication", "_structures"},
+    "_search": {*LAYERS, "_fit", "_input", "_fitted", "_estimator"},
 }
+# The estimators: a package, and the others of them that it may import from.
+FACES = {
+    "_input": set(),
+    "_fitted": {"_input"},
+    "_estimator": {"_input", "_fitted"},
+    "_gaussian": {"_input", "_fitted", "_estimator"},
+    "_other_families": {"_input", "_fitted", "_estimator"},
+    "_derived": {"_input", "_fitted", "_estimator", "_gaussian"},
+    "_inference": {"_input", "_fitted", "_estimator", "_gaussian"},
+}
+# What stands beside the packages: the names of users, and how they are made public.
+PUBLIC = {"__init__", "__main__", "_public", "constraints", "covariances", "datasets", "em"}
+PUBLIC |= {"inference", "priors"}
 ENGINE = sorted(path for layer in LAYERS for path in (PACKAGE / layer).glob("*.py"))
 
 
@@ -101,6 +114,25 @@ def test_fits_know_nothing_of_estimators(layer):
             assert name.split(".")[1] in UPPER[layer] | {layer}, (path.name, name)
 
 
+@pytest.mark.parametrize("package", FACES)
+def test_packages_of_estimators_import_one_way(package):
+    paths = sorted((PACKAGE / package).glob("*.py"))
+    assert len(paths) > 3
+    inputs = {"constraints", "covariances", "priors"}
+    for path in paths:
+        for name in own(path):
+            at = name.split(".")[1]
+            allowed = at in FACES[package] | {package} | inputs
+            assert allowed or at in LAYERS or at in UPPER, (path.name, name)
+
+
+def test_every_module_has_its_package():
+    """And modules of packages no underscore: the package has one."""
+    assert {path.stem for path in PACKAGE.glob("*.py")} == PUBLIC
+    named = [path for package in FACES for path in (PACKAGE / package).glob("_*.py")]
+    assert {path.name for path in named} == {"__init__.py"}
+
+
 def test_engine_modules_form_no_cycle():
     edges = {dotted(path): own(path) for path in ENGINE}
     order = []
@@ -137,17 +169,21 @@ def test_no_path_of_a_machine_is_written_down(path):
 SPECIAL = {
     "BayesianGaussianMixture": [
         "emix._bayes",
-        "emix._bayesian_conversion",
-        "emix._bayesian_gaussian_mixture",
-        "emix._bayesian_prior",
-        "emix._fitted_posterior",
-        "emix._predictive",
+        "emix._gaussian.bayesian_conversion",
+        "emix._gaussian.bayesian_gaussian_mixture",
+        "emix._gaussian.bayesian_prior",
+        "emix._gaussian.fitted_posterior",
+        "emix._gaussian.predictive",
         "emix.dask._bayesian",
     ],
-    "TwoNormalMixture": ["emix._pair", "emix._two_normal_mixture"],
+    "TwoNormalMixture": [
+        "emix._pair",
+        "emix._gaussian.two_normal_mixture",
+        "emix._gaussian.two_normal_start",
+    ],
     "HardGaussianMixture": [
-        "emix._hard_gaussian_mixture",
-        "emix._kmeans_limit",
+        "emix._gaussian.hard_gaussian_mixture",
+        "emix._gaussian.kmeans_limit",
         "emix.dask._hard",
         "emix.display._kmeans_limit",
     ],

@@ -14,8 +14,8 @@ from emix._families.normal import Space
 from emix._families.student import Students
 from emix._families.student_kernel import Params
 from emix._families.tails import LEAST, MOST, Common, Each, root
-from emix._family_fit import standard_rows
 from emix._normal.covariances import FULL
+from emix._other_families.fit import standard_rows
 from emix.datasets import load_faithful
 
 

@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp, softmax
 
 from emix import GaussianMixture
-from emix._base import STRUCTURES
+from emix._fitted.base import STRUCTURES
 from emix._mixture.posterior import Tempered, at_temperature, hard, soft
 
 X = clusters(0, 300, 2, 3, 1.5)

@@ -17,13 +17,13 @@ from sklearn.utils.estimator_checks import check_estimator, check_fit2d_1feature
 
 from emix import GaussianMixture, TwoNormalMixture
 from emix._em.ascent import Ascent
+from emix._input.tables import read_floats
 from emix._mixture.missing import mixture_over
 from emix._normal.covariances import DIAG, TIED_DIAG
 from emix._normal.gaussian import Params
 from emix._pair.newton import Newton
 from emix._pair.two_normals import TwoNormals
 from emix._rows.blocks import Rows
-from emix._tables import read_floats
 from emix.datasets import load_faithful
 from two_normals import miss
 

@@ -11,13 +11,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from scipy.special import logsumexp
 
-from emix._base import STRUCTURES
 from emix._bayes.gamma import gamma_divergence, log_gamma_ratio
 from emix._bayes.variational import Prior, VariationalMixture
 from emix._bayes.weighting import StickBreaking
-from emix._bayesian_gaussian_mixture import WEIGHTINGS
 from emix._em.ascent import Ascent
 from emix._em.quasi_newton import QuasiNewton
+from emix._fitted.base import STRUCTURES
+from emix._gaussian.bayesian_gaussian_mixture import WEIGHTINGS
 from emix._normal.dense import Dense
 from emix._normal.diagonal import Diagonal
 from emix._normal.stats import Stats

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .._structures import structure_of
+from .._input.structures import structure_of
 from .rows import Part
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from .._estimator.publication import publish
 from .._fit.runs import CUT_SHORT
-from .._publication import publish
 from .figures import Figures, figures_of
 from .neighbours import Start, copied, merges, of, splits
 from .protocols import Mixture

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.linalg import eigh
 
-from .._fitted import structure_when_fitted
+from .._fitted.fitted import structure_when_fitted
 from .protocols import Mixture
 from .rows import Rows
 

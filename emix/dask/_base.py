@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Self
 import dask
 import numpy as np
 
-from .._estimator import EMEstimator
-from .._parameters import checked
-from .._report import Report
-from .._threads import one_blas_thread
+from .._estimator.estimator import EMEstimator
+from .._estimator.report import Report
+from .._fitted.threads import one_blas_thread
+from .._input.parameters import checked
 from ._blocks import is_collection
 from ._cluster import Cluster, client_of
 from ._lazily import local_of, mapped, summed

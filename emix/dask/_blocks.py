@@ -14,9 +14,9 @@ import pandas as pd
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from .._refusals import brief, refuse_times, some
-from .._tables import FLOATS
-from .._validation import read_rows
+from .._input.refusals import brief, refuse_times, some
+from .._input.tables import FLOATS
+from .._input.validation import read_rows
 
 
 def is_collection(X: Any) -> bool:

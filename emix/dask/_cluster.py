@@ -14,8 +14,8 @@ from distributed import Client, KilledWorker, get_client
 from distributed.client import FutureCancelledError, FuturesCancelledError
 from distributed.comm import CommClosedError
 
+from .._fitted.threads import one_blas_thread
 from .._rows.parts import Part, PartQuestion
-from .._threads import one_blas_thread
 
 # Answers are merged so many at a time, by a tree that the number of parts alone decides.
 _FAN_IN = 8

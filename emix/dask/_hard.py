@@ -10,9 +10,9 @@ import numpy as np
 from .. import HardGaussianMixture as Local
 from .._fit.fit import Fit
 from .._fit.problem import Problem
-from .._hard_gaussian_mixture import allocation, assignments_of, inertia
+from .._fitted.scoring import Scorer
+from .._gaussian.hard_gaussian_mixture import allocation, assignments_of, inertia
 from .._rows.blocks import Rows
-from .._scoring import Scorer
 from ._base import OnDask
 from ._docs import documented
 

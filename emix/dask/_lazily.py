@@ -9,7 +9,7 @@ import dask
 import dask.array as da
 import numpy as np
 
-from .._publication import publish
+from .._estimator.publication import publish
 from ._blocks import blocks_of, check_features, floats, weight_of, whole_rows
 
 # Attributes that tell of the fit, and that no method reads: they would travel with each chunk.

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import dask
 import numpy as np
 
+from .._input.tables import Features
 from .._mixture.start import sample_size
 from .._rows.grid import Mapper
 from .._rows.parts import Part, PartedRows, Summary
 from .._rows.sketch import summary_of
-from .._tables import Features
 from ..constraints import Proportions
 from ._blocks import blocks_of, check_features, joined
 from ._cluster import Cluster, ClusterParts
@@ -39,7 +39,7 @@ class Facts(NamedTuple):
 
 @dataclass(frozen=True)
 class DistributedData:
-    """What ``_tables.Data`` is to a fit in memory; X and weight are the sample that is here."""
+    """What ``tables.Data`` is to a fit in memory; X and weight are the sample that is here."""
 
     summary: Summary
     parts: ClusterParts

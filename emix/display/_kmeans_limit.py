@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .._kmeans_limit import kmeans_limit
+from .._gaussian.kmeans_limit import kmeans_limit
 from ._axes import new_axes
 
 # What is smaller, relatively, is rounding.

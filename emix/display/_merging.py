@@ -8,8 +8,8 @@ import numpy as np
 from scipy.cluster.hierarchy import dendrogram
 
 from .._density.merging import labels_of, lines
-from .._merged_mixture import PLACES
-from .._validation import check_option
+from .._derived.merged_mixture import PLACES
+from .._input.validation import check_option
 from ._axes import new_axes
 from ._shown import check_drawable, last_step
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._fitted.scoring import Scorer
+from .._input.validation import check_flag
 from .._normal.covariances import FULL
-from .._scoring import Scorer
-from .._validation import check_flag
 from . import _line, _plane
 from ._axes import new_axes
 from ._scale import N_GRID

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._validation import check_flag
+from .._input.validation import check_flag
 from . import _line, _plane
 from ._axes import new_grid
 from ._mixture import MixtureDisplay

@@ -11,11 +11,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from .._base import BaseNormalMixture
 from .._density.conditional import conditional
 from .._density.normals import Normals, total_moments
-from .._features import feature_indices
-from .._structures import STRUCTURES
+from .._fitted.base import BaseNormalMixture
+from .._input.features import feature_indices
+from .._input.structures import STRUCTURES
 
 # Rows belong to a slice if they lie this close to it, in standard deviations of the whole
 # distribution in every feature that is given: nearer ones are few, farther ones tell of elsewhere.
