@@ -289,7 +289,7 @@ def test_a_careful_climb_goes_on_to_the_maximum_that_lies_ahead():
     assert mixture.lower_bound_ > plain.lower_bound_ - 1e-3
 
 
-@pytest.mark.parametrize(("start", "n", "draw"), [("kmeans", 60, 10), ("random_from_data", 80, 3)])
+@pytest.mark.parametrize(("start", "n", "draw"), [("kmeans", 60, 0), ("random_from_data", 80, 3)])
 def test_other_starts_are_tried_where_none_is_healthy(start, n, draw):
     X = np.random.default_rng(draw).normal(size=(n, 2))
     fits = [fitted(X, 3, init_params=start, random_state=seed) for seed in range(6)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .mixture import Mixture
+from .ward import by_ward
 
 # Eigenvalues of the rows' covariance below this share of the largest are rounding.
 _WHITEN = 1e-12
@@ -12,32 +13,80 @@ _WHITEN = 1e-12
 _DIGITS = 9
 # Trials of a seed; the one that lowers the sum of squares most is taken.
 _TRIALS = 2
+# Metrics before they are stretched.
+_KINDS = 3
+# For this many components or more, so many times as many seeds are drawn, and their cells joined:
+# seeds alone miss some of many clusters. Clusters in three of ten features, 4 and 12 standard
+# deviations apart, 2000 rows, four structures: of fits of 12 components 12 % reach the best known
+# maximum with seeds alone, 69 % with joined cells; of 20 components 25 and 50 %. With 3 to 8 there
+# is no difference, nor on real tables with 5; cells take time.
+_MANY, _TIMES = 8, 3
+
+
+def candidates(
+    model: Mixture,
+    z: np.ndarray,
+    share: np.ndarray,
+    n_components: int,
+    count: int,
+    rng: np.random.RandomState,
+) -> np.ndarray:
+    """Labels (count, m) of rows z (d, m) with shares (m,)."""
+    y = metrics(model, z, count, rng)
+    if n_components < _MANY:
+        return partitions(y, share, n_components, rng)
+    labels, stretched = np.empty((count, z.shape[1]), dtype=np.intp), _is_stretched(count)
+    labels[~stretched] = joined_partitions(y[~stretched], share, n_components, rng)
+    if stretched.any():
+        labels[stretched] = partitions(y[stretched], share, n_components, rng)
+    return labels
 
 
 def metrics(model: Mixture, z: np.ndarray, count: int, rng: np.random.RandomState) -> np.ndarray:
     """Rows z (d, m) in metrics (count, d, m) that clusters are looked for in: standard units,
-    whitened where the structure is dense, and both with features stretched at random."""
+    whitened where the structure is dense, local scales of the features, and these with features
+    stretched at random."""
     whitening = model.structure.form.whitening(model.space.view.total, _WHITEN)
     white = z if whitening is None else whitening @ z
-    kinds = (z, white, z, white)
+    kinds = (z, white, model.space.floor.in_local_scales(z))
     stretches = np.exp(rng.standard_normal((count, len(z), 1)))
+    stretches[~_is_stretched(count)] = 1.0
     found = np.empty((count, *z.shape))
     for i, stretch in enumerate(stretches):
-        np.multiply(kinds[i % len(kinds)], stretch if i % len(kinds) > 1 else 1.0, out=found[i])
+        np.multiply(kinds[i % _KINDS], stretch, out=found[i])
     # so that rounding does not choose among rows that are as near to one seed as to another
     return np.round(found, _DIGITS, out=found)
 
 
+def _is_stretched(count: int) -> np.ndarray:
+    """Which of the metrics are, (count,)."""
+    return np.arange(count) // _KINDS % 2 == 1
+
+
 def partitions(y: np.ndarray, share: np.ndarray, n_components: int, rng) -> np.ndarray:
-    """Labels (S, m) for rows y (S, q, m): nearest of the seeds of k-means++ (Arthur & Vassilvitskii
-    2007), which are drawn with probability proportional to the squared distance from the seeds
-    before."""
+    """Labels (S, m) for rows y (S, q, m): nearest of the seeds of k-means++."""
+    return _nearest(_seeds(y, share, n_components, _TRIALS, rng), y)
+
+
+def joined_partitions(y: np.ndarray, share: np.ndarray, n_components: int, rng) -> np.ndarray:
+    """Labels (S, m) for rows y (S, q, m): cells of more seeds than components, joined by Ward's
+    criterion."""
+    n_cells = min(_TIMES * n_components, y.shape[2])
+    cells = _nearest(_seeds(y, share, n_cells, 1, rng), y)
+    hot = one_hot(cells, n_cells) * share
+    sums = np.concatenate([hot @ y.swapaxes(1, 2), hot.sum(axis=2, keepdims=True)], axis=2)
+    return np.take_along_axis(by_ward(sums, n_components), cells, axis=1)
+
+
+def _seeds(y: np.ndarray, share: np.ndarray, count: int, n_trials: int, rng) -> np.ndarray:
+    """Seeds of k-means++ (S, count, q) among rows y (S, q, m): drawn with probability proportional
+    to the squared distance from the seeds before (Arthur & Vassilvitskii 2007)."""
     n, _, m = y.shape
     squares, each = np.einsum("sqm,sqm->sm", y, y), np.arange(n)
-    uniform = rng.uniform(size=(n_components, n, _TRIALS))
+    uniform = rng.uniform(size=(count, n, n_trials))
     drawn = _draw(np.broadcast_to(share, (n, m)), uniform[0, :, :1])
     seeds, nearest = [], None
-    for k in range(n_components):
+    for k in range(count):
         trials = y[each[:, None], :, drawn]
         # squared distances less those from the origin, which all seeds have in common
         distances = _from_origin(trials, squares[each[:, None], drawn], y)
@@ -46,9 +95,9 @@ def partitions(y: np.ndarray, share: np.ndarray, n_components: int, rng) -> np.n
         chosen = (distances @ share).argmin(axis=1)
         seeds.append(trials[each, chosen])
         nearest = distances[each, chosen]
-        if k + 1 < n_components:
+        if k + 1 < count:
             drawn = _draw(np.maximum(nearest + squares, 0.0) * share, uniform[k + 1])
-    return _nearest(np.stack(seeds, axis=1), y)
+    return np.stack(seeds, axis=1)
 
 
 def _draw(mass: np.ndarray, uniform: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._normal.gaussian import Params
-from .candidates import metrics, one_hot, partitions
+from .candidates import candidates, one_hot
 from .joining import joined
 from .mixture import Mixture
 from .race import Field, Ground, Race
@@ -42,8 +42,9 @@ _HITS = 3
 _SAME = 2e-3
 # Of what a mixture gained in its last pass so much at most is taken to be gained again.
 _PROMISE = 0.01
-# Decimal digits of a log-likelihood per row that rounding does not touch.
-_DIGITS = 8
+# Decimal digits of a log-likelihood per row that rounding does not touch, even where the floor
+# holds a component.
+_DIGITS = 6
 # Rows of a race: 1000, or 100 a component where that is more.
 _ROWS, _ROWS_OF_ONE = 1000, 100
 # Rows, and passes on them, by which the mixtures that are left at the end are compared.
@@ -137,8 +138,7 @@ class _Known:
 
     def round(self, count: int) -> None:
         ground, k = self._ground, self.n_components
-        y = metrics(ground.model, ground.z, count, self._rng)
-        labels = partitions(y, ground.share, k, self._rng)
+        labels = candidates(ground.model, ground.z, ground.share, k, count, self._rng)
         fresh = Race(ground, ground.statistics(one_hot(labels, k)))
         fresh.run(_SHORT)
         if count > _FIRST:

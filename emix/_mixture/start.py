@@ -28,6 +28,9 @@ _WELL_APART = 0.05
 _FAR_APART = 0.01
 # Directions with less than this share of the largest variance do not tell clusters apart.
 _WHITEN = 1e-12
+# Local scales that differ by less than a factor of 1.5 (in log) are alike: k-means in them is worth
+# no more than another draw of seeds.
+_SCALES = np.log(1.5)
 # Standard deviations by which means are moved to tell equal components apart: too little to leave a
 # maximum, enough to be seen to gain where it is not one.
 _NUDGE = 0.05
@@ -146,22 +149,37 @@ def partition(
 
 
 def kmeans(model: Mixture, n_components: int, rng: np.random.RandomState) -> Params:
-    """k-means from k-means++ seeds, on rows in standard units and on whitened rows.
+    """k-means from k-means++ seeds, on rows in standard units, on whitened rows, and on rows in
+    local scales where these differ.
 
     Whitening finds clusters that are elongated alike, and hides those that are apart along
-    the direction in which the data are longest; the objective after a pass decides. Where
-    the first clusters are hardly less probable than the mixture, they are well apart, and the
-    second are not looked for.
+    the direction in which the data are longest; in standard units features without clusters hide
+    those of others; the objective after a pass decides. Where the first clusters are hardly less
+    probable than the mixture, they are well apart, and no others are looked for; they must be far
+    apart where local scales differ, as in many dimensions halves of one cluster are well apart.
     """
-    z, whitening = _standardised(model), _whitening(model)
-    chosen = seeds(z, model.rows.weight, n_components, rng)
-    alike = whole(model, n_components)
-    plain = _kmeans_on(model, z, chosen, alike)
-    if n_components == 1 or np.array_equal(whitening, np.eye(model.rows.d)):
-        return plain
-    if model.ruled(soft).e_step(plain).value - _classified(model, plain) < _WELL_APART:
-        return plain
-    return _best_after_a_pass(model, plain, _kmeans_on(model, whitening.T @ z, chosen, alike))
+    z, weight, floor = _standardised(model), model.rows.weight, model.space.floor
+    alike, chosen = whole(model, n_components), seeds(z, weight, n_components, rng)
+    found = [_kmeans_on(model, z, chosen, alike)]
+    is_scaled = np.ptp(np.log(floor.scale)) > _SCALES
+    whitening = _whitening(model)
+    is_whitened = not np.array_equal(whitening, np.eye(len(z)))
+    if n_components == 1 or not (is_scaled or is_whitened):
+        return found[0]
+    if _lost(model, found[0]) < (_FAR_APART if is_scaled else _WELL_APART):
+        return found[0]
+    if is_whitened:
+        found.append(_kmeans_on(model, whitening.T @ z, chosen, alike))
+    if is_scaled:
+        y = floor.in_local_scales(z)
+        found.append(_kmeans_on(model, y, seeds(y, weight, n_components, rng), alike))
+    return _best_after_a_pass(model, *found)
+
+
+def _lost(model: Mixture, params: Params) -> float:
+    """How much less probable the clusters of these parameters are than their mixture, nats per
+    row."""
+    return model.ruled(soft).e_step(params).value - _classified(model, params)
 
 
 class Apart(NamedTuple):
@@ -174,16 +192,15 @@ class Apart(NamedTuple):
 
 
 def apart(model: Mixture, n_components: int, rng: np.random.RandomState) -> Apart | None:
-    """k-means from k-means++ seeds, on rows in standard units, if its clusters settle soon, are
+    """k-means from k-means++ seeds, on rows in local scales, if its clusters settle soon, are
     sound and hardly less probable than the mixture."""
-    z = _standardised(model)
+    z = model.space.floor.in_local_scales(_standardised(model))
     chosen = seeds(z, model.rows.weight, n_components, rng)
     labels, settled = _lloyd(z, model.rows.weight, z[:, chosen].T, _SOON)
     if not settled:
         return None
     found = _labelled(model, labels, whole(model, n_components))
-    value = model.ruled(soft).e_step(found).value
-    lost = value - _classified(model, found)
+    lost = _lost(model, found)
     if lost >= _WELL_APART or model.soundness.is_degenerate(found):
         return None
     return Apart(labels, found, bool(lost < _FAR_APART))

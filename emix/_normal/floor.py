@@ -104,6 +104,11 @@ class Floor:
         """Local scales (d,) of the features, in standard units."""
         return local_scale(self._rows.values(_ROWS))
 
+    def in_local_scales(self, z: np.ndarray) -> np.ndarray:
+        """Rows z (d, m) in units of the features' local scales, as multiples of the least of them:
+        features without clusters do not hide those that have some."""
+        return z * (self.scale.min() / self.scale)[:, None]
+
     def variances(self, d: int) -> np.ndarray:
         """The diagonal of F, (d,)."""
         return self._form.variances(self.bound.least, d)
