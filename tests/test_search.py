@@ -516,6 +516,15 @@ def test_clusters_far_apart_need_no_search(monkeypatch):
     assert budget(monkeypatch, model_of(few, STRUCTURES["diag"]), 2) != []
 
 
+def test_few_rows_of_many_features_are_searched():
+    """k-means settles soon on clusters that look far apart, 0.49 below the maximum, from two of six
+    seeds: 14 rows a component are too few to see that in 10 features."""
+    X = clusters(93, 42, 10, 3, 2.0)
+    for seed in range(6):
+        mixture = fitted(X, 3, covariance_type="spherical", random_state=seed)
+        assert mixture.lower_bound_ > -19.4935
+
+
 def test_races_need_rows_for_sound_components():
     """Twice as many distinct rows as the covariances need: 2 · 3 · 3 in two features."""
     X = RNG(0).normal(size=(18, 2))
@@ -612,8 +621,23 @@ def test_as_many_components_as_clusters_far_apart_need_no_race(monkeypatch):
 def test_clusters_that_are_not_well_apart_are_drawn_once(monkeypatch):
     calls = []
     monkeypatch.setattr(search, "apart", lambda *args: calls.append(1) or start.apart(*args))
-    leading(iris_model(), 3, RNG(0), 1)
+    leading(hard_problem(), 6, RNG(0), 1)
     assert calls == [1]
+
+
+def test_draws_in_vain_change_nothing_of_the_race_that_follows(monkeypatch):
+    """Two clusters are well apart but not far, and three are not."""
+    X = np.r_[RNG(16).normal(size=(40, 1)), RNG(26).normal(size=(40, 1)) + 4.0]
+    model, calls = model_of(standardised(X), STRUCTURES["full"]), []
+    monkeypatch.setattr(search, "apart", lambda *args: calls.append(1) or start.apart(*args))
+    found = leading(model, 2, RNG(0), 1)
+    assert len(calls) == 2
+    monkeypatch.setattr(search, "_VAIN", 1)
+    without = leading(model, 2, RNG(0), 1)
+    assert len(calls) == 3
+    assert len(found) == len(without) > 1
+    for one, other in zip(found, without, strict=True):
+        assert_array_equal(one.means, other.means)
 
 
 def test_clusters_are_joined_under_frozen_weights():
