@@ -332,12 +332,25 @@ def test_the_ascending_variances_in_units_of_f():
     assert_allclose(DIAG.form.above(np.array([6.0, 4.0]), bound, 2), [1.0, 6.0])
 
 
-def test_loadings_are_on_the_thinnest_direction_in_the_features_units():
+def test_loadings_are_on_the_thinnest_combination_in_the_features_own_units():
+    """0.6 x0 - 0.8 x1 hardly varies, which is as much of one as of the other; x2 follows x0."""
     units = np.diag([1e-3, 1.0, 1e3])
-    direction = np.array([0.6, -0.8, 0.0])
-    thin = units @ (np.eye(3) - 0.999 * np.outer(direction, direction)) @ units
-    found = FULL.form.loadings(thin, FULL.form.bound(units @ units))
-    assert_allclose(found, [0.6, 0.8, 0.0], atol=1e-9)
+    direction, along = np.array([0.6, -0.8, 0.0]), np.array([0.8, 0.6, 2.0])
+    thin = units @ (1e-9 * np.eye(3) + np.diag([0, 0, 1]) + np.outer(along, along)) @ units
+    assert direction @ along == pytest.approx(0.0)
+    found = FULL.form.loadings(thin, FULL.form.bound(units @ units), 1)
+    assert_allclose(found, [0.5**0.5, 0.5**0.5, 0.0], atol=1e-6)
+
+
+def test_loadings_are_on_all_thin_directions():
+    rotation = np.linalg.qr(RNG(0).normal(size=(3, 3)))[0]
+    plane = 1e-6 * np.eye(4)
+    plane[:3, :3] += np.outer(rotation[0], rotation[0])
+    plane[3, 3] = 1.0
+    found = FULL.form.loadings(plane, FULL.form.bound(np.eye(4)), 2)
+    assert np.square(found).sum() == pytest.approx(2.0)
+    assert found[3] == pytest.approx(0.0, abs=1e-9)
+    assert found[:3].min() > 0.5
 
 
 def test_whitening_leaves_out_directions_of_rounding():

@@ -72,6 +72,73 @@ def test_a_direction_is_named_by_its_features():
     assert f"component {k} (30 rows), a direction of x0, x1." in messages[0]
 
 
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_a_feature_that_is_free_in_a_direction_is_not_named(unit):
+    """Also if it goes with one of those that are not, in the rows taken together; nor by chance,
+    where rows lie on the direction up to the floor."""
+    a = RNG(0).normal(size=(30, 1))
+    line = np.c_[a, a, RNG(1).normal(size=30)] + [[20.0, 20.0, 0.0]]
+    line[:, 1] += 3e-4 * RNG(4).normal(size=30)
+    cloud = RNG(2).normal(size=(60, 3))
+    cloud[:, 2] = 0.9 * cloud[:, 0] + 0.4 * cloud[:, 2]
+    _, messages = told(np.r_[cloud, line] * [unit, 1.0, 1.0], 2)
+    assert len(messages) == 1
+    assert "(30 rows), a direction of x0, x1." in messages[0]
+
+
+def test_a_feature_of_a_small_share_in_a_direction_is_named():
+    """A thirtieth of the variance of x1 comes from x2; of free features it is nothing."""
+    a, b = RNG(0).normal(size=(30, 1)), RNG(1).normal(size=(30, 1))
+    line = np.c_[a, a + b / 30**0.5, b, RNG(3).normal(size=30)] + 20.0
+    _, messages = told(np.r_[RNG(2).normal(size=(60, 4)), line], 2)
+    assert len(messages) == 1
+    assert "(30 rows), a direction of x0, x1, x2." in messages[0]
+
+
+def test_all_directions_of_a_component_are_told():
+    a, b = RNG(0).normal(size=(30, 1)), RNG(1).normal(size=(30, 1))
+    plane = np.c_[a, a, b, b, RNG(3).normal(size=30)] + 20.0
+    _, messages = told(np.r_[RNG(2).normal(size=(60, 5)), plane], 2)
+    assert len(messages) == 1
+    assert "(30 rows), a direction of x0, x1, x2 and 1 more." in messages[0]
+
+
+def test_a_constant_column_takes_no_part_in_a_direction():
+    a = RNG(0).normal(size=(30, 1))
+    line = np.c_[a, a, RNG(1).normal(size=30)] + [[20.0, 20.0, 0.0]]
+    X = np.c_[np.r_[RNG(2).normal(size=(60, 3)), line], np.full(90, 3.0)]
+    _, messages = told(X, 2)
+    assert len(messages) == 1
+    assert messages[0].startswith("X does not vary in x3 = 3:")
+    assert "(30 rows), a direction of x0, x1." in messages[0]
+
+
+def test_a_feature_that_hardly_varies_beside_another_is_part_of_a_direction():
+    """x1 has five thousandths of the slope of x0, and 25 times the variance of the floor."""
+    X = RNG(1).normal(size=(100, 2))
+    X[:20, 1] = 9.0 + 5e-3 * X[:20, 0]
+    _, messages = told(X, 2)
+    assert len(messages) == 1
+    assert "(20 rows), a direction of x0, x1." in messages[0]
+
+
+def test_directions_in_which_no_row_differs_are_not_told_of_a_component():
+    z = RNG(0).normal(size=(80, 3))
+    z[:20, 2] = 9.0
+    _, messages = told(np.c_[z, z[:, 0] + z[:, 1]], 2)
+    assert len(messages) == 1
+    assert "vary in 3 of 4 directions only, as" in messages[0]
+    assert "(20 rows), x2 = 9." in messages[0]
+
+
+def test_a_constant_column_is_no_value_that_a_component_repeats():
+    X = np.c_[RNG(0).normal(size=(80, 2)), np.full(80, 3.0)]
+    X[:20, 1] = 9.0
+    _, messages = told(X, 2)
+    assert len(messages) == 1
+    assert "(20 rows), x1 = 9." in messages[0]
+
+
 def test_a_feature_of_one_value_is_not_named_again_as_part_of_a_direction():
     """Thirty rows on the line x0 = x1, all with x3 = -5."""
     a = RNG(0).normal(size=(30, 1))

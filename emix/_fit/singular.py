@@ -15,8 +15,9 @@ _FLAT = 4.0
 # A column of categories has at most 10 distinct values, and at most 0.2 distinct values a row.
 # Nothing is said of a component that has one category alone.
 _CATEGORIES, _SHARE = 10, 0.2
-# Features with less than this loading (of unit vectors) do not belong to a direction.
-_LOADING = 0.2
+# Features with less than this loading (of at most one) take no part in a direction. Free ones have
+# 1e-3 at most where rows lie on a line up to the floor; of x0 + 0.1 x1 = x2 the second has 0.07.
+_LOADING = 0.05
 # A component that weighs less than 1.5 rows is an outlier. Two equal rows are a repeated value.
 _ALONE = 1.5
 _OUTLIERS = "A row far from all others fits into emix.GaussianMixtureWithNoise. "
@@ -133,8 +134,9 @@ def _held(structure: Structure, fit: Fit, X) -> list[Held]:
         is_flat = form.variances(covariances[k], d) <= _FLAT * least
         flat = np.flatnonzero(is_flat & ~constant).tolist()
         mixed: list[int] = []
-        if len(flat) < min(n_floored[k] - fit.n_null, d):
-            loaded = np.flatnonzero(form.loadings(covariances[k], floor.bound) > _LOADING)
+        if len(flat) < n_floored[k] - fit.n_null:
+            loadings = form.loadings(covariances[k], floor.bound, int(n_floored[k]))
+            loaded = np.flatnonzero(loadings > _LOADING)
             mixed = [j for j in loaded.tolist() if j not in flat and not constant[j]]
         size = fit.weights[k] * model.rows.total_weight
         values = {j: _nearest(X[:, j], fit.means[k, j]) for j in flat}

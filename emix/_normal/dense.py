@@ -119,14 +119,14 @@ class Dense:
         inverse = dtrtri(np.linalg.cholesky(bound.least), lower=1)[0]
         return np.linalg.eigvalsh(inverse @ covariance @ inverse.T)
 
-    def loadings(self, covariance: np.ndarray, bound: Bound) -> np.ndarray:
-        """Absolute loadings (d,) of the features on the direction in which a covariance is least
-        beside the bound, in units of the features' own."""
-        root = np.linalg.cholesky(bound.least)
-        inverse = dtrtri(root, lower=1)[0]
+    def loadings(self, covariance: np.ndarray, bound: Bound, count: int) -> np.ndarray:
+        """Of the space of combinations of features that hardly vary, features in units of their
+        own standard deviations: the norms of the projections of the features on it."""
+        inverse = dtrtri(np.linalg.cholesky(bound.least), lower=1)[0]
         _, vectors = np.linalg.eigh(inverse @ covariance @ inverse.T)
-        direction = (root @ vectors[:, 0]) / np.sqrt(np.diagonal(bound.least))
-        return np.abs(direction) / np.linalg.norm(direction)
+        combinations = inverse.T @ vectors[:, :count]
+        basis, _ = np.linalg.qr(np.sqrt(np.diagonal(covariance))[:, None] * combinations)
+        return np.linalg.norm(basis, axis=1)
 
     def least(self, total, scale, share, rounding) -> np.ndarray:
         """share D R D + rounding, R the data's second moment and D their local scales (d,); one in

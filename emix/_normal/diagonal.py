@@ -72,7 +72,7 @@ class Diagonal:
     def above(self, covariance: np.ndarray, bound: Bound, d: int) -> np.ndarray:
         return np.sort(covariance / bound.least, axis=-1)
 
-    def loadings(self, covariance: np.ndarray, bound: Bound) -> np.ndarray:
+    def loadings(self, covariance: np.ndarray, bound: Bound, count: int) -> np.ndarray:
         return np.zeros(1)
 
     def least(self, total, scale, share, rounding) -> np.ndarray:

@@ -135,7 +135,7 @@ class LowRank:
         loadings, root = self.parts(factor)
         return self.of_parts(loadings, root / scale)
 
-    def loadings(self, covariance: np.ndarray, bound: Bound) -> np.ndarray:
+    def loadings(self, covariance: np.ndarray, bound: Bound, count: int) -> np.ndarray:
         """One for features whose noise is at the bound, (d,)."""
         return (covariance[..., -1, :] <= bound.least * (1.0 + _ROUNDING)).astype(float)
 

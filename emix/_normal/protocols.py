@@ -75,9 +75,9 @@ class Matrices(Protocol):
     def rescale_factor(self, factor: np.ndarray, scale: np.ndarray) -> np.ndarray:
         """Factor of S x, S = diag(scale)."""
 
-    def loadings(self, covariance: np.ndarray, bound: Bound) -> np.ndarray:
-        """Absolute loadings (d,) of the features on the direction in which a covariance is least
-        beside the bound; zeros where matrices have no directions of their own."""
+    def loadings(self, covariance: np.ndarray, bound: Bound, count: int) -> np.ndarray:
+        """Loadings (d,), from zero to one, of the features on the directions, so many, in which a
+        covariance is least beside the bound; zeros where matrices have none of their own."""
 
 
 class Form(Matrices, Protocol):
