@@ -1,0 +1,1 @@
+"""Estimators that fit mixtures and use them."""

@@ -1,0 +1,1 @@
+"""What fits of all estimators have in common, from checks to publication."""

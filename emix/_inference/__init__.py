@@ -1,0 +1,1 @@
+"""How sure a fit is: standard errors, bootstraps, tests of the number of components."""

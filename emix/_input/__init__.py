@@ -1,0 +1,1 @@
+"""What users pass: tables of rows, parameters of constructors, and refusals in plain words."""

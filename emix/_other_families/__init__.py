@@ -1,0 +1,1 @@
+"""The estimators of mixtures of other families, and what they share."""
