@@ -129,6 +129,8 @@ def test_hard_assignments_maximise_the_classification_likelihood(name):
     shares = np.bincount(fit.predict(X), minlength=2) / len(X)
     assert_allclose(fit.weights_, shares, atol=1e-12)
     assert fit.converged_
+    # parameters between those of two assignments are those of none
+    assert not fit.history_["extrapolated"].any()
 
 
 def test_starts_may_be_given(name):

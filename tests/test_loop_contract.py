@@ -24,10 +24,10 @@ from emix._em.results import Reason
 from emix._em.schemes import Anderson, Squared
 from emix._families.background import WithBackground
 from emix._families.linear import LinearFamily
-from emix._families.mixture import Mixture as FamilyMixture
-from emix._families.normal import Normals, Space
+from emix._families.normal import Extent, Normals
 from emix._families.poisson import Poisson, Rates
 from emix._families.regression import Regressions
+from emix._families.space import mixture_of
 from emix._families.student import Students
 from emix._families.tails import Each
 from emix._mixture.curvature import CurvedMixture
@@ -95,29 +95,29 @@ def of_two_normals():
 
 def of_counts():
     rows = rows_of(counts())
-    model = FamilyMixture(rows, LinearFamily(Poisson(2)).over(rows))
+    model = mixture_of(LinearFamily(Poisson(2)).over(rows), rows)
     return model, Rates(np.array([0.4, 0.6]), np.array([[3.0, 7.0], [5.0, 4.0]]))
 
 
 def of_tails():
     rows = standard_rows(heavy(), None, map, False)
-    model = FamilyMixture(rows, Students(FULL, Each(), Space(FULL, rows)))
-    params = model.family.equal(2, rows)
+    model = mixture_of(Students(FULL, Each(), Extent(FULL, rows)), rows)
+    params = model.space.components.equal(2, rows)
     return model, params._replace(means=np.array([[-0.5, 0.2], [0.4, 0.1]]))
 
 
 def of_background():
     rows = standard_rows(X, None, map, False)
-    model = FamilyMixture(rows, WithBackground(Normals(TIED, Space(TIED, rows)), -3.0))
-    params = model.family.equal(3, rows)
+    model = mixture_of(WithBackground(Normals(TIED, Extent(TIED, rows)), -3.0), rows)
+    params = model.space.components.equal(3, rows)
     others = params.others._replace(means=np.array([[-0.5, 0.2], [0.4, 0.1]]))
     return model, params._replace(others=others)
 
 
 def of_lines():
     rows = standard_rows(X, None, map, False)
-    model = FamilyMixture(rows, LinearFamily(Regressions.over(rows, True)))
-    params = model.family.equal(2, rows)
+    model = mixture_of(LinearFamily(Regressions.over(rows, True)), rows)
+    params = model.space.components.equal(2, rows)
     return model, params._replace(coefficients=np.array([[0.5], [-0.8]]))
 
 

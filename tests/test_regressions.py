@@ -12,8 +12,9 @@ from sklearn.linear_model import LinearRegression
 
 from emix import MixtureOfRegressions
 from emix._families.linear import LinearFamily
-from emix._families.mixture import Mixture
 from emix._families.regression import Lines, Regressions
+from emix._families.space import mixture_of
+from emix._mixture.sums import Look
 from emix._other_families.fit import standard_rows
 
 
@@ -169,10 +170,11 @@ def test_residuals_and_products_tell_the_same():
         np.array([0.1, -0.4]),
         np.array([0.5, 2.0]),
     )
-    model = Mixture(rows, family)
+    model = mixture_of(family, rows)
     stats_ = model.e_step(params)
     resp = []
-    model.each(params, lambda block, log_joint, *_: resp.append(log_joint.copy()))
+    look = Look(model.space.kernel(params), lambda block, joint, _: resp.append(joint.copy()))
+    rows.total(look)
     joint = np.concatenate(resp, axis=1)
     q = np.exp(joint - logsumexp(joint, axis=0))
     assert_allclose(model.expected(stats_, params), (q * joint).sum(axis=0).mean(), rtol=1e-12)
@@ -180,10 +182,10 @@ def test_residuals_and_products_tell_the_same():
 
 def test_a_component_without_rows_keeps_its_line():
     rows = standard_rows(np.column_stack([X, Y]), None, map, False)
-    model = Mixture(rows, LinearFamily(Regressions.over(rows, True)))
-    params = model.family.equal(2, rows)._replace(intercepts=np.array([0.0, 7.0]))
+    model = mixture_of(LinearFamily(Regressions.over(rows, True)), rows)
+    params = model.space.components.equal(2, rows)._replace(intercepts=np.array([0.0, 7.0]))
     one_hot = np.eye(2)[np.zeros(len(X), dtype=int)]
-    found = model.m_step(model.statistics_at(params, lambda at: one_hot[at]), params)
+    found = model.m_step(model.space.statistics_at(params, lambda at: one_hot[at]), params)
     assert found.intercepts[1] == 7.0
     assert_array_equal(found.weights, [1.0, 0.0])
 

@@ -76,7 +76,7 @@ def own(path):
 def test_the_imports_are_seen():
     """The checks below can fail."""
     mixture = set(imports(PACKAGE / "_mixture" / "mixture.py"))
-    assert {"emix._rows.blocks", "emix._mixture.reseed", "dataclasses"} <= mixture
+    assert {"emix._rows.blocks", "emix._mixture.settled", "dataclasses"} <= mixture
     assert len(ENGINE) >= 40
 
 

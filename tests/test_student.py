@@ -9,8 +9,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from emix import GaussianMixture, StudentMixture
 from emix._em.ascent import Ascent
-from emix._families.mixture import Mixture
-from emix._families.normal import Space
+from emix._em.quasi_newton import QuasiNewton
+from emix._families.normal import Extent
+from emix._families.space import mixture_of
 from emix._families.student import Students
 from emix._families.student_kernel import Params
 from emix._families.tails import LEAST, MOST, Common, Each, root
@@ -54,15 +55,15 @@ def test_the_normal_limit_is_reached_and_is_a_normal_mixture():
 
 def model_of(X, tails):
     rows = standard_rows(X, None, map, False)
-    return Mixture(rows, Students(FULL, tails, Space(FULL, rows)))
+    return mixture_of(Students(FULL, tails, Extent(FULL, rows)), rows)
 
 
 def test_a_limit_that_is_wrong_is_left():
     """From infinity, tails that are heavy are found."""
     X = heavy()
     model = model_of(X, Common())
-    start = model.family.equal(1, model.rows)._replace(dof=np.array([np.inf]))
-    result = Ascent(model, start, model.acceleration()).run(tol=1e-12, max_iter=500)
+    start = model.space.components.equal(1, model.rows)._replace(dof=np.array([np.inf]))
+    result = Ascent(model, start, QuasiNewton(model)).run(tol=1e-12, max_iter=500)
     fit = StudentMixture().fit(X)
     assert np.isfinite(result.params.dof).all()
     assert_allclose(result.params.dof, fit.degrees_of_freedom_, rtol=1e-4)
@@ -74,10 +75,10 @@ def test_a_limit_that_is_not_a_maximum_is_not_accepted():
     rng = np.random.RandomState(2)
     X = rng.standard_t(60.0, size=(20_000, 1))
     model = model_of(X, Each())
-    start = model.family.equal(1, model.rows)._replace(dof=np.array([16.0]))
+    start = model.space.components.equal(1, model.rows)._replace(dof=np.array([16.0]))
     assert model.e_step(start._replace(dof=np.array([np.inf]))).value > model.e_step(start).value
     repaired = []
-    result = Ascent(model, start, model.acceleration()).run(
+    result = Ascent(model, start, QuasiNewton(model)).run(
         tol=1e-12, max_iter=500, watch=lambda climb: repaired.append(climb.params.dof[0])
     )
     assert 30.0 < result.params.dof[0] < 200.0
@@ -94,7 +95,7 @@ def test_degrees_of_freedom_solve_their_equation(nu):
 def test_slope_of_the_normal_limit_is_that_of_the_likelihood():
     X = heavy()
     model = model_of(X, Each())
-    start = model.family.equal(2, model.rows)
+    start = model.space.components.equal(2, model.rows)
     start = start._replace(means=np.array([[0.1, 0.2], [-0.3, 0.5]]))
 
     def value(inverse):
@@ -155,8 +156,8 @@ def test_bad_degrees_of_freedom_are_named(value, error, message):
 
 def test_components_without_rows_keep_their_tails():
     model = model_of(heavy(), Each())
-    params = model.family.equal(2, model.rows)
-    stats = model.statistics_at(params, lambda at: np.eye(2)[np.zeros(300, dtype=int)][at])
+    params = model.space.components.equal(2, model.rows)
+    stats = model.space.statistics_at(params, lambda at: np.eye(2)[np.zeros(300, dtype=int)][at])
     found = model.m_step(stats, params)
     assert isinstance(found, Params)
     assert found.dof[1] == params.dof[1]

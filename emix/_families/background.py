@@ -13,12 +13,13 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from .._em.protocols import Repair
+from .._mixture.protocols import MixtureKernel
 from .._mixture.start import partition
 from .._normal.gaussian import BlockKernel, log_of_weights
 from .._rows.blocks import Rows
 from .._rows.room import Buffers
-from .protocols import Family, Kernel, P, S
-from .sorting import robust
+from .protocols import Family, P, S
+from .sorting import robust, weights_of
 
 # Neighbours whose distance tells how dense it is around a row, and the shares of the rows that a
 # start takes for background, one of them at random.
@@ -62,7 +63,7 @@ class BackgroundStats:
 class BackgroundKernel(BlockKernel):
     """Around the kernel of the other components; const is log w - log V."""
 
-    def __init__(self, others: Kernel, const: float):
+    def __init__(self, others: MixtureKernel, const: float):
         self._others, self._const = others, const
         self.n_components, self.size = others.n_components + 1, others.size + 1
         self.n_features, self.n_scratch = others.n_features, others.n_scratch
@@ -107,7 +108,8 @@ class WithBackground(Generic[P, S]):
     """
 
     def __init__(self, family: Family[P, S], log_density: float, draw: Callable | None = None):
-        self._family, self._log_density, self._draw = family, log_density, draw
+        self._family, self._log_density = family, log_density
+        self._draw: Any = draw  # what is not sampled needs none
 
     def _others(self, params: Params) -> P:
         return params.others._replace(weights=params.weights[:-1])
@@ -123,15 +125,6 @@ class WithBackground(Generic[P, S]):
     def m_step(self, stats: BackgroundStats, params: Params) -> Params:
         return Params(params.weights, self._family.m_step(stats.others, self._others(params)))
 
-    def expected(self, stats: BackgroundStats, params: Params) -> float:
-        own = stats.share * self._const(params)
-        return own + self._family.expected(stats.others, self._others(params))
-
-    def rounding(self, stats: BackgroundStats, params: Params) -> float:
-        others = self._family.rounding(stats.others, self._others(params))
-        own = abs(stats.share * self._const(params)) + abs(stats.value)
-        return others + 8 * 2.0**-53 * own
-
     def natural(self, params: Params, origin: Any) -> Vector:
         others = self._family.natural(self._others(params), origin)
         return Vector(np.append(others.vector, self._const(params)))
@@ -140,10 +133,13 @@ class WithBackground(Generic[P, S]):
         return Vector(np.append(self._family.about(stats.others, origin).vector, stats.share))
 
     def is_feasible(self, stats: BackgroundStats) -> bool:
-        return stats.share >= 0.0 and self._family.is_feasible(stats.others)
+        return self._family.is_feasible(stats.others)
 
     def log_prior(self, params: Params) -> float:
         return self._family.log_prior(self._others(params))
+
+    def prior_size(self, params: Params) -> float:
+        return self._family.prior_size(self._others(params))
 
     def repair(self, stats: BackgroundStats, params: Params, e_step: Callable) -> Repair | None:
         return None
@@ -173,7 +169,7 @@ class WithBackground(Generic[P, S]):
         cut = np.quantile(distance, 1.0 - rng.choice(_SHARES))
         near = distance <= cut
         labels = np.full(rows.n, n_components - 1)
-        labels[near] = partition(y[:, near], rows.weight[near], n_components - 1, rng)
+        labels[near] = partition(y[:, near], weights_of(rows)[near], n_components - 1, rng)
         return labels
 
     def taken(self, params: Params, order: np.ndarray) -> Params:

@@ -13,6 +13,7 @@ from .._normal.gaussian import LOG_ZERO, log_of_weights
 from .._rows.blocks import Rows
 from .._rows.room import Buffers
 from .linear import LinearKernel, Slots
+from .sorting import weights_of
 
 # In place of a level: a missing answer, and a value that is no level.
 MISSING, NEW = -1.0, -2.0
@@ -116,7 +117,7 @@ class Categorical:
         """Clusters by the number of answers that agree."""
         y = np.zeros((self.encoding.n_features, rows.n))
         self.encoding.encode(rows.X.T, y)
-        return partition(y, rows.weight, n_components, rng)
+        return partition(y, weights_of(rows), n_components, rng)
 
     def sample(self, params: Classes, labels: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
         """The level at which the cumulated probability exceeds a uniform number."""

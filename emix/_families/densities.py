@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Generic
 
 import numpy as np
 
 from .._mixture.posterior import labels_of, log_evidence
+from .._mixture.sums import Look
 from .._normal.gaussian import LOG_ZERO
 from .._rows.blocks import Rows
-from .mixture import Mixture
 from .protocols import Family, P
 
 # Log-densities below this are those of rows that no component can have.
@@ -24,13 +25,14 @@ class Densities(Generic[P]):
         self._family, self._params, self._log_unit = family, params, log_unit
 
     def _each(self, rows: Rows, see: Any) -> None:
-        Mixture(rows, self._family).each(self._params, see)
+        kernel = self._family.kernel(self._params, rows)
+        rows.total(Look(kernel, partial(see, kernel)))
 
     def log_prob(self, rows: Rows) -> np.ndarray:
         """log p(row), (n,); minus infinity where no component can have the row."""
         found = np.empty(rows.n)
 
-        def see(block, log_joint, kernel, buffers):
+        def see(kernel, block, log_joint, buffers):
             value = log_evidence(log_joint, buffers.resp, buffers.work, buffers.norm)
             found[block.at] = value + kernel.common(buffers)
 
@@ -42,7 +44,7 @@ class Densities(Generic[P]):
         """max_k log p(row, k), (n,)."""
         found = np.empty(rows.n)
 
-        def see(block, log_joint, kernel, buffers):
+        def see(kernel, block, log_joint, buffers):
             found[block.at] = log_joint.max(axis=0) + kernel.common(buffers)
 
         self._each(rows, see)
@@ -51,14 +53,18 @@ class Densities(Generic[P]):
     def labels(self, rows: Rows) -> np.ndarray:
         """The most probable component of every row, (n,)."""
         found = np.empty(rows.n, dtype=np.intp)
-        self._each(rows, lambda block, log_joint, *_: labels_of(log_joint, found[block.at]))
+
+        def see(kernel, block, log_joint, buffers):
+            labels_of(log_joint, found[block.at])
+
+        self._each(rows, see)
         return found
 
     def responsibilities(self, rows: Rows) -> np.ndarray:
         """p(k | row), (n, K)."""
         found = np.empty((rows.n, len(self._params.weights)))
 
-        def see(block, log_joint, kernel, buffers):
+        def see(kernel, block, log_joint, buffers):
             log_evidence(log_joint, buffers.resp, buffers.work, buffers.norm)
             found[block.at] = (buffers.resp * buffers.norm).T
 

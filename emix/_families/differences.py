@@ -9,12 +9,12 @@ outer ones four passes for each coordinate.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
-from .mixture import Mixture
-from .protocols import P
+from .._mixture.mixture import Mixture
+from .protocols import Parameters
 from .uncertainty import inverse
 
 # Step of all differences, in coordinates in which a step of one is as large as a component. Smaller
@@ -23,12 +23,15 @@ from .uncertainty import inverse
 _STEP = 1e-3
 
 
-class Coordinates(Protocol[P]):
+Described = TypeVar("Described", bound=Parameters, covariant=True)
+
+
+class Coordinates(Protocol[Described]):
     """Free numbers near some parameters, which are at zeros (size,)."""
 
     size: int
 
-    def at(self, free: np.ndarray) -> P: ...
+    def at(self, free: np.ndarray) -> Described: ...
 
 
 def covariance(model: Mixture, coordinates: Coordinates) -> np.ndarray:

@@ -7,7 +7,7 @@ is one: its coefficient is the constant, and its statistic the weight of the com
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol
 
 import numpy as np
@@ -20,9 +20,6 @@ from .._rows.tiles import inner, times
 from .prior import UnseenRows
 from .protocols import P
 
-# Rounding error of a sum of products, relative to the sum of their sizes.
-_ROUNDING = 8 * 2.0**-53
-
 
 class Encoding(Protocol):
     """Features of rows. Equal encodings make equal features: they hash, and compare.
@@ -30,8 +27,11 @@ class Encoding(Protocol):
     n_features numbers per row are kept, the first ``width`` of which are the features.
     """
 
-    width: int
-    n_features: int
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def n_features(self) -> int: ...
 
     def features(self, m: int) -> tuple[np.ndarray, np.ndarray]:
         """Room for m rows, and the part of it that rows are read into."""
@@ -64,29 +64,22 @@ class Values:
         pass
 
 
-@dataclass
 class LinearStats:
-    """sum_i resp_ik features_i per unit of weight, (K, width); base is the mean of what log_joint
-    left out."""
+    """sum_i resp_ik features_i per unit of weight, (K, width), and the mean of what log_joint left
+    out: the last entry of the vector, the base."""
 
-    sums: np.ndarray
-    value: float
-    base: float
     origin = None
 
-    def __post_init__(self) -> None:
-        self.evidence = self.value
-
-    @property
-    def vector(self) -> np.ndarray:
-        return self.sums.ravel()
+    def __init__(self, vector: np.ndarray, n_components: int, value: float):
+        self.vector, self.value, self.evidence = vector, value, value
+        self.sums = vector[:-1].reshape(n_components, -1)
 
     @property
     def weight(self) -> np.ndarray:
         return self.sums[:, -1]
 
     def at(self, vector: np.ndarray) -> LinearStats:
-        return replace(self, sums=vector.reshape(self.sums.shape), value=0.0)
+        return LinearStats(vector, len(self.sums), 0.0)
 
 
 class LinearKernel(BlockKernel):
@@ -125,7 +118,7 @@ class LinearKernel(BlockKernel):
         sums += inner(resp, features).ravel()
 
     def stats(self, value: float, sums: np.ndarray) -> LinearStats:
-        return LinearStats(sums.reshape(self.coefficients.shape), value + self._base, self._base)
+        return LinearStats(np.append(sums, self._base), self.n_components, value + self._base)
 
 
 class Coefficients(NamedTuple):
@@ -194,16 +187,9 @@ class LinearFamily(Generic[P]):
     def m_step(self, stats: LinearStats, params: P) -> P:
         return self._components.estimate(stats.sums + self._prior.sums, params)
 
-    def expected(self, stats: LinearStats, params: P) -> float:
-        return float(np.vdot(stats.sums, self._components.coefficients(params))) + stats.base
-
-    def rounding(self, stats: LinearStats, params: P) -> float:
-        sizes = np.abs(self._components.coefficients(params))
-        terms = float(np.vdot(np.abs(stats.sums), sizes)) + self._prior.size(sizes)
-        return _ROUNDING * (terms + abs(stats.base) + abs(stats.value))
-
     def natural(self, params: P, origin: Any) -> Coefficients:
-        return Coefficients(self._components.coefficients(params).ravel())
+        """Those of the sums, and one of the base."""
+        return Coefficients(np.append(self._components.coefficients(params), 1.0))
 
     def about(self, stats: LinearStats, origin: Any) -> LinearStats:
         return stats
@@ -211,8 +197,15 @@ class LinearFamily(Generic[P]):
     def log_prior(self, params: P) -> float:
         if not np.any(self._prior.sums):
             return self._prior.const
+        return self._prior.log_density(self._of_weight_one(params))
+
+    def prior_size(self, params: P) -> float:
+        return self._prior.size(self._of_weight_one(params))
+
+    def _of_weight_one(self, params: P) -> np.ndarray:
+        """Coefficients (K, width) of the components by themselves."""
         alone = params._replace(weights=np.ones(len(params.weights)))
-        return self._prior.log_density(self._components.coefficients(alone))
+        return self._components.coefficients(alone)
 
     def unseen(self, params: P) -> np.ndarray:
         """Statistics (K, width) that the prior stands for, but for the counts."""
@@ -247,14 +240,17 @@ class LinearFamily(Generic[P]):
 
     def slots(self, params: P) -> Any:
         """What standard errors need; see ``uncertainty.Slots``."""
-        return self._components.slots(params)
+        components: Any = self._components
+        return components.slots(params)
 
     def coordinates(self, params: P, weights_are_known: bool) -> Any:
         """What standard errors by differences need; see ``differences.Coordinates``."""
-        return self._components.coordinates(params, weights_are_known)
+        components: Any = self._components
+        return components.coordinates(params, weights_are_known)
 
     def taken(self, params: P, order: np.ndarray) -> P:
-        return params._make(part[order] for part in params)
+        parts: Any = params
+        return parts._make(part[order] for part in parts)
 
 
 class _Common:

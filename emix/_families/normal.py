@@ -7,26 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from .._mixture.soundness import Soundness
+from .._mixture.space import Complete, Limits
 from .._mixture.start import SAMPLE_ROWS, partition
-from .._mixture.sums import Moments
 from .._normal.choice import Kernel, choose
 from .._normal.covariances import Structure
 from .._normal.family import Family as Components
-from .._normal.floor import Floor
-from .._normal.gaussian import (
-    Natural,
-    Params,
-    about,
-    expected_log_joint,
-    natural,
-    rounding_of_expected,
-)
+from .._normal.floor import SHARE
+from .._normal.gaussian import Natural, Params, about, natural, permuted
 from .._normal.prior import Prior
 from .._normal.stats import Stats
 from .._rows.blocks import Rows
-from .._rows.sample import DistinctRows
-from .sorting import middle, robust
+from .sorting import middle, robust, weights_of
 
 
 @lru_cache(maxsize=64)
@@ -37,18 +28,16 @@ def origin_of_units(n_components: int, d: int) -> np.ndarray:
     return origin
 
 
-class Space:
+class Extent:
     """What the rows, in standard units, say of covariances of a structure: their spread, and the
     least that a component may have."""
 
     def __init__(self, structure: Structure, rows: Rows):
-        form, d = structure.form, rows.d
-        self.structure, self.rows, self.d = structure, rows, d
-        moments = rows.mean(Moments(form, d))
-        self.spread = form.mean_matrix(form.unpack(moments[: form.n_products(d)], d), d)
-        distinct = self._distinct = DistinctRows(rows)
-        self.floor = Floor(form, self.spread, distinct)
-        self.soundness = Soundness(structure, d, self.floor, distinct)
+        view = Complete(structure, rows)
+        limits = Limits(structure, view.spread, view.distinct, SHARE)
+        self.structure, self.rows, self.d = structure, rows, rows.d
+        self.spread, self._distinct = view.spread, view.distinct
+        self.floor, self.soundness = limits.floor, limits.soundness
 
     def equal(self, n_components: int) -> Params:
         """Components with the mean and the covariance of the rows."""
@@ -90,13 +79,14 @@ class Space:
 
 class Normals:
     """The family. Responsibilities of a row need not add up to one: it may have a background. A
-    climb needs the space of its rows; what is fitted does not. A prior is that of means and
+    climb needs the extent of its rows; what is fitted does not. A prior is that of means and
     covariances."""
 
     def __init__(
-        self, structure: Structure, space: Space | None = None, prior: Prior | None = None
+        self, structure: Structure, extent: Extent | None = None, prior: Prior | None = None
     ):
-        self._structure, self._space, self._prior = structure, space, prior
+        self._structure, self._prior = structure, prior
+        self._extent: Any = extent
 
     def natural(self, params: Params, origin: np.ndarray) -> Natural:
         return natural(self._structure, params, origin, np.zeros(params.means.shape[1]))
@@ -105,28 +95,25 @@ class Normals:
         eta = self.natural(params, origin_of_units(*params.means.shape))
         return choose(self._structure, params, eta, np.zeros(params.means.shape[1]), None)
 
+    def _components(self, d: int) -> Components:
+        """What the M-step of means and covariances goes by."""
+        no_noise = self._structure.form.from_variances(np.zeros(d))
+        return Components(self._structure, no_noise, frozenset({"weights"}), self._extent.floor)
+
     def m_step(self, stats: Stats, params: Params) -> Params:
-        space, no_noise = self._space, np.zeros(params.means.shape[1])
-        no_noise = self._structure.form.from_variances(no_noise)
-        components = Components(self._structure, no_noise, frozenset({"weights"}), space.floor)
+        components = self._components(params.means.shape[1])
         if self._prior is not None:
             return self._prior.m_step(components, stats, params)
         return components.m_step(stats, params)
 
     def n_held(self, params: Params) -> int:
-        return self._space.n_held(params)
+        return self._extent.n_held(params)
 
     def n_unsound(self, params: Params) -> int:
-        return 0 if self._prior is not None else self._space.n_unsound(params)
+        return 0 if self._prior is not None else self._extent.n_unsound(params)
 
     def singular(self, params: Params) -> np.ndarray:
-        return self._space.singular(params)
-
-    def expected(self, stats: Stats, params: Params) -> float:
-        return expected_log_joint(stats, self.natural(params, stats.origin))
-
-    def rounding(self, stats: Stats, params: Params) -> float:
-        return rounding_of_expected(stats, self.natural(params, stats.origin))
+        return self._extent.singular(params)
 
     def about(self, stats: Stats, origin: np.ndarray) -> Stats:
         return about(self._structure, stats, origin)
@@ -135,24 +122,29 @@ class Normals:
         return None
 
     def is_feasible(self, stats: Stats) -> bool:
-        return bool(stats.weight.min() > 0.0)
+        return True
 
     def log_prior(self, params: Params) -> float:
-        return 0.0 if self._prior is None else self._prior.log_density(self._structure, params)
+        if self._prior is None:
+            return 0.0
+        return self._prior.log_density(self._components(params.means.shape[1]), params)
+
+    def prior_size(self, params: Params) -> float:
+        if self._prior is None:
+            return 0.0
+        return self._prior.size(self._components(params.means.shape[1]), params)
 
     def n_free(self, params: Params) -> int:
         return params.means.size + self._structure.n_free(*params.means.shape)
 
     def equal(self, n_components: int, rows: Rows) -> Params:
-        return self._space.equal(n_components)
+        return self._extent.equal(n_components)
 
     def labels(self, rows: Rows, n_components: int, rng: np.random.RandomState) -> np.ndarray:
-        return partition(robust(rows), rows.weight, n_components, rng)
+        return partition(robust(rows), weights_of(rows), n_components, rng)
 
     def taken(self, params: Params, order: np.ndarray) -> Params:
-        taken = self._structure.sharing.taken
-        parts = (taken(part, order) for part in params[2:])
-        return Params(params.weights[order], params.means[order], *parts)
+        return permuted(self._structure, params, order)
 
     def sample(self, params: Params, labels: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
         return params.means[labels] + deviations(self._structure, params, labels, rng)

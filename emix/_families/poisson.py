@@ -14,6 +14,7 @@ from .._normal.gaussian import log_of_weights
 from .._rows.blocks import Rows
 from .._rows.room import Buffers
 from .linear import Encoding, LinearKernel, Slots, Values
+from .sorting import weights_of
 
 
 class Rates(NamedTuple):
@@ -119,7 +120,7 @@ class Poisson:
         """Of the counts that are there, (d,)."""
         if not self._has_gaps:
             return rows.moments()[0]
-        seen, weight = rows.X >= 0.0, np.ones(rows.n) if rows.weight is None else rows.weight
+        seen, weight = rows.X >= 0.0, weights_of(rows)
         return (weight @ np.where(seen, rows.X, 0.0)) / np.maximum(weight @ seen, DEAD)
 
     def equal(self, n_components: int, rows: Rows) -> Rates:
@@ -129,7 +130,7 @@ class Poisson:
     def labels(self, rows: Rows, n_components: int, rng: np.random.RandomState) -> np.ndarray:
         """Clusters of square roots, whose variance does not depend on the rate."""
         X = np.where(rows.X >= 0.0, rows.X, self.means(rows)) if self._has_gaps else rows.X
-        return partition(np.sqrt(X.T), rows.weight, n_components, rng)
+        return partition(np.sqrt(X.T), weights_of(rows), n_components, rng)
 
     def sample(self, params: Rates, labels: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
         return rng.poisson(params.rates[labels]).astype(float)

@@ -7,7 +7,7 @@ unit of weight of the rows.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import gammaln
@@ -17,7 +17,8 @@ from .._normal.gaussian import log_of_weights
 
 class WeightPrior(NamedTuple):
     """Dirichlet(alpha) of the weights: log p = const + excess sum_k log pi_k, excess = alpha - 1
-    per unit of weight. The default is no prior: both are zero."""
+    per unit of weight. The default is no prior: both are zero. The prior of a mixture of any
+    family; see ``_mixture.protocols.MixturePrior``."""
 
     excess: float = 0.0
     const: float = 0.0
@@ -28,15 +29,22 @@ class WeightPrior(NamedTuple):
         const = gammaln(n_components * alpha) - n_components * gammaln(alpha)
         return cls((alpha - 1.0) / total, float(const) / total)
 
-    def log_density(self, weights: np.ndarray) -> float:
-        if not self.excess:
-            return self.const
-        return self.const + self.excess * float(log_of_weights(weights).sum())
+    def log_density(self, family: Any, params: Any) -> float:
+        """That of all parameters: others have the prior of their family."""
+        found = self.const
+        if self.excess:
+            found += self.excess * float(log_of_weights(params.weights).sum())
+        return family.log_prior(params) + found
 
-    def mode(self, weight: np.ndarray) -> np.ndarray:
-        """pi_k ~ N_k + alpha - 1, at shares (K,) of the rows."""
-        found = weight + self.excess
-        return found / found.sum()
+    def size(self, family: Any, params: Any) -> float:
+        return abs(self.const) + family.prior_size(params)
+
+    def m_step(self, family: Any, stats: Any, params: Any) -> Any:
+        """pi_k ~ N_k + alpha - 1."""
+        return family.m_step(stats, params, self.excess)
+
+
+UNIFORM = WeightPrior()
 
 
 class UnseenRows(NamedTuple):
@@ -53,7 +61,7 @@ class UnseenRows(NamedTuple):
 
     def size(self, coefficients: np.ndarray) -> float:
         """The sum of the terms' sizes, which rounding errors are in proportion to."""
-        return float(np.sum(np.abs(coefficients) * np.abs(self.sums)))
+        return abs(self.const) + float(np.sum(np.abs(coefficients) * np.abs(self.sums)))
 
     def features(self, shape: tuple[int, int]) -> np.ndarray:
         """What is added to statistics (K, width), but for the counts."""

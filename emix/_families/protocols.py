@@ -13,17 +13,15 @@ from typing import Any, Protocol, Self, TypeVar
 import numpy as np
 
 from .._em.protocols import Repair, Vector
+from .._mixture.protocols import MixtureKernel
 from .._rows.blocks import Rows
-from .._rows.room import Buffers, Worker
-
-P = TypeVar("P")  # Parameters
-S = TypeVar("S")  # Statistics
 
 
 class Parameters(Protocol):
     """A NamedTuple with the weights (K,) of the components as its first entry."""
 
-    weights: np.ndarray
+    @property
+    def weights(self) -> np.ndarray: ...
 
     def _replace(self, *, weights: np.ndarray) -> Self: ...
 
@@ -37,8 +35,12 @@ class Statistics(Protocol):
 
     value: float
     evidence: float
-    vector: np.ndarray
-    origin: Any
+
+    @property
+    def origin(self) -> Any: ...
+
+    @property
+    def vector(self) -> np.ndarray: ...
 
     @property
     def weight(self) -> np.ndarray:
@@ -48,57 +50,38 @@ class Statistics(Protocol):
         """Other statistics about the same origin."""
 
 
-class Kernel(Worker, Protocol[S]):
-    """All components at some parameters, on blocks of rows; ``_mixture.sums`` has its callers."""
-
-    n_components: int
-    size: int
-
-    def log_joint(self, buffers: Buffers) -> np.ndarray:
-        """log pi_k + log p_k(row), (K, m), but for what all components have in common."""
-
-    def common(self, buffers: Buffers) -> np.ndarray | float:
-        """What log_joint leaves out, (m,)."""
-
-    def locate(self, buffers: Buffers) -> None:
-        """Find what statistics need of the rows beside the features."""
-
-    def accumulate(self, buffers: Buffers, scale: np.ndarray | None, sums: np.ndarray) -> None:
-        """Add the statistics at responsibilities resp * scale to sums (size,)."""
-
-    def stats(self, value: float, sums: np.ndarray) -> S:
-        """Statistics from means over the rows; what log_joint left out comes to the value."""
+P = TypeVar("P", bound=Parameters)
+S = TypeVar("S", bound=Statistics)
+Found = TypeVar("Found", bound=Statistics, contravariant=True)
 
 
-class Family(Protocol[P, S]):
+class Family(Protocol[P, Found]):
     """The components of a mixture, of one kind, over rows in units of the family's choosing."""
 
-    def kernel(self, params: P, rows: Rows) -> Kernel[S]:
+    def kernel(self, params: P, rows: Rows) -> MixtureKernel:
         """The components at these parameters."""
 
-    def m_step(self, stats: S, params: P) -> P:
+    def m_step(self, stats: Found, params: P) -> P:
         """argmax of ``expected`` over all parameters but the weights, which stay. Components
         without rows keep what they have."""
 
-    def expected(self, stats: S, params: P) -> float:
-        """E_q[log p(row, component | params)] and what else is latent."""
-
-    def rounding(self, stats: S, params: P) -> float:
-        """A bound on the rounding error of ``expected``."""
-
     def natural(self, params: P, origin: Any) -> Vector:
-        """The slopes of ``expected`` in the statistics."""
+        """The slopes of ``expected`` in the statistics. Their product is E_q[log p(row, component |
+        params)], of what else is latent, too."""
 
-    def about(self, stats: S, origin: Any) -> Vector:
+    def about(self, stats: Found, origin: Any) -> Vector:
         """Statistics about another origin."""
 
-    def is_feasible(self, stats: S) -> bool:
-        """Whether extrapolated statistics can be those of some rows."""
+    def is_feasible(self, stats: Found) -> bool:
+        """Whether extrapolated statistics, of positive weights, can be those of some rows."""
 
     def log_prior(self, params: P) -> float:
         """log p(params) per unit of weight; 0.0 without a prior."""
 
-    def repair(self, stats: S, params: P, e_step: Callable[[P], S]) -> Repair | None:
+    def prior_size(self, params: P) -> float:
+        """The sum of the sizes of its terms, which rounding errors are in proportion to."""
+
+    def repair(self, stats: Found, params: P, e_step: Callable[[P], Any]) -> Repair | None:
         """Parameters to try before the next pass, where EM does not get by itself; mostly None."""
 
     def n_held(self, params: P) -> int:
@@ -117,7 +100,7 @@ class Family(Protocol[P, S]):
         """All components alike."""
 
     def labels(self, rows: Rows, n_components: int, rng: np.random.RandomState) -> np.ndarray:
-        """A partition (n,) of rows, which have weights, to start from."""
+        """A partition (n,) of rows to start from."""
 
     def taken(self, params: P, order: np.ndarray) -> P:
         """Component k of the result is component order[k]."""

@@ -21,6 +21,7 @@ from .._rows.sample import DistinctRows
 from .._rows.tiles import times
 from .coordinates import OfLines
 from .linear import LinearKernel
+from .sorting import weights_of
 
 _FORM = Dense()
 # Least variance of errors where y is a linear function of x, in units of the variance of y.
@@ -105,8 +106,7 @@ class Regressions:
         a share of that about one regression for all."""
         free = cls(rows.d - 1, has_intercept)
         sample, _ = DistinctRows(rows).sample(_SAMPLE)
-        z, weight = _read(sample), sample.weight
-        about = _fit(*_design(z, has_intercept), weight)[1]
+        about = _fit(*_design(_read(sample), has_intercept), weights_of(sample))[1]
         return cls(free._q, has_intercept, max(SHARE * about, _EXACT), DistinctRows(rows).count)
 
     def coefficients(self, params: Lines) -> np.ndarray:
@@ -171,7 +171,8 @@ class Regressions:
     def labels(self, rows: Rows, n_components: int, rng: np.random.RandomState) -> np.ndarray:
         """The nearest of lines through a few rows each, and of those that are fitted to them."""
         design, y = _design(_read(rows), self._has_intercept)
-        mass = np.cumsum(rows.weight)
+        weight = weights_of(rows)
+        mass = np.cumsum(weight)
         drawn = np.searchsorted(mass, rng.uniform(size=(n_components, self._q + 1)) * mass[-1])
         lines = [_fit(design[index], y[index], np.ones(len(index)))[0] for index in drawn]
         labels = _nearest(design, y, lines)
@@ -179,7 +180,7 @@ class Regressions:
             for k in range(n_components):
                 own = labels == k
                 if np.count_nonzero(own) > self._q + 1:
-                    lines[k] = _fit(design[own], y[own], rows.weight[own])[0]
+                    lines[k] = _fit(design[own], y[own], weight[own])[0]
             labels = _nearest(design, y, lines)
         return labels
 

@@ -13,21 +13,23 @@ _FAR = 4.0
 _HALF = 0.6745
 
 
-def robust(rows: Rows) -> np.ndarray:
-    """Distances from the medians in units of half the range of the middle half, cut, (d, n).
+def weights_of(rows: Rows) -> np.ndarray:
+    """Weights of the rows, (n,)."""
+    return np.ones(rows.n) if rows.weight is None else rows.weight
 
-    Rows have weights.
-    """
+
+def robust(rows: Rows) -> np.ndarray:
+    """Distances from the medians in units of half the range of the middle half, cut, (d, n)."""
     z = _read(rows)
-    middle, half = _middle(z, rows.weight)
+    middle, half = _middle(z, weights_of(rows))
     y = (z - middle[:, None]) / np.where(half > 0.0, half, 1.0)[:, None]
     return np.clip(y, -_FAR, _FAR, out=y)
 
 
 def middle(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """Medians (d,) of rows that have weights, and standard deviations of normal columns that have
-    such a middle half; one where it does not vary."""
-    centre, half = _middle(_read(rows), rows.weight)
+    """Medians (d,), and standard deviations of normal columns that have such a middle half; one
+    where it does not vary."""
+    centre, half = _middle(_read(rows), weights_of(rows))
     return centre, np.where(half > 0.0, half / _HALF, 1.0)
 
 

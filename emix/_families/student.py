@@ -15,6 +15,7 @@ the place of that of log u: the slope of the log-likelihood in 1 / nu.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy.special import gammaln
@@ -24,14 +25,14 @@ from .._mixture.start import partition
 from .._normal.covariances import Structure
 from .._normal.family import DEAD
 from .._normal.family import Family as Components
-from .._normal.gaussian import LOG_2PI, about, log_of_weights, natural
+from .._normal.gaussian import LOG_2PI, about, log_of_weights, natural, permuted
 from .._normal.gaussian import Params as NormalParams
 from .._normal.prior import Prior
 from .._normal.stats import layout_of
 from .._rows.blocks import Rows
 from .coordinates import OfStudents
-from .normal import Space, deviations
-from .sorting import robust
+from .normal import Extent, deviations
+from .sorting import robust, weights_of
 from .student_kernel import Params, StudentKernel, StudentStats, Vector
 from .tails import Common, Each, Fixed
 
@@ -43,22 +44,21 @@ _ALWAYS = 1000.0
 # Where degrees of freedom go that turn out to be finite, and the slope (nats per row and unit of
 # 1 / nu) from which on they do.
 _BACK, _SLOPE = 64.0, 1e-9
-_ROUNDING = 8 * 2.0**-53
 
 
 class Students:
-    """The family, of one structure of the scale matrices. A climb needs the space of its rows; what
-    is fitted does not. A prior is that of means and scale matrices."""
+    """The family, of one structure of the scale matrices. A climb needs the extent of its rows;
+    what is fitted does not. A prior is that of means and scale matrices."""
 
     def __init__(
         self,
         structure: Structure,
         tails: Fixed | Common | Each,
-        space: Space | None = None,
+        extent: Extent | None = None,
         prior: Prior | None = None,
     ):
-        self._structure, self._tails, self._space = structure, tails, space
-        self._prior = prior
+        self._structure, self._tails, self._prior = structure, tails, prior
+        self._extent: Any = extent
 
     def kernel(self, params: Params, rows: Rows) -> StudentKernel:
         return StudentKernel(self._structure, params)
@@ -84,18 +84,11 @@ class Students:
         moments = about(self._structure, stats.moments, origin)
         return Vector(np.concatenate([moments.vector, stats.weight, stats.tails]))
 
-    def expected(self, stats: StudentStats, params: Params) -> float:
-        return float(stats.vector @ self.natural(params, stats.origin).vector)
-
-    def rounding(self, stats: StudentStats, params: Params) -> float:
-        sizes = np.abs(self.natural(params, stats.origin).vector)
-        return _ROUNDING * (float(np.abs(stats.vector) @ sizes) + abs(stats.value))
-
     def m_step(self, stats: StudentStats, params: Params) -> Params:
         """mu_k = sum r u x / sum r u, Sigma_k = sum r u (x - mu_k)(x - mu_k)ᵀ / sum r."""
         dof = self._tails.estimate(stats.weight, stats.tails, params.dof)
         if self._prior is not None:
-            return Params(*self._pulled(stats, params), dof)
+            return Params(*self._pulled(self._prior, stats, params), dof)
         structure, moments = self._structure, stats.moments
         form, sharing = structure.form, structure.sharing
         alive = (stats.weight > DEAD) & (moments.weight > DEAD)
@@ -111,15 +104,18 @@ class Students:
             share, np.shape(share) + (1,) * (scatter.ndim - np.ndim(share))
         )
         scatter = sharing.kept(alive, scatter, params.covariances)
-        fitted = structure.estimate(stats.weight, scatter, params, self._space.floor)
+        fitted = structure.estimate(stats.weight, scatter, params, self._extent.floor)
         return Params(params.weights, means, *fitted, dof)
 
-    def _pulled(self, stats: StudentStats, params: Params) -> NormalParams:
+    def _pulled(self, prior: Prior, stats: StudentStats, params: Params) -> NormalParams:
         """Means and scale matrices with their prior: given u it is that of normal components."""
-        no_noise = self._structure.form.from_variances(np.zeros(params.means.shape[1]))
-        known = frozenset({"weights"})
-        components = Components(self._structure, no_noise, known, self._space.floor)
-        return self._prior.m_step(components, stats.moments, params.normal, stats.weight)
+        components = self._components(params.means.shape[1])
+        return prior.m_step(components, stats.moments, params.normal, stats.weight)
+
+    def _components(self, d: int) -> Components:
+        """What the M-step of means and scale matrices goes by where they have a prior."""
+        no_noise = self._structure.form.from_variances(np.zeros(d))
+        return Components(self._structure, no_noise, frozenset({"weights"}), self._extent.floor)
 
     def repair(
         self, stats: StudentStats, params: Params, e_step: Callable[[Params], StudentStats]
@@ -152,16 +148,21 @@ class Students:
     def log_prior(self, params: Params) -> float:
         if self._prior is None:
             return 0.0
-        return self._prior.log_density(self._structure, params.normal)
+        return self._prior.log_density(self._components(params.means.shape[1]), params.normal)
+
+    def prior_size(self, params: Params) -> float:
+        if self._prior is None:
+            return 0.0
+        return self._prior.size(self._components(params.means.shape[1]), params.normal)
 
     def n_held(self, params: Params) -> int:
-        return self._space.n_held(params.normal)
+        return self._extent.n_held(params.normal)
 
     def n_unsound(self, params: Params) -> int:
-        return 0 if self._prior is not None else self._space.n_unsound(params.normal)
+        return 0 if self._prior is not None else self._extent.n_unsound(params.normal)
 
     def singular(self, params: Params) -> np.ndarray:
-        return self._space.singular(params.normal)
+        return self._extent.singular(params.normal)
 
     def n_free(self, params: Params) -> int:
         n_components, d = params.means.shape
@@ -180,15 +181,15 @@ class Students:
         return OfStudents(self._structure, params, tails, weights_are_known)
 
     def equal(self, n_components: int, rows: Rows) -> Params:
-        return Params(*self._space.in_the_middle(n_components), self._tails.start(n_components))
+        normal: NormalParams = self._extent.in_the_middle(n_components)
+        return Params(*normal, self._tails.start(n_components))
 
     def labels(self, rows: Rows, n_components: int, rng: np.random.RandomState) -> np.ndarray:
-        return partition(robust(rows), rows.weight, n_components, rng)
+        return partition(robust(rows), weights_of(rows), n_components, rng)
 
     def taken(self, params: Params, order: np.ndarray) -> Params:
-        taken = self._structure.sharing.taken
-        parts = (taken(part, order) for part in params[2:5])
-        return Params(params.weights[order], params.means[order], *parts, params.dof[order])
+        normal: NormalParams = permuted(self._structure, params.normal, order)
+        return Params(*normal, params.dof[order])
 
     def sample(self, params: Params, labels: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
         steps = deviations(self._structure, params, labels, rng)

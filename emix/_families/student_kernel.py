@@ -97,7 +97,7 @@ class StudentKernel(BlockKernel):
     def log_joint(self, buffers: Buffers) -> np.ndarray:
         """log t_k; log(1 + delta / nu) is kept, and delta where nu is infinite."""
         out = self._normal.log_joint(buffers)
-        for k, kept in enumerate(buffers.kept):
+        for k, kept in enumerate(self._kept(buffers)):
             np.subtract(self._of_normal[k], out[k], out=kept)
             kept *= 2.0
             np.maximum(kept, 0.0, out=kept)
@@ -111,6 +111,11 @@ class StudentKernel(BlockKernel):
             out[k] += self._const[k]
         return out
 
+    def _kept(self, buffers: Buffers) -> np.ndarray:
+        """Room for what ``log_joint`` keeps, (K, m)."""
+        kept: Any = buffers.kept
+        return kept
+
     def accumulate(self, buffers: Buffers, scale: np.ndarray | None, sums: np.ndarray) -> None:
         """Adds the moments of rows with weights resp nu / (nu + delta), sums of resp, and those of
         resp times what was kept, or times the slope in 1 / nu."""
@@ -119,7 +124,7 @@ class StudentKernel(BlockKernel):
             resp *= scale
         weight, tails = sums[-2 * count : -count], sums[-count:]
         weight += resp.sum(axis=1)
-        for k, kept in enumerate(buffers.kept):
+        for k, kept in enumerate(self._kept(buffers)):
             if not self._finite[k]:
                 tails[k] += 0.25 * (resp[k] @ (kept * (kept - 2.0 * d) + d * (d - 2.0)))
                 continue

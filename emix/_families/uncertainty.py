@@ -13,13 +13,15 @@ the curvature is that of the log-likelihood and the log-prior.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .._mixture.posterior import soft
 from .._mixture.sums import KernelJob
-from .._rows.blocks import Block
-from .linear import LinearKernel, Slots
-from .mixture import Mixture
+from .._rows.blocks import Block, Rows
+from .linear import LinearFamily, LinearKernel, Slots
+from .prior import WeightPrior
 
 # A value below this share of the largest of its kind is at the edge: it is taken as known.
 _EDGE = 1e-9
@@ -57,19 +59,21 @@ class Louis(KernelJob):
         stats += (resp * weight) @ f.T
 
 
-def standard_errors(model: Mixture, params: object, weights_are_known: bool) -> np.ndarray:
+def standard_errors(
+    family: LinearFamily, prior: WeightPrior, rows: Rows, params: Any, weights_are_known: bool
+) -> np.ndarray:
     """Of all values, (K, width); 0 of those at the edge, which are taken as known."""
-    kernel, slots = model.kernel(params), model.family.slots(params)
+    kernel, slots = family.kernel(params, rows), family.slots(params)
     job = Louis(kernel)
-    each, both, stats = job.parts(model.rows.total(job))
+    each, both, stats = job.parts(rows.total(job))
     jacobian = _free(slots, weights_are_known)  # of the values
     flat = slots.values.ravel()
     used = np.where(flat > 0.0, flat, 1.0)
     scaled = jacobian / used[:, None]
     slopes = scaled + slots.linear @ jacobian
     total = stats[:, -1].sum()
-    seen = stats + total * model.family.unseen(params)
-    seen[:, -1] += total * model.weight_prior.excess
+    seen = stats + total * family.unseen(params)
+    seen[:, -1] += total * prior.excess
     complete = (scaled * seen.ravel()[:, None]).T @ scaled
     by_component = slopes.reshape(*slots.values.shape, -1)
     spread = np.einsum("kpa,kpq,kqb->ab", by_component, each, by_component)

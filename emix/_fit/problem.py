@@ -11,6 +11,7 @@ import numpy as np
 from .._mixture.constraint import Constraint
 from .._mixture.mixture import Mixture
 from .._mixture.posterior import at_temperature
+from .._mixture.start import nudged as nudged_means
 from .._normal.covariances import Structure
 from .._normal.gaussian import Params
 from .._normal.prior import Prior
@@ -53,6 +54,27 @@ class Phase:
     variant: Callable[[Mixture], Any] | None = None
 
 
+class Terms(Protocol):
+    """Of a problem what its climbs go by, whatever the components are."""
+
+    @property
+    def tol(self) -> float: ...
+
+    @property
+    def max_iter(self) -> int: ...
+
+    @property
+    def accelerate(self) -> bool: ...
+
+    @property
+    def phases(self) -> tuple[Phase, ...]: ...
+
+    @property
+    def nudged(self) -> Callable[[Any, Any, np.random.RandomState], Any]:
+        """(model, params, rng) -> parameters moved a little before a climb at another temperature:
+        equal components would stay equal for ever."""
+
+
 class PriorOf(Protocol):
     """The prior of a model's parameters, in the model's units."""
 
@@ -61,7 +83,7 @@ class PriorOf(Protocol):
 
 @dataclass(frozen=True)
 class Problem:
-    """What a fit is told: validated constructor parameters, and who solves it.
+    """What a fit is told: validated constructor parameters, and who solves it. See ``Terms``.
 
     ``model(structure, rows, noise)`` makes the model that is climbed; ``start`` names a start, or
     gives labels (n,) or responsibilities (n, K) of all rows. Races are run for starts where it
@@ -84,6 +106,7 @@ class Problem:
     constraint: Constraint | None = None
     phases: tuple[Phase, ...] = (Phase(),)
     searches: bool = False
+    nudged: Callable = nudged_means
 
 
 def is_parallel(X: np.ndarray, structure: Structure, n_components: int) -> bool:

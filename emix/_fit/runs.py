@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from .._em.ascent import Ascent
-from .._em.results import UNSOUND, Reason, Result
-from .._mixture import start
+from .._em.results import UNSOUND, Climbed, Reason, Result
 from .._mixture.mixture import Mixture
 from .._mixture.posterior import at_temperature
 from .._normal.gaussian import Params
 from .._rows.blocks import Rows
 from .fit import Fit, Judged, Run, in_data_units, judge
-from .problem import Problem, make_model
+from .problem import Problem, Terms, make_model
 from .starts import Attempt, Attempts, Starts, begin
 
 # What a fit says that ends with these passes: more of them would lead somewhere worse.
@@ -48,15 +47,20 @@ def fit_mixture(
     runs = climb_all(model, starts, problem, rng, observer)
     best = max(runs, key=lambda run: run.rank)
     fit = in_data_units(model, best, starts.n_collapsed)
-    others = [run.climbed for run in runs if run is not best] + starts.given_up
+    return replace(fit, starts=all_climbed(best, runs, starts.given_up))
+
+
+def all_climbed(best: Run, runs: list[Run], given_up: list[Climbed]) -> tuple[Climbed, ...]:
+    """What all starts led to: the best run's first, then the others by their rank."""
+    others = [run.climbed for run in runs if run is not best] + given_up
     others.sort(key=lambda climbed: climbed.rank, reverse=True)
-    return replace(fit, starts=(best.climbed, *others))
+    return best.climbed, *others
 
 
 def climb_all(
     model: Any,
     starts: Attempts,
-    problem: Problem,
+    problem: Terms,
     rng: np.random.RandomState,
     observer: Observer,
 ) -> list[Run]:
@@ -127,7 +131,7 @@ def _climbed(
         if phase.temperature != temperature:
             temperature = phase.temperature
             model = model.ruled(at_temperature(temperature))
-            params = start.nudged(model, params, rng) if left else params
+            params = problem.nudged(model, params, rng) if left else params
         if phase.variant is not None:
             climb = Ascent(phase.variant(model), params)
         elif results:

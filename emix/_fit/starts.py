@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from .._mixture.mixture import Mixture
 from .._mixture.search import can_race, leading
 from .._normal.gaussian import Params
 from .fit import judge
-from .problem import Problem
+from .problem import Problem, Terms
 
 STARTS: dict[str, Callable] = {
     "kmeans": start.kmeans,
@@ -44,15 +44,22 @@ _TOGETHER = 4
 _CAUTIOUS = 30
 
 
-def begin(model: Mixture, params: Params, problem: Problem) -> Ascent:
-    """A climb by EM, as fast as it can be made if that is wanted."""
-    if not problem.accelerate:
+def begin(model: Mixture, params: Any, problem: Terms) -> Ascent:
+    """A climb by EM, as fast as it can be made if that is wanted. Hard assignments settle in few
+    passes, and extrapolated parameters are not those of any."""
+    if not problem.accelerate or model.is_combinatorial:
         return Ascent(model, params)
     bent = curved(model, params)
     if bent is not None:
         return Ascent(bent, params, Newton(bent))
-    acceleration = QuasiNewton if model.structure.is_free else Late
+    acceleration = QuasiNewton if model.space.is_free else Late
     return Ascent(model, params, acceleration(model))
+
+
+def run_a_little(climb: Ascent, problem: Terms) -> Result:
+    """A short climb, after which starts are compared."""
+    passes = min(problem.max_iter, _SHORT_PASSES)
+    return climb.run(tol=max(problem.tol, _SHORT_TOL), max_iter=passes)
 
 
 class Attempt(NamedTuple):
@@ -60,7 +67,7 @@ class Attempt(NamedTuple):
     else to try, so that it may be given up; whether it ends before it has to."""
 
     climb: Ascent
-    problem: Problem
+    problem: Terms
     may_give_up: bool = False
     is_cut_short: bool = False
 
@@ -166,14 +173,9 @@ class Starts:
         rows, complete = start.sample_of(self._model, self._problem.n_components)
         ground = self._model if complete else self._model.over(rows, same_moments=False)
         climbs = [self._climb(ground, params) for params in found]
-        runs = [judge(ground, self._run_a_little(climb)) for climb in climbs]
+        runs = [judge(ground, run_a_little(climb, self._problem)) for climb in climbs]
         order = sorted(range(len(runs)), key=lambda i: runs[i].rank, reverse=True)
         return [climbs[i].params for i in order]
-
-    def _run_a_little(self, climb: Ascent) -> Result:
-        problem = self._problem
-        passes = min(problem.max_iter, _SHORT_PASSES)
-        return climb.run(tol=max(problem.tol, _SHORT_TOL), max_iter=passes)
 
     def _cautious(self, params: Params) -> Iterator[Attempt]:
         """By plain EM from a sound start: all of the way, or as far as it is sound."""
@@ -209,7 +211,7 @@ class Starts:
             yield climb if ground is model else self._climb(model, climb.params)
 
     def _selected(self, ground: Mixture, climbs: list[Ascent]) -> list[Ascent]:
-        ends = [judge(ground, self._run_a_little(climb)).climbed for climb in climbs]
+        ends = [judge(ground, run_a_little(climb, self._problem)).climbed for climb in climbs]
         sound = [climb for climb, end in zip(climbs, ends, strict=True) if end.is_sound]
         self.n_collapsed += len(climbs) - len(sound)
         kept = sorted(sound or climbs, key=lambda c: -c.objective)

@@ -22,8 +22,6 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment, minimize
 
 from .._normal.choice import Kernel
-from .._normal.gaussian import Params
-from .._normal.stats import Stats
 from .._rows.blocks import Block, Rows
 from .features import NONE, At, Features
 from .posterior import Rule
@@ -48,7 +46,7 @@ class Tilt:
     def add(self, log_joint: np.ndarray, at: At) -> None:
         self._constraint.add(log_joint, self._multipliers, at)
 
-    def told(self, stats: Stats) -> Stats:
+    def told(self, stats: Any) -> Any:
         """Statistics at the constrained posterior, whose value was the rule's."""
         stats.value += self.gain
         stats.evidence = stats.value + self.gap
@@ -151,11 +149,11 @@ class Constraint:
             means.append(np.average((rows.X[own] - rows.shift) / rows.scale, 0, weight))
         return np.array(means)
 
-    def aligned(self, model: Any, params: Params) -> Params:
+    def aligned(self, model: Any, params: Any) -> Any:
         """The components in the order that agrees best with what is allowed: a start knows
         nothing of their numbers."""
         order = self.order(model, model.space.kernel(params))
-        return params if order is None else permuted(model.structure, params, order)
+        return params if order is None else model.space.taken(params, order)
 
     def order(self, model: Any, kernel: Kernel) -> np.ndarray | None:
         """That order, None where every component is allowed for every row."""
@@ -206,10 +204,3 @@ def _resp(buffers, weight):
 def _alike(features, resp):
     """Features of one column serve all rows of the block: their responsibilities add up."""
     return features, resp if features.shape[2] > 1 else resp.sum(axis=1, keepdims=True)
-
-
-def permuted(structure: Any, params: Any, order: np.ndarray) -> Any:
-    """Component k of the result is component order[k]."""
-    weights, means = params.weights[order], params.means[order]
-    others = (structure.sharing.taken(part, order) for part in params[2:])
-    return params._make([weights, means, *others])

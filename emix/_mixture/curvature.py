@@ -287,8 +287,10 @@ class CurvedMixture:
 def curved(model: Mixture, params: Params) -> CurvedMixture | None:
     """The model with the curvature of its log-likelihood, if that is all there is to climb, and
     worth its price."""
+    if not model.has_curvature:
+        return None
     n_components, d = params.means.shape
-    if not (model.has_curvature and _is_worth(model.structure, n_components, d, model.rows.n)):
+    if not _is_worth(model.structure, n_components, d, model.rows.n):
         return None
     edge = params.n_floored.any() or not model.space.kernel(params).has_odds
     return None if edge else CurvedMixture(model)

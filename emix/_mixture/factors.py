@@ -19,7 +19,7 @@ from .._normal.diagonal import DIAGONAL
 from .._normal.factor_family import FactorFamily, FactorParams
 from .._normal.factor_kernel import FactorKernel
 from .._normal.floor import SHARE, Floor
-from .._normal.gaussian import Natural, Params
+from .._normal.gaussian import Natural, Params, permuted
 from .._normal.stats import Stats
 from .._rows.blocks import Rows
 from .._rows.sample import DistinctRows
@@ -76,7 +76,7 @@ class FactorLimits:
 class FactorSpace:
     """Rows in standard units, for components of few factors; see ``space.Space``."""
 
-    has_curvature, reseeds = False, False
+    has_curvature = False
 
     def __init__(
         self,
@@ -115,6 +115,10 @@ class FactorSpace:
     @property
     def soundness(self) -> FactorLimits:
         return self.limits
+
+    @property
+    def is_free(self) -> bool:
+        return self.structure.is_free
 
     @cached_property
     def filled(self) -> Space:
@@ -161,6 +165,18 @@ class FactorSpace:
 
     def about(self, stats: Stats, origin: np.ndarray) -> Stats:
         return self.family().about(stats, origin)
+
+    def is_feasible(self, stats: Stats) -> bool:
+        return True
+
+    def n_held(self, params: FactorParams) -> int:
+        return int(params.n_floored.sum())
+
+    def repair(self, model: Any, stats: Stats, params: FactorParams) -> None:
+        """Components without rows stay as they are: their factors have no rows to come from."""
+
+    def taken(self, params: FactorParams, order: np.ndarray) -> FactorParams:
+        return permuted(self.structure, params, order)
 
     def statistics_at(self, params: FactorParams, resp: Callable) -> Stats:
         """Statistics at given responsibilities: resp(at) is (m, K)."""

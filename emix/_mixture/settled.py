@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from .._em.protocols import Point
-from .._normal.stats import Stats
 
 
-def settled(model: Any, stats: Stats, point: Point) -> Any:
+def settled(model: Any, stats: Any, point: Point) -> Any:
     """The M-step of the statistics, None where the floor holds more variances than after that of
     the point: steps that are longer than EM's must not lead to degenerate components."""
-    params = model.m_step(stats, point.params)
-    n_floored = params.n_floored
-    keeps = not n_floored.any() or n_floored.sum() <= point.following.n_floored.sum()
-    return params if keeps else None
+    params, n_held = model.m_step(stats, point.params), model.space.n_held
+    held = n_held(params)
+    return params if not held or held <= n_held(point.following) else None

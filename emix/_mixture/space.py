@@ -9,15 +9,17 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from .._em.protocols import Repair
 from .._normal.choice import choose
 from .._normal.covariances import Structure
-from .._normal.family import Family
+from .._normal.family import DEAD, Family
 from .._normal.floor import SHARE, Floor
-from .._normal.gaussian import Natural, Params, about, cancels, natural
+from .._normal.gaussian import Natural, Params, about, cancels, natural, permuted
 from .._normal.stats import Stats
 from .._rows.blocks import Rows
 from .._rows.sample import DistinctRows
 from .odds import Odds
+from .reseed import repair
 from .soundness import Soundness
 from .sums import GivenSums, Look, Moments
 
@@ -116,8 +118,6 @@ class Space:
     no limits yet; noise bounds the likelihood, too, so that there is no floor then.
     """
 
-    reseeds = True  # whether components without rows can get some
-
     def __init__(
         self,
         view: View,
@@ -176,6 +176,11 @@ class Space:
         return Space(self.view.over(rows, same_moments), self.noise, self.limits)
 
     @property
+    def is_free(self) -> bool:
+        """Whether nothing ties components to each other but matrices that they share."""
+        return self.structure.is_free
+
+    @property
     def has_curvature(self) -> bool:
         """Whether ``curvature`` knows that of the log-likelihood in all parameters."""
         return self.view.has_curvature and self.structure.is_free and not self.noise.any()
@@ -213,6 +218,24 @@ class Space:
     def about(self, stats: Stats, origin: np.ndarray) -> Stats:
         """Statistics, moved to the origin."""
         return about(self.structure, stats, origin)
+
+    def is_feasible(self, stats: Stats) -> bool:
+        """Whether extrapolated statistics may be those of some rows: the M-step finds out."""
+        return True
+
+    def n_held(self, params: Params) -> int:
+        """How many variances the floor holds up."""
+        return int(params.n_floored.sum())
+
+    def repair(self, model: Any, stats: Stats, params: Params) -> Repair | None:
+        """Rows for components that hard assignments left without any, where these could have
+        some."""
+        is_fixed = not model.rule.is_one_hot or "means" in model.frozen
+        return None if is_fixed or stats.weight.min() > DEAD else repair(model, stats, params)
+
+    def taken(self, params: Params, order: np.ndarray) -> Params:
+        """Component k of the result is component order[k]."""
+        return permuted(self.structure, params, order)
 
     def is_distant(self, params: Params) -> bool:
         """Whether moments about the origin of the units would cancel."""

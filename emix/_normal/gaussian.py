@@ -30,7 +30,6 @@ from .covariances import Structure
 from .rounding import MOMENT_LIMIT
 from .stats import Stats, layout_of
 
-_ROUNDING = 8 * 2.0**-53
 LOG_ZERO = -1e300
 LOG_2PI = float(np.log(2.0 * np.pi))
 
@@ -121,16 +120,11 @@ def about(structure: Structure, stats: Stats, origin: np.ndarray) -> Stats:
     return Stats.of(structure, stats.weight, first, second, origin, stats.value)
 
 
-def expected_log_joint(stats: Stats, eta: Natural) -> float:
-    """sum_i sum_k resp_ik log_joint_ik = <stats, eta>, eta about the statistics' origins."""
-    return float(stats.vector @ eta.vector)
-
-
-def rounding_of_expected(stats: Stats, eta: Natural) -> float:
-    """A bound on the rounding error of ``expected_log_joint``, and of what the statistics are
-    worth: at high temperatures that is mostly entropy."""
-    terms = float(np.abs(stats.vector) @ np.abs(eta.vector))
-    return _ROUNDING * (terms + abs(stats.value))
+def permuted(structure: Structure, params: Any, order: np.ndarray) -> Any:
+    """Component k of the result is component order[k]."""
+    weights, means = params.weights[order], params.means[order]
+    others = (structure.sharing.taken(part, order) for part in params[2:])
+    return params._make([weights, means, *others])
 
 
 class BlockKernel:

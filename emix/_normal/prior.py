@@ -13,7 +13,7 @@ where c = nu + d + 1, nu + 2 or (nu + 2) / d (Fraley & Raftery 2007, section 3).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,8 +39,9 @@ class Prior(NamedTuple):
         scaled = {name: share * value for name, value in self._asdict().items()}
         return Prior(**{**scaled, "mean": self.mean})
 
-    def log_density(self, structure: Any, params: Params) -> float:
+    def log_density(self, family: Family, params: Params) -> float:
         """log p(params) / W."""
+        structure = family.structure
         form, (n_components, d) = structure.form, params.means.shape
         precision = form.precision(params.factors)
         away = params.means - self.mean
@@ -53,6 +54,10 @@ class Prior(NamedTuple):
         if self.concentration:
             value += self.concentration * log_of_weights(params.weights).sum()
         return float(value)
+
+    def size(self, family: Family, params: Params) -> float:
+        """The sum of the sizes of its terms, which rounding errors are in proportion to."""
+        return abs(self.const) + abs(self.log_density(family, params) - self.const)
 
     def m_step(
         self, family: Family, stats: Stats, params: Params, counts: np.ndarray | None = None

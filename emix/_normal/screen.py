@@ -26,11 +26,11 @@ _PART = 8
 def screened(kernel: Any, params: Params, reach: float, n: int) -> Callable:
     """log_joint(buffers) (K, m) of a kernel for n rows, perhaps -inf where the density under a
     component is less than exp(-reach) of the mixture's."""
+    if not kernel.has_panels:
+        return kernel.log_joint
     n_components, d = params.means.shape
     is_worth = n_components > 1 and n * n_components * d * d > _WORTH
-    if is_worth and kernel.has_panels:
-        return Screen(kernel, params, reach).log_joint
-    return kernel.log_joint
+    return Screen(kernel, params, reach).log_joint if is_worth else kernel.log_joint
 
 
 def _directions(params: Params, size: int) -> np.ndarray:

@@ -12,8 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._families.differences import covariance, errors
 from .._families.linear import LinearFamily
-from .._families.mixture import Mixture
 from .._families.prior import WeightPrior
+from .._families.space import mixture_of
 from .._families.uncertainty import standard_errors
 from .._fitted.fitted import when_fitted
 from .._input.refusals import some
@@ -36,9 +36,8 @@ def errors_of(
     rows = known.rows(X, check_sample_weight(sample_weight, len(X)))
     prior = when_fitted(estimator, "prior", estimator.prior)
     family, weight_prior = with_prior(prior, rows, len(known.params.weights))
-    model: Mixture[Any, Any] = Mixture(rows, family, weight_prior=weight_prior)
-    frozen = when_fitted(estimator, "frozen", estimator.frozen)
-    return standard_errors(model, known.params, "weights" in frozen)
+    are_known = "weights" in when_fitted(estimator, "frozen", estimator.frozen)
+    return standard_errors(family, weight_prior, rows, known.params, are_known)
 
 
 def errors_by_differences(
@@ -61,7 +60,7 @@ def errors_by_differences(
             "have: the log-likelihood has no maximum there. Decrease n_components, or set prior"
         )
     family: Any = problem.family
-    model: Mixture[Any, Any] = Mixture(problem.rows, family, weight_prior=problem.weight_prior)
+    model = mixture_of(family, problem.rows, prior=problem.weight_prior)
     near = family.coordinates(params, are_known)
     spread = covariance(model, near)
 

@@ -16,15 +16,19 @@ from .._estimator.publication import publish
 from .._estimator.report import warn
 from .._estimator.starting import check_count, is_warm
 from .._estimator.watch import Watch
-from .._families.climbs import Settings, Starts, best_climb, drawn_starts, from_responsibilities
-from .._families.mixture import Mixture
+from .._families.space import mixture_of
+from .._families.start import Begun, drawn, from_responsibilities
+from .._fit.families import FamilyProblem, best_climb
+from .._fit.fit import Run
 from .._fit.history import as_history, lower_bounds
+from .._fit.problem import Phase
 from .._fitted.fitted import when_fitted
 from .._fitted.starts_table import starts_table
 from .._fitted.threads import thread_budget
 from .._input.refusals import some
 from .._input.tables import Data
 from .._input.validation import check_assignment, check_labels
+from .._mixture.mixture import Mixture
 from .._rows.blocks import Rows, in_one_unit, standard_units
 from .._rows.grid import BLOCK_BYTES
 from ..constraints import check_constraints
@@ -62,13 +66,13 @@ def fit_family(
     """Fit by checked parameters to rows, of which a user knows X, and publish what was found."""
     check_count(values.n_components, len(data.X))
     n_components = values.n_components + kind.n_more
-    settings = _settings(values, n_components)
+    asked = _asked(values, n_components)
     metadata = {"sample_weight": sample_weight, "labels": data.labels}
     tasks = FitTasks(estimator, X, metadata, values.n_init, values.max_iter)
     with thread_budget(_is_large(data.X, n_components)) as mapper:
         problem = kind.problem(values, data.X, data.weight, mapper)
         model = _model(values, problem, X, data.labels, n_components)
-        starts = _starts(estimator, kind, values, problem, model, settings, X)
+        begun = _begun(estimator, kind, values, problem, model, asked, X)
         told = _Told(estimator, kind, problem, values, data)
         watch = Watch(
             tasks,
@@ -77,25 +81,26 @@ def fit_family(
             told.under_way,
             lambda model: problem.log_unit,
         )
-        found = best_climb(model, starts, settings, values.random_state, watch)
-    singular = model.family.singular(found.last.params)
+        found = best_climb(model, begun, asked, values.random_state, watch)
+    last = found.run.result
+    singular = problem.family.singular(last.params)
     attributes = {
-        **told.of(found.results, found.n_collapsed, singular),
+        **told.of(found.run, found.n_collapsed, singular),
         "starts_": _starts_table(found.starts, problem),
     }
-    _warn(found.last, settings, values.n_components)
+    _warn(last, asked, values.n_components)
     _warn_of_singular(singular.tolist())
     publish(estimator, attributes, lambda: tasks.end(lambda: attributes))
 
 
-def _settings(values: SimpleNamespace, n_components: int) -> Settings:
-    return Settings(
+def _asked(values: SimpleNamespace, n_components: int) -> FamilyProblem:
+    return FamilyProblem(
         n_components=n_components,
         n_init=values.n_init,
         tol=values.tol,
         max_iter=values.max_iter,
         accelerate=values.acceleration,
-        rules=values.temperature,
+        phases=tuple(Phase(rule.temperature) for rule in values.temperature),
     )
 
 
@@ -105,38 +110,44 @@ def _model(
     if labels is not None:
         labels = check_labels(labels, len(X), n_components)
     constraint = check_constraints(values.constraints, labels, X, n_components)
-    settings = values.temperature[0], constraint, values.frozen, problem.weight_prior
-    return Mixture(problem.rows, problem.family, *settings)
+    return mixture_of(
+        problem.family,
+        problem.rows,
+        prior=problem.weight_prior,
+        rule=values.temperature[0],
+        frozen=values.frozen,
+        constraint=constraint,
+    )
 
 
-def _starts(
+def _begun(
     estimator: Any,
     kind: Kind,
     values: SimpleNamespace,
     problem: Problem,
     model: Mixture,
-    settings: Settings,
+    asked: FamilyProblem,
     X: np.ndarray,
-) -> Starts:
+) -> Begun:
     """Parameters to climb from: the last solution, or what init_params and weights_init say."""
     if is_warm(estimator, values):
-        return Starts([_resumed(estimator, kind, problem, X, settings.n_components)], model)
-    weights = given_weights(values, settings.n_components)
-    starts = _begun(values.init_params, model, settings, X, values.random_state)
+        return Begun([_resumed(estimator, kind, problem, X, asked.n_components)], model)
+    weights = given_weights(values, asked.n_components)
+    begun = _by_init(values.init_params, model, asked, X, values.random_state)
     if weights is None:
-        return starts
-    return starts._replace(params=[each._replace(weights=weights) for each in starts.params])
+        return begun
+    return begun._replace(params=[each._replace(weights=weights) for each in begun.params])
 
 
-def _begun(init: Any, model: Mixture, settings: Settings, X: np.ndarray, rng) -> Starts:
+def _by_init(init: Any, model: Mixture, asked: FamilyProblem, X: np.ndarray, rng) -> Begun:
+    n_components = asked.n_components
     if isinstance(init, str):
-        return drawn_starts(model, settings, rng)
-    n_components = settings.n_components
+        return drawn(model, n_components, asked.n_init, rng)
     given = init(X, n_components, rng) if callable(init) else init
     assigned = check_assignment(given, len(X), n_components)
     resp = assigned if assigned.ndim == 2 else np.eye(n_components)[assigned]
     params: Any = from_responsibilities(model, n_components, lambda at: resp[at])
-    return Starts([params], model)
+    return Begun([params], model)
 
 
 def _resumed(estimator: Any, kind: Kind, problem: Problem, X: np.ndarray, n_components: int) -> Any:
@@ -172,15 +183,14 @@ class _Told:
         passes = tuple(climb.passes)
         remaining = passes[-1].remaining
         so_far = Result(climb.params, climb.objective, passes, remaining, "under way")
-        return self.of((*earlier, so_far), 0, model.family.singular(climb.params))
+        singular = self._problem.family.singular(climb.params)
+        return self.of(Run(so_far, False, earlier), 0, singular)
 
-    def of(
-        self, results: tuple[Result, ...], n_collapsed: int, singular: np.ndarray
-    ) -> dict[str, Any]:
-        last, unit = results[-1], self._problem.log_unit
+    def of(self, run: Run, n_collapsed: int, singular: np.ndarray) -> dict[str, Any]:
+        last, unit = run.result, self._problem.log_unit
         histories = [
             as_history(result.passes, unit, rule.temperature)
-            for result, rule in zip(results, self._rules, strict=False)
+            for result, rule in zip(run.climbs, self._rules, strict=False)
         ]
         bounds = np.concatenate([lower_bounds(history)[1:] for history in histories])
         # where a climb had no pass left, the last one of the climb before has the last word
@@ -189,7 +199,7 @@ class _Told:
             **self._always,
             "weights_": last.params.weights,
             "converged_": last.converged,
-            "n_iter_": sum(result.n_iter for result in results),
+            "n_iter_": run.n_iter,
             "stop_reason_": last.status,
             "lower_bound_": last.objective + unit,
             "lower_bounds_": bounds.tolist(),
@@ -206,7 +216,7 @@ def _starts_table(starts: tuple[Climbed, ...], problem: Problem) -> np.ndarray:
     return starts_table(starts, problem.log_unit, {"weights": weights})
 
 
-def _warn(result: Result, settings: Settings, n_counted: int) -> None:
+def _warn(result: Result, asked: FamilyProblem, n_counted: int) -> None:
     """Of the first so many components that have no rows, and of a climb that was cut short."""
     empty = np.flatnonzero(result.stats.weight[:n_counted] <= _EMPTY).tolist()
     if empty:
@@ -215,12 +225,12 @@ def _warn(result: Result, settings: Settings, n_counted: int) -> None:
             f"Components without rows: {some(empty)}. Decrease n_components, or choose another "
             "start (init_params, n_init, random_state).",
         )
-    if result.reason is Reason.MAX_ITER and settings.max_iter > 0:
+    if result.reason is Reason.MAX_ITER and asked.max_iter > 0:
         warn(
             ConvergenceWarning,
-            f"The fit did not converge within max_iter={settings.max_iter}: an estimated "
+            f"The fit did not converge within max_iter={asked.max_iter}: an estimated "
             f"{result.remaining:.2g} of mean log-likelihood is left to gain, and "
-            f"tol={settings.tol:g}. Increase max_iter or tol.",
+            f"tol={asked.tol:g}. Increase max_iter or tol.",
         )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._families.background import Box, Params, WithBackground, smallest_box
-from .._families.normal import Normals, Space
+from .._families.normal import Extent, Normals
 from .._fitted.fitted import structure_when_fitted
 from .._input.parameters import Checks, one_of
 from .._input.structures import NAMED
@@ -64,11 +64,11 @@ class Noisy:
     ) -> Problem:
         structure = NAMED[values.covariance_type]
         rows = standard_rows(X, weight, mapper, structure.one_unit)
-        space = Space(structure, rows)
-        box = box_around(X, weight, space.least_deviations * rows.scale)
+        extent = Extent(structure, rows)
+        box = box_around(X, weight, extent.least_deviations * rows.scale)
         log_unit = -float(np.log(rows.scale).sum())
-        prior = components_prior(values.prior, space, values.n_components)
-        normals = Normals(structure, space, prior)
+        prior = components_prior(values.prior, extent, values.n_components)
+        normals = Normals(structure, extent, prior)
         family: WithBackground[Any, Any] = WithBackground(normals, -log_unit - box.log_volume)
         published = partial(described, structure=structure, rows=rows, box=box)
         of_weights = weight_prior(values.prior, rows, values.n_components + 1)

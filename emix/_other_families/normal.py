@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._families.normal import Space
+from .._families.normal import Extent
 from .._families.prior import WeightPrior
 from .._fitted.fitted import structure_when_fitted
 from .._normal.covariances import Structure
@@ -25,9 +25,11 @@ def _named(value: Any) -> Any:
 check_normal_prior = prior_of_kind(ConjugatePrior, _named)
 
 
-def components_prior(prior: ConjugatePrior | None, space: Space, n_components: int) -> Prior | None:
+def components_prior(
+    prior: ConjugatePrior | None, extent: Extent, n_components: int
+) -> Prior | None:
     """That of means and covariances, in the units of the rows."""
-    return None if prior is None else prior._of_components(space, n_components)
+    return None if prior is None else prior._of_components(extent, n_components)
 
 
 def weight_prior(prior: ConjugatePrior | None, rows: Rows, n_components: int) -> WeightPrior:

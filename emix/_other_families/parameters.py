@@ -36,11 +36,11 @@ def _check_rules(name: str, value: Any) -> tuple[Rule, ...]:
     return (at_temperature(found),)
 
 
-def _check_fixed(name: str, value: Any) -> bool:
-    """Whether the weights stay."""
+def _check_fixed(name: str, value: Any) -> frozenset[str]:
+    """The weights, if they stay."""
     if not isinstance(value, tuple | list | set | frozenset) or set(value) - {"weights"}:
         raise ValueError(f"{name} must be () or ('weights',), got {brief(value)}")
-    return bool(value)
+    return frozenset(value)
 
 
 def _check_init(name: str, value: Any) -> Any:

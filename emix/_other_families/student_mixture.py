@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from .._families.normal import Space
+from .._families.normal import Extent
 from .._families.student import Students
 from .._families.student_kernel import Params
 from .._families.tails import LEAST, MOST, Common, Each, Fixed
@@ -81,9 +81,9 @@ class Tailed:
     ) -> Problem:
         structure, n_components = NAMED[values.covariance_type], values.n_components
         rows = standard_rows(X, weight, mapper, structure.one_unit)
-        space = Space(structure, rows)
-        prior = components_prior(values.prior, space, n_components)
-        family = Students(structure, values.degrees_of_freedom, space, prior)
+        extent = Extent(structure, rows)
+        prior = components_prior(values.prior, extent, n_components)
+        family = Students(structure, values.degrees_of_freedom, extent, prior)
         published = partial(described, structure=structure, rows=rows)
         of_weights = weight_prior(values.prior, rows, n_components)
         return Problem(rows, family, published, of_weights, -float(np.log(rows.scale).sum()))
