@@ -9,7 +9,6 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.special import gammaln
 
-from ._families.poisson import Poisson
 from ._families.prior import UnseenRows, WeightPrior
 from ._input.refusals import brief
 from ._input.validation import check_array_of, check_real
@@ -35,6 +34,16 @@ class Measured(Protocol):
 
     @property
     def spread(self) -> np.ndarray: ...
+
+
+class Counted(Protocol):
+    """What a prior of rates asks of counts."""
+
+    def means(self, rows: Rows) -> np.ndarray:
+        """Of each feature, (d,)."""
+
+    def unseen(self, events: np.ndarray, rows: float) -> np.ndarray:
+        """Statistics of so many events (d,) in so many rows."""
 
 
 def _check_concentration(name: str, value: Any, of: str) -> float:
@@ -220,7 +229,7 @@ class GammaPrior:
     rate: float = 1.0
 
     def _of_rows(
-        self, rows: Rows, components: Poisson, n_components: int
+        self, rows: Rows, components: Counted, n_components: int
     ) -> tuple[UnseenRows, WeightPrior]:
         """Checked, per unit of the rows' weight; rows are in the units of the data."""
         total, alpha = rows.total_weight, _check_weights(self)

@@ -187,6 +187,24 @@ SPECIAL = {
         "emix.dask._hard",
         "emix.display._kmeans_limit",
     ],
+    "StudentMixture": [
+        "emix._families.student",
+        "emix._families.student_kernel",
+        "emix._families.tails",
+        "emix._other_families.student_mixture",
+    ],
+    "GaussianMixtureWithNoise": [
+        "emix._families.background",
+        "emix._other_families.gaussian_mixture_with_noise",
+    ],
+    "PoissonMixture": ["emix._families.poisson", "emix._other_families.poisson_mixture"],
+    "BernoulliMixture": ["emix._other_families.bernoulli_mixture"],
+    "CategoricalMixture": ["emix._other_families.categorical_mixture"],
+    "MixtureOfRegressions": [
+        "emix._families.regression",
+        "emix._other_families.mixture_of_regressions",
+        "emix._other_families.regression_kind",
+    ],
 }
 
 
