@@ -10,6 +10,7 @@ from emix import TwoNormalMixture
 from emix._em.ascent import Ascent
 from emix._normal.covariances import DIAG, TIED_DIAG
 from emix._pair.bumps import bumps, overlapping
+from emix._pair.far import carried, closed_up
 from emix._pair.intervals import Moments, starts
 from emix._pair.newton import Newton, proposal
 from emix._pair.short_runs import Pairs, ShortRuns
@@ -26,10 +27,11 @@ def sorted_rows(n=200, seed=0):
 
 
 def some_pairs(pooled):
-    variances = np.array([[1.0, 0.5], [0.3, 2.0], [1.5, 1.5]])
+    """The narrow component first, as short runs have it."""
+    variances = np.array([[0.5, 1.0], [0.3, 2.0], [1.5, 1.5]])
     return Pairs(
         np.array([[0.5, 0.5], [0.9, 0.1], [0.3, 0.7]]),
-        np.array([[0.0, 2.0], [2.5, -0.5], [1.0, 1.2]]),
+        np.array([[2.0, 0.0], [2.5, -0.5], [1.0, 1.2]]),
         variances[:, [0, 0]] if pooled else variances,
     )
 
@@ -41,13 +43,21 @@ def log_likelihood(z, weight, weights, means, variances):
 
 def climbed(runs, pairs, n_em, *n_newton):
     """Where the mixtures are after EM and Newton steps, and F there."""
-    seen = []
+    twice = Pairs(*(np.repeat(part, 2, axis=0) for part in pairs))  # one alone makes no steps
+    found = runs.refine(runs.run(twice, n_em), n_newton, 0.0, lambda now, i: slice(None))
+    return by_mean(found.pairs.take(slice(None, None, 2))), found.objective[::2]
 
-    def keep(pairs, objective, left):
-        seen.append(objective.copy())
-        return np.arange(len(objective))
 
-    return runs.refine(runs.run(pairs, n_em), n_newton, 0.0, 0, keep), seen[-1]
+def by_mean(pairs):
+    order = np.argsort(pairs.means, axis=1)
+    return Pairs(*(np.take_along_axis(part, order, axis=1) for part in pairs))
+
+
+def in_order(params):
+    """Weights, means and variances, (1, 2) each."""
+    return by_mean(
+        Pairs(params.weights[None], params.means.T, np.resize(params.covariances, 2)[None])
+    )
 
 
 @POOLED
@@ -60,9 +70,8 @@ def test_on_single_rows_they_are_em(pooled):
         params = model.params(*(part.tolist() for part in start))
         for _ in range(3):
             params = model.m_step(model.e_step(params), params)
-        assert_allclose(found.weights[i], params.weights, rtol=1e-9)
-        assert_allclose(found.means[i], params.means[:, 0], rtol=1e-9)
-        assert_allclose(found.variances[i], np.resize(params.covariances, 2), rtol=1e-9)
+        for part, own in zip(found.take([i]), in_order(params), strict=True):
+            assert_allclose(part, own, rtol=1e-9)
         assert objective[i] == pytest.approx(model.e_step(params).value, abs=1e-12)
 
 
@@ -174,13 +183,35 @@ def test_a_far_row_is_only_in_sums_that_reach_it(far):
     assert_allclose(outside, whole, rtol=1e-12)
     gain = moments.gain(moments.at(np.array([k + 1])) - moments.at(np.array([k])), False, outside)
     assert gain[0] > 10.0
-    runs = ShortRuns(moments.cells(np.empty((0, 2), dtype=int)), 1e-6, False)
-    variances = np.array([[1.0, 1.0]])
-    start = Pairs(np.array([[0.9, 0.1]]), np.array([[0.3, far]]), variances)
-    found, objective = climbed(runs, start, 20)
-    assert_allclose(found.means, [[z[near].mean(), far]], rtol=1e-10)
-    assert_allclose(found.variances, [[z[near].var(), 1e-6]], rtol=1e-10)
-    assert abs(objective[0]) < 2.0
+
+
+@pytest.mark.parametrize("far", [1e9, -1e9])
+def test_far_rows_are_brought_near_and_back(far):
+    rng = np.random.RandomState(0)
+    z = np.sort(np.append(rng.normal(size=200), far + rng.normal(size=40)))
+    near = closed_up(z)
+    assert np.abs(near).max() < 1010.0
+    is_far = np.abs(z) > 1e8
+    for group in (is_far, ~is_far):
+        assert_allclose(np.diff(near[group]), np.diff(z[group]), atol=1e-6)
+    weight = np.full(240, 0.7)
+    runs = ShortRuns(Moments(near, weight, 1e-6).cells(np.empty((0, 2), dtype=int)), 1e-6, False)
+    means = np.array([[near[~is_far].mean() + 0.3, near[is_far].mean() - 0.3]])
+    start = Pairs(np.array([[0.9, 0.1]]), means, np.ones((1, 2)))
+    found, _ = climbed(runs, start, 20)
+    back = by_mean(carried(found, near, z, weight, False))
+    groups = sorted((z[is_far], z[~is_far]), key=np.mean)
+    assert_allclose(back.means, [[group.mean() for group in groups]], rtol=1e-10)
+    assert_allclose(back.variances, [[group.var() for group in groups]], rtol=1e-6)
+    pooled = carried(found, near, z, weight, True).variances
+    assert_allclose(
+        pooled, np.average([g.var() for g in groups], weights=[len(g) for g in groups]), rtol=1e-6
+    )
+
+
+def test_rows_that_are_near_are_left_where_they_are():
+    z = np.array([-900.0, -1.0, 0.0, 2.0, 900.0])
+    assert closed_up(z) is z
 
 
 @POOLED
@@ -194,11 +225,10 @@ def test_newton_steps_are_those_of_the_model(pooled):
         params = model.params(*(part.tolist() for part in each))
         step = proposal(model, model.e_step(params), params, 1.0).params
         if model.e_step(step).value >= model.e_step(params).value:
-            assert_allclose(found.weights[i], step.weights, rtol=1e-8)
-            assert_allclose(found.means[i], step.means[:, 0], rtol=1e-8)
-            assert_allclose(found.variances[i], np.resize(step.covariances, 2), rtol=1e-8)
+            for part, own in zip(found.take([i]), in_order(step), strict=True):
+                assert_allclose(part, own, rtol=1e-8)
         else:
-            assert_allclose(found.means[i], start.means[i])
+            assert_allclose(found.means[i], np.sort(start.means[i]))
 
 
 @POOLED
@@ -216,10 +246,10 @@ def test_refined_mixtures_rise_to_a_maximum(pooled):
 def test_newtons_method_leaves_a_variance_at_the_floor_where_it_is():
     z = np.sort(np.append(np.linspace(-1.0, 1.0, 50), np.full(3, 1.5)))
     runs = ShortRuns(Moments(z, np.ones(53), 1e-4).cells(np.empty((0, 2), dtype=int)), 1e-4, False)
-    start = Pairs(np.full((2, 2), 0.5), np.array([[0.3, 1.5]] * 2), np.array([[0.5, 1e-4]] * 2))
+    start = Pairs(np.full((2, 2), 0.5), np.array([[1.5, 0.3]] * 2), np.array([[1e-4, 0.5]] * 2))
     found, objective = climbed(runs, start, 0, 6)
     assert_allclose(found.variances[:, 1], 1e-4)
-    by_em = runs.run(start, 300)
+    by_em = by_mean(runs.run(start, 300))
     assert_allclose(found.weights, by_em.weights, rtol=1e-7)
     assert_allclose(found.means, by_em.means, rtol=1e-7)
     model = TwoNormals(DIAG, rows_of(z[:, None]), 1e-4)

@@ -108,6 +108,10 @@ class Ascent(Generic[P, S]):
         return self._point.params
 
     @property
+    def stats(self) -> S:
+        return self._point.stats
+
+    @property
     def objective(self) -> float:
         return self._point.stats.value
 

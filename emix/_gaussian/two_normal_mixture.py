@@ -268,12 +268,13 @@ class TwoNormalMixture(EMEstimator):
     rule does not depend on the unit of X. The highest maximum that is not spurious is returned;
     if all are spurious, the highest of them, with a warning.
 
-    **Starts.** Two normals divide the line into an interval and the rest. So climbs start at
+    **Starts.** Two normals divide the line into an interval and the rest. So short runs start at
     intervals of the sorted rows: between 32 quantiles, at some narrower and some fixed ones, and
     at values that many rows have. If these gain little over one normal, mixtures of overlapping
-    normals and narrow components where one normal leaves too many rows are tried, too. All make a
-    few steps together, on cells of neighbouring rows [6]_. Those that are far behind the best by
-    then are dropped.
+    normals and narrow components where one normal leaves too many rows are tried, too. All make
+    short runs together, on cells of neighbouring rows [6]_. Those that are far behind the best by
+    then are dropped. The best of the others, and those that are not at a maximum, are climbed
+    from.
 
     **Information.** It is exact: that of rows with labels, less that of the labels given the rows
     [4]_. Standard errors and intervals suppose that the sample is large and the components are

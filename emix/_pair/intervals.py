@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from .._normal.gaussian import LOG_2PI
 from .short_runs import Pairs
 
 # The grid of intervals has its ends at this many quantiles and one: 528 intervals.
@@ -24,6 +25,12 @@ _FINE_SHARES = np.arange(_FINE + 1) / _FINE
 _TAIL = np.arange(1.5, 4.01, 0.1)
 _TAIL_EDGES = np.concatenate([-_TAIL[::-1], _TAIL])
 _NEAR = np.arange(-_WITHIN, 2 * _WITHIN + 1)
+# The runs end on single rows up to this many. More are in so many cells of equal weight, cut at
+# every quarter of a deviation about the components. Fits to 3000 and 10,000 rows take 1.2
+# and 2 times as long on single rows, and find the same; 256 to 4096 rows differ little.
+_SINGLE, _FINEST = 2048, 512
+_FINEST_SHARES = np.arange(_FINEST + 1) / _FINEST
+_ABOUT = np.arange(-4.0, 4.01, 0.25)
 # At most this many intervals of the grid are starts, and none whose hard assignments have a
 # log-likelihood that is further below that of one normal than this (nats).
 _MOST = 12
@@ -110,6 +117,8 @@ class Moments:
         whole = self._sums[:, -1] - self._sums[:, 0]
         self.total, self.mean = float(whole[0]), float(whole[1] / whole[0])
         self.variance = max(float(whole[2] / whole[0]) - self.mean**2, floor)
+        # log-likelihood per row
+        self.one_normal = -0.5 * (LOG_2PI + 1.0 + math.log(self.variance))
 
     def at(self, position: np.ndarray) -> np.ndarray:
         """Sums (3, S) over the rows before these positions."""
@@ -127,6 +136,16 @@ class Moments:
         near = (start + width * _NEAR[:, None] // _WITHIN)[:, width <= self.n // _CELLS]
         parts = [self.quantiles(_FINE_SHARES), near.ravel(), self.below(_TAIL_EDGES)]
         edges = _distinct(np.sort(np.concatenate(parts)).clip(0, self.n))
+        return np.diff(self.at(edges), axis=1)
+
+    def fine_cells(self, pairs: Pairs) -> np.ndarray:
+        """Sums (3, m) over single rows or, if they are many, cells that are fine about all
+        components of these mixtures."""
+        if self.n <= _SINGLE:
+            return np.diff(self._sums, axis=1)
+        about = pairs.means + np.sqrt(pairs.variances) * _ABOUT[:, None, None]
+        parts = [self.quantiles(_FINEST_SHARES), np.searchsorted(self._z, about.ravel())]
+        edges = _distinct(np.sort(np.concatenate(parts)))
         return np.diff(self.at(edges), axis=1)
 
     def before(self, u: np.ndarray) -> np.ndarray:

@@ -7,16 +7,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._em.results import Result
 from .._fit.fit import Fit, Run, in_data_units, log_unit
 from .._fit.problem import Problem
 from .._fit.runs import Observer, climb_all
 from .._normal.gaussian import Params
 from .._rows.blocks import Rows, standard_units
 from .._rows.local_scale import local_scale
-from .climbs import WORTH, Climbs, Sample, distinct
+from .climbs import Climbs, Sample
+from .peaks import Peak, by_mean, in_order
+from .screen import WORTH
 from .sorted_sample import sorted_sample
-from .spurious import Held, Verdict, judged
+from .spurious import Held, Verdict, ranked
 from .two_normals import TwoNormals, pair
 
 # Least deviation, in local scales of X.
@@ -82,16 +83,17 @@ def fit_two_normals(
     with np.errstate(under="ignore"):  # of densities far from a component
         model, sample = _posed(rows, problem)
         climbs = Climbs(model, sample, problem)
-        runs = [_with_order(run) for run in climb_all(model, climbs, problem, rng, observer)]
-        verdicts = judged(model, distinct(runs, lambda run: run.result))
+        runs = climb_all(model, climbs, problem, rng, observer)
+        verdicts = ranked(climbs.found)
         best = verdicts[0]
-        worth = best.run.result.objective - WORTH / model.rows.total_weight
+        assert best.climb is not None, "climbs go on until the best point is the end of one"
+        worth = best.peak.objective - WORTH / model.rows.total_weight
         found = [v for v in verdicts if v is best or _is_worth_reporting(v, worth)]
-        fit = in_data_units(model, best.run)
+        fit = in_data_units(model, _with_order(runs[best.climb]))
         return TwoNormalFit(
             **vars(fit),
             maxima=sorted((_maximum(model, v) for v in found), key=lambda m: -m.log_likelihood),
-            information=_information(model, best.run.result),
+            information=_information(model, best.peak),
             total_weight=model.rows.total_weight,
             null_bound=model.one_normal,
             held=best.held,
@@ -102,7 +104,7 @@ def fit_two_normals(
 def _is_worth_reporting(verdict: Verdict, least: float) -> bool:
     """A component can be put on any row, at the floor."""
     is_accident = verdict.is_singular and verdict.is_spurious
-    return verdict.run.result.objective >= least and not is_accident
+    return verdict.peak.objective >= least and not is_accident
 
 
 def _posed(rows: Rows, problem: Problem) -> tuple[TwoNormals, Sample]:
@@ -126,41 +128,27 @@ def _is_constant(x: np.ndarray) -> bool:
 
 
 def _maximum(model: TwoNormals, verdict: Verdict) -> Maximum:
-    rows, result = model.rows, verdict.run.result
+    rows, peak = model.rows, verdict.peak
     return Maximum(
-        (result.objective + log_unit(model)) * rows.total_weight,
-        float(result.params.weights[1]),
-        rows.shift + rows.scale * result.params.means[:, 0],
-        rows.scale * np.sqrt(pair(result.params.covariances)),
+        (peak.objective + log_unit(model)) * rows.total_weight,
+        float(peak.params.weights[1]),
+        rows.shift + rows.scale * peak.params.means[:, 0],
+        rows.scale * np.sqrt(pair(peak.params.covariances)),
         verdict.is_spurious,
     )
 
 
-def _information(model: TwoNormals, result: Result) -> np.ndarray:
+def _information(model: TwoNormals, peak: Peak) -> np.ndarray:
     """Observed information in the units of the data."""
-    information = model.information(result.stats, result.params) * model.rows.total_weight
+    information = model.information(peak.stats, peak.params) * model.rows.total_weight
     unit = np.ones(len(information))
     unit[1:3] = model.rows.scale
     return information / unit / unit[:, None]
 
 
-def by_mean(params: Params) -> Params:
-    """Components in the order of their means."""
-    if _in_order(params):
-        return params
-    pooled = params.covariances.ndim == 1
-    parts = params[2:] if pooled else [part[::-1] for part in params[2:]]
-    return Params(params.weights[::-1], params.means[::-1], *parts)
-
-
-def _in_order(params: Params) -> bool:
-    one, two = zip(pair(params.means), pair(params.covariances), strict=True)
-    return one <= two
-
-
 def _with_order(run: Run) -> Run:
     result = run.result
-    if _in_order(result.params):
+    if in_order(result.params):
         return run
     params, stats = by_mean(result.params), result.stats.swapped()
     return replace(run, result=result._replace(params=params, stats=stats))

@@ -6,7 +6,7 @@ Nunnink & Vlassis 2006): EM first, then Newton's method where it raises the obje
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,13 +15,18 @@ from .._normal.gaussian import LOG_2PI
 
 # Least share of a component, so that nothing overflows.
 _LEAST = 1e-12
-# A variance of a cell below this share of its squared mean is a rounding error.
-_ROUNDING = 1e-13
+# Log-odds whose exponential is a finite number.
+_LARGEST = 700.0
 # A step of Newton's method moves a mean by at most one standard deviation, and changes a log
 # deviation or the log-odds of the weights by at most one.
 _LONGEST = 1.0
 # Least curvature, of one in labelled rows, that is believed.
 _FLATTEST = 1e-6
+# How the first and the second component enter log-odds of the second.
+_SIGN = np.array([[-1.0], [1.0]])
+_HALVES = 0.5 * _SIGN
+# Shared log deviations as derivatives by one.
+_SHARED = np.concatenate([np.eye(4), np.eye(4)[3:]])
 
 
 class Pairs(NamedTuple):
@@ -34,10 +39,47 @@ class Pairs(NamedTuple):
     def take(self, index: np.ndarray) -> Pairs:
         return Pairs(self.weights[index], self.means[index], self.variances[index])
 
-    def put(self, index: np.ndarray, other: Pairs) -> None:
+
+class Refined(NamedTuple):
+    """Mixtures, F of each per unit of weight (S,), and which have settled (S,)."""
+
+    pairs: Pairs
+    objective: np.ndarray
+    has_settled: np.ndarray
+
+
+class Sums(NamedTuple):
+    """Per unit of weight, of S mixtures: F (S,); sums of resp (1, z, z²) of both components
+    (2, S, 3); and those of resp_1 resp_2 (1, z, z²)(1, z, z²)ᵀ (S, 3, 3)."""
+
+    value: np.ndarray
+    own: np.ndarray
+    overlap: np.ndarray
+
+    def take(self, index: np.ndarray) -> Sums:
+        return Sums(self.value[index], self.own[:, index], self.overlap[index])
+
+    def put(self, index: np.ndarray, other: Sums) -> None:
         """Overwrite those with these indices."""
-        for own, new in zip(self, other, strict=True):
-            own[index] = new
+        self.value[index] = other.value
+        self.own[:, index] = other.own
+        self.overlap[index] = other.overlap
+
+
+class Course(NamedTuple):
+    """How S mixtures go on: longest steps of Newton's method, whether the next step is EM's, and
+    which have settled; all are (S,)."""
+
+    radius: np.ndarray
+    by_em: np.ndarray
+    has_settled: np.ndarray
+
+    @classmethod
+    def begin(cls, n: int) -> Course:
+        return cls(np.full(n, _LONGEST), np.zeros(n, dtype=bool), np.zeros(n, dtype=bool))
+
+    def take(self, index: np.ndarray) -> Course:
+        return Course(*(part[index] for part in self))
 
 
 class ShortRuns:
@@ -45,203 +87,249 @@ class ShortRuns:
     and perhaps shared.
 
     Rows of a cell have the same responsibilities, those that are best for all of them: F is a
-    lower bound of the log-likelihood, and no variance within a cell is lost.
+    lower bound of the log-likelihood, and no variance within a cell is lost. Log-odds of the
+    components are quadratic in z, so those of all mixtures on all cells are one product of
+    matrices, and so are the sums: z has to be near zero, as squares cancel. Inside of this class
+    mixtures are one array (3, 2, S) of weights, means and variances, a narrow component first.
     """
 
     def __init__(self, sums: np.ndarray, floor: float, pooled: bool):
         self._floor, self._pooled = floor, pooled
         self._share = sums[0] / sums[0].sum()
-        self._mean = sums[1] / sums[0]
-        square = sums[2] / sums[0]
-        variance = square - self._mean * self._mean
-        self._variance = np.where(variance > _ROUNDING * square, variance, 0.0)
-        self._n_scales = 1 if pooled else 2
-        self._derivatives = _DERIVATIVES[pooled]
+        mean, square = sums[1] / sums[0], sums[2] / sums[0]
+        self._powers = np.stack([np.ones_like(mean), mean, np.maximum(square, mean * mean)])
+        weighted = self._share * self._powers
+        self._weighted = weighted.T.copy()
+        self._products = (weighted[:, None] * self._powers).reshape(9, -1).T.copy()
+        self._whole = weighted.sum(axis=1)
 
     def run(self, pairs: Pairs, n_steps: int) -> Pairs:
         """The mixtures after so many EM steps."""
+        packed = _packed(pairs)
         for _ in range(n_steps):
-            basis = self._basis(pairs)
-            resp = _resp(self._log_joint(pairs, basis))[0]
-            resp *= self._share
-            parts = resp.sum(axis=2), np.vecdot(resp, basis[:, 1:3]), np.vecdot(resp, basis[:, 3:])
-            pairs = self._em_step(pairs, *parts)
-        return pairs
+            odds, _ = self._odds(_quadratics(packed))
+            packed = self._em_step(_resp(odds) @ self._weighted)
+        return _unpacked(packed)
 
     def refine(
         self,
         pairs: Pairs,
-        schedule: tuple[int, ...],
+        rounds: Sequence[int],
         least: float,
-        few: int,
-        keep: Callable[[Pairs, np.ndarray, int], np.ndarray],
-    ) -> Pairs:
-        """The mixtures after so many steps in all, or one that gains no more than the least:
-        Newton's or, where that has just lowered F, EM's.
+        keep: Callable[[Refined, int], np.ndarray],
+    ) -> Refined:
+        """The mixtures after rounds of so many steps: Newton's or, where that has just lowered F,
+        EM's. Those that have settled make no more: Newton's method has made a whole step to a
+        maximum of the quadratic approximation, and F differs by no more than the least. One that
+        is left alone makes none either: they cost as much as those of some more.
 
-        Before each number of steps and at the end those go on whose indices
-        keep(pairs, F per unit of weight, number of numbers left) gives. Where no more than a few
-        are left or still move, steps are left out: they cost as much as those of many.
+        Before each round and at the end those go on whose indices keep(they, rounds made) gives.
         """
-        objective, sums = self._sums(pairs)
-        for left, n_steps in zip(range(len(schedule), 0, -1), schedule, strict=True):
-            kept = keep(pairs, objective, left)
-            pairs, objective, sums = pairs.take(kept), objective[kept], sums[kept]
-            if len(kept) > few:
-                self._newton(pairs, objective, sums, n_steps, least, few)
-        return pairs.take(keep(pairs, objective, 0))
+        packed = _packed(pairs)
+        sums = self._sums(packed)
+        course = Course.begin(len(sums.value))
 
-    def _newton(self, pairs: Pairs, objective, sums, n_steps, least, few) -> None:
-        """Steps in place."""
-        index = np.arange(len(objective))
-        radius = np.full(len(index), _LONGEST)
-        is_newton = np.ones(len(index), dtype=bool)
+        def kept(i):
+            index = keep(Refined(_unpacked(packed), sums.value, course.has_settled), i)
+            return packed[..., index], sums.take(index), course.take(index)
+
+        for i, n_steps in enumerate(rounds):
+            packed, sums, course = kept(i)
+            self._newton(packed, sums, course, n_steps, least)
+        packed, sums, course = kept(len(rounds))
+        return Refined(_unpacked(packed), sums.value, course.has_settled)
+
+    def _newton(
+        self, packed: np.ndarray, sums: Sums, course: Course, n_steps: int, least: float
+    ) -> None:
+        """Steps of those that have not settled, in place: put back when they settle, and at the
+        end."""
+        index = np.flatnonzero(~course.has_settled)
+        here, known, (radius, by_em, _) = packed[..., index], sums.take(index), course.take(index)
+
+        def put_back(which):
+            packed[..., index[which]] = here[..., which]
+            sums.put(index[which], known.take(which))
+
         for _ in range(n_steps):
-            trial = self._newton_step(pairs.take(index), sums[index], radius[index])
-            by_em = ~is_newton[index]
-            if by_em.any():
-                again = index[by_em]
-                flat = sums[again]
-                parts = flat[:, :2, 0], flat[:, _K, _K + 1], flat[:, _K, _K + 3]
-                trial.put(by_em, self._em_step(pairs.take(again), *parts))
-            value, tried = self._sums(trial)
-            gain = value - objective[index]
-            rises = gain >= 0.0
-            risen = index[rises]
-            pairs.put(risen, trial.take(rises))
-            objective[risen], sums[risen] = value[rises], tried[rises]
-            is_newton[index] = rises | by_em
-            grown = np.where(by_em, 1.0, np.where(rises, 2.0, 0.25)) * radius[index]
-            radius[index] = np.minimum(grown, _LONGEST)
-            index = index[~(rises & (gain <= least))]
-            if len(index) <= few:
+            if len(index) < 2:
                 break
+            trial, is_sure = self._newton_step(here, known, radius)
+            if by_em.any():
+                trial = np.where(by_em, self._em_step(known.own), trial)
+            tried = self._sums(trial)
+            gain = tried.value - known.value
+            settled = is_sure & (np.abs(gain) <= least)
+            rises = gain >= 0.0
+            if rises.all():
+                here, known = trial, tried
+            else:
+                here = np.where(rises, trial, here)
+                known.put(rises, tried.take(rises))
+            radius = np.where(by_em, 1.0, np.where(rises, 2.0, 0.25)) * radius
+            radius, by_em = np.minimum(radius, _LONGEST), ~(rises | by_em)
+            if settled.any():
+                put_back(settled)
+                course.has_settled[index[settled]] = True
+                left = ~settled
+                index, here, known = index[left], here[..., left], known.take(left)
+                radius, by_em = radius[left], by_em[left]
+        put_back(slice(None))
+        course.radius[index], course.by_em[index] = radius, by_em
 
-    def _basis(self, pairs: Pairs) -> np.ndarray:
-        """Means over cells of b = (1, u_1, u_2, u_1², u_2²), u = (z - mean) / deviation:
-        (S, 5, m)."""
-        precision = 1.0 / pairs.variances
-        basis = np.empty((len(precision), 5, len(self._mean)))
-        basis[:, 0] = 1.0
-        u, squares = basis[:, 1:3], basis[:, 3:]
-        np.subtract(self._mean, pairs.means[..., None], out=u)
-        u *= np.sqrt(precision)[..., None]
-        np.multiply(u, u, out=squares)
-        squares += self._variance * precision[..., None]
-        return basis
+    def _odds(self, quadratics: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Odds of the first component (S, m), and the part of its log-odds by which they exceed
+        the largest."""
+        gap = (quadratics[0] - quadratics[1]) @ self._powers
+        odds = np.minimum(gap, _LARGEST)
+        gap -= odds
+        return np.exp(odds, out=odds), gap
 
-    def _log_joint(self, pairs: Pairs, basis: np.ndarray) -> np.ndarray:
-        """Means over cells of log pi_k N(z | k), without its constant: (S, 2, m)."""
-        joint = -0.5 * basis[:, 3:]
-        joint += np.log(np.maximum(pairs.weights, _LEAST) / np.sqrt(pairs.variances))[..., None]
-        return joint
+    def _sums(self, packed: np.ndarray) -> Sums:
+        quadratics = _quadratics(packed)
+        odds, excess = self._odds(quadratics)
+        resp = _resp(odds)
+        odds += 1.0
+        np.log(odds, out=odds)
+        odds += excess
+        value = quadratics[1] @ self._whole + odds @ self._share - 0.5 * LOG_2PI
+        own = resp @ self._weighted
+        resp[0] *= resp[1]
+        return Sums(value, own, (resp[0] @ self._products).reshape(-1, 3, 3))
 
-    def _sums(self, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
-        """F (S,), and sums of (resp_1, resp_2, resp_1 resp_2 b) bᵀ (S, 7, 5)."""
-        basis = self._basis(pairs)
-        resp, larger, smaller = _resp(self._log_joint(pairs, basis))
-        weighted = np.empty((len(resp), 7, len(self._mean)))
-        np.multiply(resp, self._share, out=weighted[:, :2])
-        np.multiply(basis, (weighted[:, 0] * resp[:, 1])[:, None], out=weighted[:, 2:])
-        value = (larger + np.log1p(smaller)) @ self._share - 0.5 * LOG_2PI
-        return value, weighted @ basis.transpose(0, 2, 1)
-
-    def _em_step(self, pairs: Pairs, count, first, second) -> Pairs:
-        """From sums of resp * (1, u, u²), (S, 2) each."""
-        count = np.maximum(count, _LEAST)
-        shift = first / count
-        variances = (second / count - shift * shift) * pairs.variances
+    def _em_step(self, own: np.ndarray) -> np.ndarray:
+        packed = own.transpose(2, 0, 1).copy()
+        weights, means, variances = packed
+        np.maximum(weights, _LEAST, out=weights)
+        packed[1:] /= weights
+        variances -= means * means
         if self._pooled:
-            shared = np.vecdot(count, variances) / count.sum(axis=1)
-            variances = np.repeat(shared[:, None], 2, axis=1)
-        means = pairs.means + shift * np.sqrt(pairs.variances)
-        return Pairs(count, means, np.maximum(variances, self._floor))
+            variances[:] = (weights * variances).sum(axis=0) / weights.sum(axis=0)
+        np.maximum(variances, self._floor, out=variances)
+        return packed
 
-    def _newton_step(self, pairs: Pairs, sums: np.ndarray, radius: np.ndarray) -> Pairs:
+    def _newton_step(
+        self, packed: np.ndarray, sums: Sums, radius: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Newton's in (logit of the second weight, means in deviations, log deviations), as that
-        of ``TwoNormals``: with the sizes of the curvatures, and no longer than the radius."""
-        n, p = len(radius), 3 + self._n_scales
-        found = sums.reshape(n, 35) @ self._derivatives
-        information, gradient = found[:, : p * p].reshape(n, p, p), found[:, p * p : p * p + p]
-        units = np.sqrt(np.maximum(found[:, p * p + p :], _LEAST))
-        gradient[:, 0] -= pairs.weights[:, 1]
-        spread = pairs.weights.prod(axis=1)
-        information[:, 0, 0] += spread
-        units[:, 0] = np.sqrt(spread)
-        information /= units[:, :, None] * units[:, None, :]
-        gradient /= units
-        if (pairs.variances <= self._floor).any():
-            self._hold(pairs, gradient, information)
+        of ``TwoNormals``: with the sizes of the curvatures, and no longer than the radius. And
+        whether it is whole, and its curvatures are positive."""
+        weights, means, variances = packed
+        information, gradient, units = _derivatives(packed, sums)
+        if self._pooled:
+            information = _SHARED.T @ information @ _SHARED
+            gradient, units = gradient @ _SHARED, units @ _SHARED
+        units = 1.0 / np.sqrt(np.maximum(units, _LEAST))
+        information *= units[:, :, None]
+        information *= units[:, None]
+        gradient *= units
+        is_floored = variances <= self._floor
+        if is_floored.any():
+            _hold(is_floored, gradient, information)
         curvature, axes = np.linalg.eigh(information)
-        along = np.vecdot(axes.swapaxes(1, 2), gradient[:, None])
+        along = (gradient[:, None] @ axes)[:, 0]
         along /= np.maximum(np.abs(curvature), _FLATTEST)
-        step = np.vecdot(axes, along[:, None])
-        step /= units
-        longest = np.maximum(np.abs(step).max(axis=1), _LEAST)
-        step *= np.minimum(1.0, radius / longest)[:, None]
-        odds = pairs.weights[:, 1] / pairs.weights[:, 0] * np.exp(step[:, 0])
-        second = odds / (1.0 + odds)
-        means = pairs.means + step[:, 1:3] * np.sqrt(pairs.variances)
-        variances = pairs.variances * np.exp(2.0 * step[:, 3:])
-        weights = np.stack([1.0 - second, second], axis=1)
-        return Pairs(np.maximum(weights, _LEAST), means, np.maximum(variances, self._floor))
-
-    def _hold(self, pairs: Pairs, gradient: np.ndarray, information: np.ndarray) -> None:
-        """Log deviations at the floor that would go below it stay there."""
-        for k in range(3, gradient.shape[1]):
-            held = (pairs.variances[:, k - 3] <= self._floor) & (gradient[:, k] < 0.0)
-            gradient[held, k] = 0.0
-            information[held, k] = 0.0
-            information[held, :, k] = 0.0
-            information[held, k, k] = 1.0
+        step = (axes @ along[:, :, None])[:, :, 0]
+        step *= units
+        longest = np.maximum(np.abs(step).max(axis=1), radius)
+        is_sure = (curvature[:, 0] > _FLATTEST) & (longest <= radius)
+        step = step.T * (radius / longest)
+        trial = np.empty_like(packed)
+        np.multiply(weights, np.exp(_HALVES * step[0]), out=trial[0])
+        trial[0] /= trial[0].sum(axis=0)
+        np.maximum(trial[0], _LEAST, out=trial[0])
+        np.add(means, step[1:3] * np.sqrt(variances), out=trial[1])
+        np.multiply(variances, np.exp(2.0 * step[3:]), out=trial[2])
+        np.maximum(trial[2], self._floor, out=trial[2])
+        return trial, is_sure
 
 
-_K = np.arange(2)
+def _packed(pairs: Pairs) -> np.ndarray:
+    """A narrow component first: its log-odds are far below zero for most rows, where they change
+    nothing. Those of a wide one would cancel against its log-density."""
+    packed = np.stack([part.T for part in pairs])
+    return np.where(packed[2, 0] > packed[2, 1], packed[:, ::-1], packed)
 
 
-def _resp(joint: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Responsibilities (S, 2, m); the larger term of log sum exp joint (S, m), and what the other
-    is of it."""
-    gap = joint[:, 0] - joint[:, 1]
-    smaller = np.exp(-np.abs(gap))
-    most = 1.0 / (1.0 + smaller)
-    resp = np.empty_like(joint)
-    resp[:, 0] = np.where(gap > 0.0, most, smaller * most)
-    np.subtract(1.0, resp[:, 0], out=resp[:, 1])
-    return resp, np.maximum(joint[:, 0], joint[:, 1]), smaller
+def _unpacked(packed: np.ndarray) -> Pairs:
+    return Pairs(*packed.swapaxes(1, 2))
 
 
-def _derivatives(pooled: bool) -> np.ndarray:
-    """What makes of sums of (resp_1, resp_2, resp_1 resp_2 b) bᵀ (35) the information (p, p), the
-    gradient (p) and the diagonal of the information of labelled rows (p): (35, p² + 2 p).
+def _hold(is_floored: np.ndarray, gradient: np.ndarray, information: np.ndarray) -> None:
+    """Log deviations at the floor that would go below it stay there."""
+    for k in range(3, gradient.shape[1]):
+        held = is_floored[k - 3] & (gradient[:, k] < 0.0)
+        gradient[held, k] = 0.0
+        information[held, k] = 0.0
+        information[held, :, k] = 0.0
+        information[held, k, k] = 1.0
 
-    The parameters are (logit of the second weight, means in deviations, log deviations), and
-    what the weights add is left out. The information of labelled rows less that of the labels
-    given the rows (Louis 1982); the latter is the mean of resp_1 resp_2 g gᵀ, with the difference
-    g of the components' scores, (1, -u_1, u_2, 1 - u_1², u_2² - 1).
+
+def _quadratics(packed: np.ndarray) -> np.ndarray:
+    """Coefficients of 1, z and z² in log pi_k N(z | k), without its constant: (2, S, 3)."""
+    weights, means, variances = packed
+    found = np.empty((*means.shape, 3))
+    constant, slope, bend = found[..., 0], found[..., 1], found[..., 2]
+    np.divide(means, variances, out=slope)
+    np.divide(-0.5, variances, out=bend)
+    np.divide(weights * weights, variances, out=constant)
+    np.log(constant, out=constant)
+    constant -= slope * means
+    constant *= 0.5
+    return found
+
+
+def _resp(odds: np.ndarray) -> np.ndarray:
+    """Responsibilities (2, S, m)."""
+    resp = np.empty((2, *odds.shape))
+    np.add(odds, 1.0, out=resp[1])
+    np.divide(1.0, resp[1], out=resp[1])
+    np.multiply(odds, resp[1], out=resp[0])
+    return resp
+
+
+def _derivatives(packed: np.ndarray, sums: Sums) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Information (S, 5, 5), gradient and the diagonal of the information of labelled rows
+    (S, 5) in (logit of the second weight, means in deviations, log deviations).
+
+    The information of labelled rows less that of the labels given the rows (Louis 1982); the
+    latter is the mean of resp_1 resp_2 g gᵀ, with the difference g of the components' scores,
+    (1, -u_1, u_2, 1 - u_1², u_2² - 1), u = (z - mean) / deviation.
     """
-    gap = np.diag([1.0, -1.0, 1.0, -1.0, 1.0])
-    gap[3:, 0] = [1.0, -1.0]
-    information, gradient = np.zeros((7, 5, 5, 5)), np.zeros((7, 5, 5))
-    information[2:] = -np.einsum("ia,jb->abij", gap, gap)
-    for k in (0, 1):
-        # of component k's sums of resp, resp u and resp u²
-        mean, scale = 1 + k, 3 + k
-        information[k, 0, mean, mean] = 1.0
-        information[k, mean, mean, scale] = information[k, mean, scale, mean] = 2.0
-        information[k, scale, scale, scale] = 2.0
-        gradient[k, mean, mean] = gradient[k, scale, scale] = 1.0
-        gradient[k, 0, scale] = -1.0
-    gradient[1, 0, 0] = 1.0
-    labelled = np.zeros((7, 5, 5))
-    for k in (0, 1):
-        labelled[k, 0, 1 + k], labelled[k, 0, 3 + k] = 1.0, 2.0
-    if pooled:
-        shared = np.concatenate([np.eye(4), np.eye(4)[3:]])
-        information = np.einsum("abij,ip,jq->abpq", information, shared, shared)
-        gradient, labelled = gradient @ shared, labelled @ shared
-    parts = (information, gradient, labelled)
-    return np.concatenate([part.reshape(35, -1) for part in parts], axis=1)
-
-
-_DERIVATIVES = {pooled: _derivatives(pooled) for pooled in (False, True)}
+    weights, means, variances = packed
+    count, first, second = sums.own.transpose(2, 0, 1)
+    deviations = np.sqrt(variances)
+    ratio = means / deviations
+    square = ratio * ratio
+    # sums of resp u and resp u²
+    second = (second - 2.0 * means * first) / variances + square * count
+    first = first / deviations - ratio * count
+    # g from (1, z, z²)
+    n = len(sums.value)
+    gap = np.zeros((5, 3, n))
+    gap[0, 0] = 1.0
+    np.multiply(ratio, -_SIGN, out=gap[1:3, 0])
+    np.divide(_SIGN, deviations, out=gap[1:3, 1])
+    np.multiply(square - 1.0, _SIGN, out=gap[3:, 0])
+    np.divide(_SIGN, variances, out=gap[3:, 2])
+    np.multiply(gap[3:, 2], -2.0 * means, out=gap[3:, 1])
+    gap = gap.transpose(2, 0, 1)
+    information = gap @ sums.overlap @ gap.transpose(0, 2, 1)
+    units, gradient = np.empty((2, 5, n))
+    np.multiply(weights[0], weights[1], out=units[0])
+    units[1:3] = count
+    np.multiply(count, 2.0, out=units[3:])
+    np.subtract(count[1], weights[1], out=gradient[0])
+    gradient[1:3] = first
+    np.subtract(second, count, out=gradient[3:])
+    # of labelled rows: diagonal, and each mean with its log deviation
+    flat = information.reshape(n, 25)
+    np.negative(flat, out=flat)
+    flat[:, 0] += units[0]
+    flat[:, 6:13:6] += count.T
+    second *= 2.0
+    flat[:, 18::6] += second.T
+    first *= 2.0
+    flat[:, 8:15:6] += first.T
+    flat[:, 16:23:6] += first.T
+    return information, gradient.T, units.T

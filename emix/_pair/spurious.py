@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._fit.fit import Run
 from .._rows.blocks import Rows
+from .peaks import Peak, is_same, place_of
 from .two_normals import TwoNormals, pair
 
 # Ratio of standard deviations from which a component is narrow.
@@ -41,13 +41,14 @@ class Held(NamedTuple):
 
 class Verdict(NamedTuple):
     """A maximum, its gain in log-likelihood over one normal (with the rows of components at the
-    floor spread over their space unless they are spikes), and whether it is one of those that
-    chance makes."""
+    floor spread over their space unless they are spikes), whether it is one of those that
+    chance makes, and the number of the climb that led to it, if one did."""
 
-    run: Run
+    peak: Peak
     held: tuple[Held | None, Held | None]
     gain: float
     is_spurious: bool
+    climb: int | None = None
 
     @property
     def is_singular(self) -> bool:
@@ -65,28 +66,49 @@ def does_not_pay(ratio, gain):
     return is_narrow(ratio) & (gain <= np.log(ratio))
 
 
-def judged(model: TwoNormals, runs: list[Run]) -> list[Verdict]:
-    """Verdicts, the best first: those that are not spurious before those that are, and these
-    without singular components before those with them.
+def ranked(verdicts: list[Verdict]) -> list[Verdict]:
+    """Those at different points, the best first: those that are not spurious before those that
+    are, and these without singular components before those with them.
 
     A maximum with a singular component has to be higher than the regular ones, unless it is on a
     spike with its rows spread over their space: that height does not depend on the floor.
     """
-    verdicts = [_judged(model, run) for run in runs]
-    regular = [v.gain for v in verdicts if not (v.is_singular or v.is_spurious)]
+    kept = distinct(sorted(verdicts, key=lambda v: -v.peak.objective))
+    regular = [v.gain for v in kept if not (v.is_singular or v.is_spurious)]
     best = max(regular, default=-math.inf)
-    verdicts = [
-        v._replace(is_spurious=v.is_spurious or (v.is_singular and v.gain <= best))
-        for v in verdicts
+    kept = [
+        v._replace(is_spurious=v.is_spurious or (v.is_singular and v.gain <= best)) for v in kept
     ]
-    return sorted(verdicts, key=lambda v: (v.is_spurious, v.is_spurious * v.is_singular, -v.gain))
+    return sorted(kept, key=lambda v: (v.is_spurious, v.is_spurious * v.is_singular, -v.gain))
 
 
-def _judged(model: TwoNormals, run: Run) -> Verdict:
-    params, stats, total = run.result.params, run.result.stats, model.rows.total_weight
-    gain = (run.result.objective - model.one_normal) * total
+def distinct(verdicts: list[Verdict]) -> list[Verdict]:
+    """Without those at the point of one before them."""
+    kept: list[Verdict] = []
+    places: list[list] = []
+    for verdict in verdicts:
+        place = place_of(verdict.peak.params)
+        if not any(is_same(place, other) for other in places):
+            kept.append(verdict)
+            places.append(place)
+    return kept
+
+
+def judged(model: TwoNormals, peak: Peak, climb: int | None = None) -> Verdict:
+    """What it is by itself."""
+    params, total = peak.params, model.rows.total_weight
+    gain = (peak.objective - model.one_normal) * total
     variances = pair(params.covariances)
     held = held_rows(model, params)
+    if held != (None, None):
+        gain -= total * _lost(model, peak, held)
+    ratio = max(variances) / min(variances)
+    return Verdict(peak, held, gain, bool(does_not_pay(ratio, gain)), climb)
+
+
+def _lost(model: TwoNormals, peak: Peak, held: tuple[Held | None, Held | None]) -> float:
+    """Log-likelihood per row that is lost as held rows that are no spikes are spread."""
+    stats, variances = peak.stats, pair(peak.params.covariances)
     unit = float(model.rows.scale[0])
     spread = [
         variance
@@ -96,13 +118,14 @@ def _judged(model: TwoNormals, run: Run) -> Verdict:
     ]
     if model.equal_variance:
         spread = [float(np.dot(stats.count, spread))] * 2
+    lost = 0.0
     for k in (0, 1):
         # the rows' part of F: count log s + the sum of squares / 2, and of spread ones a half each
         squares = stats.second[k] / variances[k]
-        lost = 0.5 * stats.count[k] * (math.log(spread[k] / variances[k]) + 1.0) - 0.5 * squares
-        gain -= total * lost if spread[k] > variances[k] else 0.0
-    ratio = max(variances) / min(variances)
-    return Verdict(run, held, gain, bool(does_not_pay(ratio, gain)))
+        if spread[k] > variances[k]:
+            lost += 0.5 * stats.count[k] * (math.log(spread[k] / variances[k]) + 1.0)
+            lost -= 0.5 * squares
+    return lost
 
 
 def held_rows(model: TwoNormals, params) -> tuple[Held | None, Held | None]:

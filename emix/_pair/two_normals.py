@@ -101,10 +101,6 @@ class TwoNormals:
         self.equal_variance = not structure.sharing.separable
         self.soundness = Believed()
 
-    def over(self, rows: Rows) -> TwoNormals:
-        """This model over other rows."""
-        return TwoNormals(self.structure, rows, self.floor)
-
     @cached_property
     def mean_and_variance(self) -> tuple[float, float]:
         """Those of all rows. The origin is in the middle of the rows: nothing cancels."""
