@@ -19,9 +19,10 @@ _BINS = 0.5 * (_EDGES[1:] + _EDGES[:-1])
 # Widths s in the same unit, each at places that are s apart. Below the least, a component is
 # narrow enough to be called spurious.
 _WIDTHS = (0.11, 0.2, 0.35)
-# At most this many bumps are starts, and none that gain less (nats).
+# At most this many bumps are starts, and none that gain less (nats). Of 900 maxima within 3 nats of
+# the highest (see ``screen``), two are lost; with 5 bumps 20, and with a least gain of one nat 45.
 _MOST, _LEAST_GAIN = 10, 0.25
-# Largest weight of a start: the gain holds for small ones.
+# Largest weight of a start, as the gain holds for small ones; with 0.1 the same maxima are found.
 _HEAVIEST = 0.3
 
 # Mixtures in standard units, whose variance is about one: two with long tails, two that are skew.

@@ -18,9 +18,10 @@ _LEAST = 1e-12
 # Log-odds whose exponential is a finite number.
 _LARGEST = 700.0
 # A step of Newton's method moves a mean by at most one standard deviation, and changes a log
-# deviation or the log-odds of the weights by at most one.
+# deviation or the log-odds of the weights by at most one: the quadratic approximation is of no use
+# much further.
 _LONGEST = 1.0
-# Least curvature, of one in labelled rows, that is believed.
+# Least curvature, of one in labelled rows, that is believed: rounding makes less.
 _FLATTEST = 1e-6
 # How the first and the second component enter log-odds of the second.
 _SIGN = np.array([[-1.0], [1.0]])
