@@ -97,6 +97,12 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--synthetic", type=int, metavar="N", help="how many synthetic problems")
     parser.add_argument("--synthetic-seeds", type=int, metavar="N", help="fits of each of them")
+    parser.add_argument(
+        "--peer-n-init", type=int, default=1, metavar="N", help="n_init of scikit-learn's fits"
+    )
+    parser.add_argument(
+        "--peer-tol", type=float, default=1e-3, metavar="TOL", help="tol of scikit-learn's fits"
+    )
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes")
     parser.add_argument(
         "--search",
@@ -146,25 +152,38 @@ def _with_one_thread(task: Callable, problem: QualityProblem):
 
 def _judged(problem: QualityProblem, args: argparse.Namespace, known: BestKnown) -> dict:
     n_seeds = args.synthetic_seeds if problem.synthetic else args.seeds
-    return judged(problem, n_seeds, args.cv_seeds, known.of(problem) or {})
+    peer = {"n_init": args.peer_n_init, "tol": args.peer_tol}
+    if args.peer_tol < 1e-3:
+        peer["max_iter"] = 2000  # or the default limit would end most fits before
+    return judged(problem, n_seeds, args.cv_seeds, known.of(problem) or {}, {"sklearn": peer})
 
 
-def judged(problem: QualityProblem, n_seeds: int, n_splits: int, best: Heights) -> dict:
-    """A row: all fits of a problem, the peers taking turns, and what was found above `best`."""
+def judged(
+    problem: QualityProblem,
+    n_seeds: int,
+    n_splits: int,
+    best: Heights,
+    given: dict[str, dict] | None = None,
+) -> dict:
+    """A row: all fits of a problem, the peers taking turns, and what was found above `best`; with
+    parameters that are given to a peer."""
+    given = given or {}
     climber = Climber(problem)
     fits: dict[str, list[dict]] = {name: [] for name in ESTIMATORS}
     higher: Heights = {}
     for seed in range(n_seeds):
         order = list(ESTIMATORS) if seed % 2 == 0 else list(ESTIMATORS)[::-1]
         for name in order:
-            fit, mixture = _fit(name, problem, seed, climber)
+            fit, mixture = _fit(name, problem, seed, climber, given.get(name, {}))
             fits[name].append(fit)
             if mixture is not None:
                 _raise(higher, climber, mixture, fit, best)
     if not problem.synthetic:
         for seed in range(n_splits):
             for name in ESTIMATORS:
-                fits[name][seed]["held_out"] = _cross_validated(name, problem, seed)
+                fits[name][seed]["held_out"] = _cross_validated(
+                    name, problem, seed, given.get(name, {})
+                )
     return {
         "problem": problem.name,
         "key": key(problem),
@@ -180,10 +199,10 @@ def judged(problem: QualityProblem, n_seeds: int, n_splits: int, best: Heights) 
 
 
 def _fit(
-    name: str, problem: QualityProblem, seed: int, climber: Climber
+    name: str, problem: QualityProblem, seed: int, climber: Climber, given: dict
 ) -> tuple[dict, Mixtures | None]:
     """What a default fit took and gave, and the fitted mixture in the metric."""
-    model = _default(name, problem, seed)
+    model = _estimator(name, problem, seed, given)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         began = time.process_time()
@@ -213,9 +232,9 @@ def _fit(
     return fit, mixture
 
 
-def _default(name: str, problem: QualityProblem, seed: int):
+def _estimator(name: str, problem: QualityProblem, seed: int, given: dict):
     return ESTIMATORS[name](
-        problem.n_components, covariance_type=problem.structure, random_state=seed
+        problem.n_components, covariance_type=problem.structure, random_state=seed, **given
     )
 
 
@@ -250,14 +269,14 @@ def _raise(higher: Heights, climber: Climber, mixture: Mixtures, fit: dict, best
                 higher[level] = found
 
 
-def _cross_validated(name: str, problem: QualityProblem, seed: int) -> float:
+def _cross_validated(name: str, problem: QualityProblem, seed: int, given: dict) -> float:
     """Mean held-out log-likelihood per row of five folds; the lowest where one is refused."""
     scores = []
     for train, test in KFold(N_FOLDS, shuffle=True, random_state=seed).split(problem.X):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                model = _default(name, problem, seed).fit(problem.X[train])
+                model = _estimator(name, problem, seed, given).fit(problem.X[train])
             except ValueError:
                 return quality_report.LOWEST
         scores.append(model.score(problem.X[test]))

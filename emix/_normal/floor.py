@@ -105,9 +105,11 @@ class Floor:
         return local_scale(self._rows.values(_ROWS))
 
     def in_local_scales(self, z: np.ndarray) -> np.ndarray:
-        """Rows z (d, m) in units of the features' local scales, as multiples of the least of them:
-        features without clusters do not hide those that have some."""
-        return z * (self.scale.min() / self.scale)[:, None]
+        """Rows z (d, m) over the squares of the features' local scales, as multiples of the least
+        of them: features without clusters do not hide those that have some. Squares, because the
+        scale of a feature with several clusters comes out too large beside that of one without: a
+        window holds a share of all its rows, a larger one of each cluster."""
+        return z * np.square(self.scale.min() / self.scale)[:, None]
 
     def variances(self, d: int) -> np.ndarray:
         """The diagonal of F, (d,)."""
