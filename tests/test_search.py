@@ -714,14 +714,6 @@ def climbs_of(monkeypatch, X, n_components):
     return len(judged)
 
 
-def test_no_second_start_where_rows_are_fewer_than_components_need(monkeypatch):
-    """Three components in two features need three rows each."""
-    X = np.r_[RNG(0).normal(size=(7, 2)), [[9.0, 9.0]]]
-    assert climbs_of(monkeypatch, X, 3) == 1
-    X = np.r_[RNG(0).normal(size=(11, 2)), [[9.0, 9.0]]]
-    assert climbs_of(monkeypatch, X, 3) == 2
-
-
 def test_no_other_start_is_climbed_from_where_the_best_of_a_race_is_unsound(monkeypatch):
     assert len(leading(hard_problem(), 6, RNG(0), 1)) > 1
     monkeypatch.setattr(Soundness, "is_degenerate", lambda soundness, params: True)

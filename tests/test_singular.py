@@ -5,11 +5,14 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from common import TYPES, clusters, convergence_warnings_allowed, fitted
+from common import STRUCTURES, TYPES, clusters, convergence_warnings_allowed, fitted, rows_of
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
 from emix import BayesianGaussianMixture, GaussianMixture, HardGaussianMixture
+from emix._fit.problem import Given, Problem
+from emix._fit.runs import Observer, fit_mixture
+from emix._mixture.missing import mixture_over
 
 RNG = np.random.RandomState
 OWN = pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
@@ -341,6 +344,97 @@ def test_climbs_to_a_spike_are_given_up(options, given_up):
     assert_array_equal(mixture.starts_["given_up"], given_up)
     if "n_init" not in options:  # at every eighth pass it is looked into; 29 lead to the end
         assert_array_equal(mixture.starts_["n_iter"][1:], 24)
+
+
+def awkward(seed, kind):
+    """Few rows: some equal, some far away, or all rounded."""
+    rng = np.random.default_rng(seed)
+    n, d = int(rng.integers(12, 160)), int(rng.choice([1, 1, 2, 2, 3]))
+    X = rng.normal(size=(n, d))
+    if kind == "equal":
+        X[: int(rng.integers(2, n // 2))] = rng.normal(size=d) * 5
+    elif kind == "far":
+        X = np.r_[X, rng.normal(size=(int(rng.integers(1, 4)), d)) * 10 ** rng.uniform(1, 4)]
+    else:
+        X = (3.0 * X).round(0)
+    return X
+
+
+@pytest.mark.parametrize(
+    ("seed", "kind", "covariance_type", "random_state", "height"),
+    [
+        # highest of all, and below a point on the way that careful steps got to
+        (231, "equal", "diag", 2, 4.35),
+        (2382, "far", "diag", 2, -1.3560),
+    ],
+)
+def test_a_climb_given_up_is_taken_up_again_where_nothing_is_better(
+    seed, kind, covariance_type, random_state, height
+):
+    options = {"covariance_type": covariance_type, "random_state": random_state}
+    with convergence_warnings_allowed():
+        mixture = fitted(awkward(seed, kind), 3, **options)
+    assert len(mixture.starts_) > 1
+    assert not mixture.starts_["given_up"][0]
+    assert "callback" not in mixture.stop_reason_
+    assert mixture.lower_bound_ > height
+
+
+def test_a_climb_of_several_phases_is_taken_up_again_in_the_last():
+    X, options = awkward(1565, "rounded"), {"covariance_type": "diag", "temperature": [2.0, 1.0]}
+    with convergence_warnings_allowed():
+        mixture = fitted(X, 4, random_state=2, **options)
+        short = fitted(X, 4, random_state=2, max_iter=40, **options)
+    assert mixture.starts_["given_up"].any()
+    assert not mixture.starts_["given_up"][0]
+    assert "callback" not in mixture.stop_reason_
+    assert mixture.lower_bound_ == pytest.approx(mixture.score(X), abs=1e-9)
+    assert mixture.n_iter_ > 40
+    assert short.n_iter_ <= 40
+
+
+def test_starts_that_are_tried_in_addition_are_given_up_too():
+    """All of the way it is 75 passes more, to a component that is not sound."""
+    with convergence_warnings_allowed():
+        mixture = fitted(awkward(1875, "rounded"), 3, covariance_type="diag", random_state=0)
+    assert mixture.starts_["sound"][0]
+    assert_array_equal(mixture.starts_["sound"][1:], False)
+    assert mixture.starts_["n_iter"].sum() < 70
+
+
+def test_a_climb_from_an_unsound_start_is_not_interrupted():
+    """There is nothing else to try: a monitor sees one climb from its begin to its end."""
+    events = []
+
+    class Events(Observer):
+        def begin_init(self, index):
+            events.append("begin")
+
+        def watcher(self, model, earlier):
+            return lambda climb: events.append("pass")
+
+        def end_init(self, model, result):
+            events.append("end")
+
+    X = awkward(32, "far")
+    problem = Problem(
+        n_components=3,
+        structure=STRUCTURES["diag"],
+        solve=fit_mixture,
+        model=mixture_over,
+        given=Given(),
+        start="kmeans",
+        reg_covar=0.0,
+        tol=1e-7,
+        max_iter=200,
+        n_init=1,
+        accelerate=True,
+        searches=True,
+    )
+    fit_mixture(rows_of(X), problem, RNG(2), Events())
+    assert events.count("pass") > 8
+    assert events[0] == "begin"
+    assert events.index("end") == len(events) - 1
 
 
 def test_a_careful_climb_goes_on_to_the_maximum_that_lies_ahead():

@@ -150,6 +150,43 @@ def test_no_number_of_rows_makes_a_component_at_the_floor_sound(covariance_type)
     assert judged(model, [0.5, 0.5], np.zeros((2, 2)), covariances) == [True, False]
 
 
+@pytest.mark.parametrize(("above", "unsound"), [(1.8, True), (2.2, False)])
+def test_a_component_is_at_the_floor_up_to_twice_of_it(above, unsound):
+    model = model_of(RNG(0).normal(size=(200, 1)), STRUCTURES["full"])
+    least = model.space.floor.bound.least
+    covariances = [above * least, 1e5 * least]
+    assert judged(model, [0.5, 0.5], np.zeros((2, 1)), covariances) == [unsound, False]
+
+
+@pytest.mark.parametrize(("rows", "unsound"), [(29.0, True), (31.0, False)])
+def test_ten_times_the_rows_that_it_needs_make_a_thin_component_sound(rows, unsound):
+    """A covariance in two features needs three rows."""
+    model = model_of(RNG(0).normal(size=(200, 2)), STRUCTURES["full"])
+    least = model.space.floor.bound.least
+    weights = [rows / 200, 1.0 - rows / 200]
+    covariances = [90.0 * least, 1e5 * least]
+    assert judged(model, weights, np.zeros((2, 2)), covariances) == [unsound, False]
+
+
+def test_rounding_takes_no_row_that_a_component_needs():
+    model = model_of(RNG(0).normal(size=(100, 3)), STRUCTURES["full"])
+    weights = np.array([0.04 * (1.0 - 1e-12), 0.96])
+    assert weights[0] * 100 < model.soundness.needed == 4
+    covariances = np.array([np.eye(3)] * 2)
+    assert judged(model, weights, np.zeros((2, 3)), covariances) == [False, False]
+
+
+def test_a_narrow_cluster_inside_a_wide_one_is_crowded():
+    """Within six thousandths of the local scale; ten times as far there are too many others."""
+    wide = np.linspace(-2.0, 2.0, 1000)
+    X = np.r_[wide, 0.3 + 1e-3 * np.linspace(-1.0, 1.0, 40)][:, None]
+    model = model_of(X, STRUCTURES["diag"])
+    least = model.space.floor.bound.least
+    for mean, unsound in ((0.3, False), (-0.3, True)):
+        found = judged(model, [0.04, 0.96], [[mean], [0.0]], [least, [1.0]])
+        assert found == [unsound, False]
+
+
 def test_directions_without_variance_are_not_thin():
     X = np.c_[RNG(0).normal(size=(100, 1)), np.zeros(100)]
     for name in ("full", "diag", "tied", "tied_diag"):

@@ -12,7 +12,6 @@ from .._em.ascent import Ascent
 from .._em.results import UNSOUND, Climbed, Reason, Result
 from .._mixture.mixture import Mixture
 from .._mixture.posterior import at_temperature
-from .._normal.gaussian import Params
 from .._rows.blocks import Rows
 from .fit import Fit, Judged, Run, in_data_units, judge
 from .problem import Problem, Terms, make_model
@@ -64,15 +63,15 @@ def climb_all(
     rng: np.random.RandomState,
     observer: Observer,
 ) -> list[Run]:
-    """The outcomes of all starts. Climbs that are given up are taken up again if there is nothing
-    better than the highest of them."""
+    """The outcomes of all starts. A climb that was given up is taken up again if nothing better was
+    found."""
     runs: list[Run] = []
-    given_up: dict[int, Ascent] = {}
+    given_up: dict[int, tuple[Ascent, tuple[Result, ...]]] = {}
     attempts = starts.climbs(until=lambda: any(run.is_sound for run in runs))
     for index, attempt in enumerate(attempts):
         observer.begin_init(index)
-        guard = Guard(model, attempt.climb.params) if attempt.may_give_up else None
-        results = _climbed(model, attempt, rng, observer, guard)
+        guard = Guard(model) if attempt.may_give_up else None
+        climb, results = _climbed(model, attempt, rng, observer, guard)
         observer.end_init(model, results[-1])
         if attempt.is_cut_short and results[-1].reason is Reason.MAX_ITER:
             cut = results[-1]._replace(status=CUT_SHORT, reason=Reason.CUT_SHORT)
@@ -80,36 +79,35 @@ def climb_all(
         runs.append(judge(model, *results))
         starts.n_collapsed += runs[-1].degenerate
         if guard is not None and guard.has_fired:
-            given_up[index] = attempt.climb
+            given_up[index] = climb, results[:-1]
             runs[-1] = replace(runs[-1], given_up=UNSOUND)
     if all(run.degenerate for run in runs):
-        best = max(range(len(runs)), key=lambda i: runs[i].result.objective)
+        best = max(range(len(runs)), key=lambda i: runs[i].rank)
         if best in given_up:
-            climb, watch = given_up[best], observer.watcher(model, ())
-            result = climb.run(tol=problem.tol, max_iter=problem.max_iter, watch=watch)
-            runs[best] = judge(model, result)
+            climb, earlier = given_up[best]
+            left = problem.max_iter - sum(result.n_iter for result in earlier)
+            watch = observer.watcher(model, earlier)
+            runs[best] = judge(
+                model, *earlier, climb.run(tol=problem.tol, max_iter=left, watch=watch)
+            )
     return runs
 
 
 class Guard:
-    """Whether a climb from a sound start is to be given up, as a component is unsound by now. It is
-    looked into when the floor holds more variances than before, and after some passes."""
+    """Whether a climb is to be given up, as a component is unsound by now; looked into after every
+    few passes."""
 
     _EVERY = 8
 
-    def __init__(self, model: Judged, params: Params):
+    def __init__(self, model: Judged):
         self._model = model
-        self._held = int(params.n_floored.sum())
-        self._is_on = not model.soundness.is_degenerate(params)
         self._count = 0
         self.has_fired = False
 
     def __call__(self, climb: Ascent) -> bool:
-        held = int(climb.params.n_floored.sum())
         self._count += 1
-        if self._is_on and (held > self._held or self._count % self._EVERY == 0):
+        if self._count % self._EVERY == 0:
             self.has_fired = self._model.soundness.is_degenerate(climb.params)
-        self._held = held
         return self.has_fired
 
 
@@ -119,9 +117,10 @@ def _climbed(
     rng: np.random.RandomState,
     observer: Observer,
     guard: Guard | None = None,
-) -> tuple[Result, ...]:
-    """The results of all phases, each from where the last one ended and the first from where
-    the climb is; max_iter passes in all."""
+) -> tuple[Ascent, tuple[Result, ...]]:
+    """The last climb, and the results of all phases, each from where the last one ended and the
+    first from where the climb is; max_iter passes in all. The guard watches the last phase: what
+    is given up there can go on there."""
     climb, problem = attempt.climb, attempt.problem
     results: tuple[Result, ...] = ()
     temperature = problem.phases[0].temperature
@@ -136,11 +135,12 @@ def _climbed(
             climb = Ascent(phase.variant(model), params)
         elif results:
             climb = begin(model, params, problem)
-        watch = _both(observer.watcher(model, results), guard)
+        is_last = len(results) + 1 == len(problem.phases)
+        watch = _both(observer.watcher(model, results), guard if is_last else None)
         results = (*results, climb.run(tol=problem.tol, max_iter=left, watch=watch))
         if results[-1].stopped:
             break
-    return results
+    return climb, results
 
 
 def _both(watch: Callable | None, guard: Guard | None) -> Callable | None:

@@ -121,17 +121,12 @@ class Starts:
             yield Attempt(climb, problem)
         # from them every draw is the same
         for _ in range(_RETRIES if self._means is None and problem.max_iter else 0):
-            if until() or not self._may_be_sound():
+            if until():
                 return
             yield self._attempt(self._draw(sample))
 
     def _attempt(self, params: Params, may_give_up: bool = False) -> Attempt:
         return Attempt(self._climb(self._model, params), self._problem, may_give_up)
-
-    def _may_be_sound(self) -> bool:
-        """Whether there are as many distinct rows as the covariances of all components need."""
-        model = self._model.likelihood
-        return model.space.distinct.count >= self._problem.n_components * model.soundness.needed
 
     def _climb(self, model: Mixture, params: Params) -> Ascent:
         if model.constraint is not None and self._means is None:
@@ -146,8 +141,9 @@ class Starts:
         found = [model.begin(problem.given.override(model.likelihood, each)) for each in found]
         if model.likelihood is not model and len(found) > 1 and problem.max_iter:
             found = self._by_short_climbs(found)
-        may_give_up = problem.n_init == 1 and len(problem.phases) == 1
         first = found[0]
+        is_sound = not model.soundness.is_degenerate(first)
+        may_give_up = problem.n_init == 1 and is_sound
         n_init = problem.n_init if model.structure.is_free else max(problem.n_init, _TOGETHER)
         if n_init > 1 and problem.max_iter:
             climbs = [self._climb(model, params) for params in found[:n_init]]
@@ -156,10 +152,9 @@ class Starts:
             found = found[n_init:]
         else:
             yield self._attempt(found.pop(0), may_give_up)
-        if until() or not problem.max_iter:
+        # sound starts come first: if this one is not, the others are not either
+        if until() or not problem.max_iter or not is_sound:
             return
-        if model.soundness.is_degenerate(first):
-            return  # sound starts come first, so the others are not sound either
         yield from self._cautious(first)
         may_give_up = True
         for params in found[:_RETRIES]:
