@@ -402,6 +402,15 @@ def test_starts_that_are_tried_in_addition_are_given_up_too():
     assert mixture.starts_["n_iter"].sum() < 70
 
 
+def test_a_careful_climb_that_has_ended_is_not_gone_on_with():
+    """The first of its two phases ends before thirty passes; climbing it again makes 18 more."""
+    options = {"covariance_type": "spherical", "temperature": [2.0, 1.0], "random_state": 0}
+    with convergence_warnings_allowed():
+        mixture = fitted(awkward(1595, "rounded"), 2, **options)
+    assert mixture.starts_["sound"][0]
+    assert 60 < mixture.starts_["n_iter"].sum() < 85
+
+
 def test_a_climb_from_an_unsound_start_is_not_interrupted():
     """There is nothing else to try: a monitor sees one climb from its begin to its end."""
     events = []
