@@ -64,6 +64,32 @@ def test_a_row_by_itself_is_sent_to_the_mixture_with_noise(n_far, is_outlier):
     assert ("GaussianMixtureWithNoise" in messages[0]) == is_outlier
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_row_by_itself_is_told_of_whichever_component_it_is(seed):
+    """Beside another component that is singular, on twenty equal rows."""
+    X = np.r_[RNG(0).normal(size=(100, 1)), np.full((20, 1), 9.0), [[1e4]]]
+    mixture, messages = told(X, 3, random_state=seed)
+    assert mixture.singular_components_.sum() == 2
+    assert len(messages) == 1
+    assert "GaussianMixtureWithNoise" in messages[0]
+    assert "(20 rows), x0 = 9" in messages[0]
+    assert "(1 row), x0 = 10000" in messages[0]
+
+
+@pytest.mark.parametrize("centre", [5.0, 0.3, -7.7])
+def test_a_repeated_zero_is_told_as_zero(centre):
+    """The mean of its component has rounding errors."""
+    X = np.r_[RNG(0).normal(centre, 1.0, size=(100, 1)), np.zeros((30, 1))]
+    _, messages = told(X, 2)
+    assert " rows), x0 = 0." in messages[0]
+
+
+def test_of_weighted_rows_the_weight_is_told():
+    X = np.r_[RNG(0).normal(size=(100, 1)), np.full((20, 1), 9.0)]
+    with pytest.warns(ConvergenceWarning, match=r"\(weight 10\), x0 = 9\."):
+        GaussianMixture(2, random_state=0).fit(X, sample_weight=np.full(120, 0.5))
+
+
 def test_a_direction_is_named_by_its_features():
     """Thirty rows on the line x0 = x1, apart from the others; x2 is free."""
     a = RNG(0).normal(size=(30, 1))
@@ -230,6 +256,7 @@ def test_reg_covar_says_nothing_of_the_floor():
     assert messages == []
     assert not mixture.singular_components_.any()
     assert mixture.covariances_.min() == pytest.approx(1e-4)
+    assert told(np.c_[X, np.full(110, 7.0)], 2, reg_covar=1e-4)[1] == []
 
 
 # --- data of less than full rank ------------------------------------------------------------
