@@ -391,7 +391,7 @@ def awkward(seed, kind):
     ("seed", "kind", "covariance_type", "random_state", "height"),
     [
         # highest of all, and below a point on the way that careful steps got to
-        (231, "equal", "diag", 2, 4.35),
+        (31, "equal", "diag", 0, -2.483),
         (2382, "far", "diag", 2, -1.3560),
     ],
 )
@@ -492,6 +492,16 @@ def test_other_starts_are_tried_where_none_is_healthy(start, n, draw):
     fits = [fitted(X, 3, init_params=start, random_state=seed) for seed in range(6)]
     assert not any(mixture.singular_components_.any() for mixture in fits)
     assert any(mixture.n_collapsed_ for mixture in fits)
+
+
+@pytest.mark.parametrize("n", [8, 12])
+def test_one_start_more_is_tried_where_none_is_healthy(n):
+    """Also of so few rows that none can be."""
+    X = np.r_[RNG(0).normal(size=(n - 1, 2)), [[9.0, 9.0]]]
+    with convergence_warnings_allowed():
+        mixture = fitted(X, 3, random_state=0)
+    assert not mixture.starts_["sound"].any()
+    assert len(mixture.starts_) == 2
 
 
 @pytest.mark.parametrize("deviation", [1e-2, 1e-3, 1e-5])
