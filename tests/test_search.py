@@ -24,6 +24,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from emix import BayesianGaussianMixture, GaussianMixture, HardGaussianMixture
 from emix._fit import runs, starts
+from emix._mixture import candidates as drawing
 from emix._mixture import race as racing
 from emix._mixture import search, start
 from emix._mixture.candidates import metrics, one_hot, partitions
@@ -211,6 +212,26 @@ def test_cells_are_joined_by_their_weights():
     repeated = np.repeat(y, times, axis=1)
     expected = fcluster(linkage(repeated.T, "ward"), 4, "maxclust")
     assert adjusted_rand_score(weighted[labels], expected) == 1.0
+
+
+def test_cells_are_for_as_many_components_as_there_is_room(monkeypatch):
+    """Eight or more, until arrays of metrics, cells and rows are large."""
+    counts = []
+
+    def counted(y, share, n_components, rng):
+        counts.append(n_components)
+        return partitions(y, share, n_components, rng)
+
+    monkeypatch.setattr(drawing, "joined_partitions", counted)
+    model = iris_model()
+    z, share = standardised(IRIS).T, np.full(150, 1.0 / 150.0)
+    for n_components in (7, 8, 20):
+        drawing.candidates(model, z, share, n_components, 6, RNG(0))
+    assert counts == [8, 20]
+    monkeypatch.setattr(drawing, "_ROOM", 3 * 3 * 8 * 150)
+    for n_components in (8, 9):
+        drawing.candidates(model, z, share, n_components, 6, RNG(0))
+    assert counts == [8, 20, 8]
 
 
 def test_rows_of_little_weight_are_hardly_ever_seeds():

@@ -21,6 +21,9 @@ _KINDS = 3
 # maximum with seeds alone, 69 % with joined cells; of 20 components 25 and 50 %. With 3 to 8 there
 # is no difference, nor on real tables with 5; cells take time.
 _MANY, _TIMES = 8, 3
+# Most numbers of an array (metrics, cells, rows) for that, 32 MB: with 200 components on 20,000
+# rows cells took ten seconds, and a race without them two.
+_ROOM = 4e6
 
 
 def candidates(
@@ -33,7 +36,8 @@ def candidates(
 ) -> np.ndarray:
     """Labels (count, m) of rows z (d, m) with shares (m,)."""
     y = metrics(model, z, count, rng)
-    if n_components < _MANY:
+    n_numbers = min(count, _KINDS) * _TIMES * n_components * z.shape[1]
+    if n_components < _MANY or n_numbers > _ROOM:
         return partitions(y, share, n_components, rng)
     labels, stretched = np.empty((count, z.shape[1]), dtype=np.intp), _is_stretched(count)
     labels[~stretched] = joined_partitions(y[~stretched], share, n_components, rng)

@@ -11,34 +11,32 @@ _LEAST = 1e-300
 
 def by_ward(sums: np.ndarray, n_clusters: int) -> np.ndarray:
     """The cluster that each cell ends in, (S, cells), from the cells' sums of y and of ones over
-    their rows, (S, cells, q + 1)."""
-    clusters = np.tile(np.arange(sums.shape[1]), (len(sums), 1))
-    while sums.shape[1] > n_clusters:
-        one, other = _closest(sums)
+    their rows, (S, cells, q + 1). A union's costs follow from those of its two parts (Lance &
+    Williams 1967)."""
+    n, n_cells = sums.shape[:2]
+    weight, each = np.maximum(sums[..., -1], _LEAST), np.arange(n)
+    costs = _costs(sums[..., :-1] / weight[..., None], weight)
+    clusters = np.tile(np.arange(n_cells), (n, 1))
+    for _ in range(n_cells - n_clusters):
+        one, other = np.divmod(costs.reshape(n, -1).argmin(axis=1), n_cells)
+        a, b, least = weight[each, one], weight[each, other], costs[each, one, other]
+        union = (weight + a[:, None]) * costs[each, one] + (weight + b[:, None]) * costs[
+            each, other
+        ]
+        union = (union - weight * least[:, None]) / (weight + (a + b)[:, None])
+        costs[each, one] = costs[each, :, one] = union
+        costs[each, other] = costs[each, :, other] = np.inf
+        weight[each, one] = a + b
         clusters = np.where(clusters == other[:, None], one[:, None], clusters)
-        clusters -= clusters > other[:, None]
-        sums = union(sums, one, other)
-    return clusters
+    is_cluster = np.zeros((n, n_cells), dtype=bool)
+    np.put_along_axis(is_cluster, clusters, True, axis=1)
+    return np.take_along_axis(is_cluster.cumsum(axis=1) - 1, clusters, axis=1)
 
 
-def _closest(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The pair (S,), (S,) of clusters that costs least, w_k w_l / (w_k + w_l) |m_k - m_l|²; the
-    first is the lower number."""
-    k = sums.shape[1]
-    weight = np.maximum(sums[..., -1], _LEAST)
-    means = sums[..., :-1] / weight[..., None]
-    one, other = np.triu_indices(k, 1)
-    squares = np.square(means[:, one] - means[:, other]).sum(axis=-1)
-    costs = squares / (1.0 / weight[:, one] + 1.0 / weight[:, other])
-    least = costs.argmin(axis=1)
-    return one[least], other[least]
-
-
-def union(sums: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Sums (S, K - 1, q) from (S, K, q): clusters ``other`` (S,) join ``one`` (S,)."""
-    each = np.arange(len(sums))
-    sums = sums.copy()
-    sums[each, one] += sums[each, other]
-    rest = np.ones(sums.shape[:2], dtype=bool)
-    rest[each, other] = False
-    return sums[rest].reshape(len(sums), -1, sums.shape[-1])
+def _costs(means: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Costs w_k w_l / (w_k + w_l) |m_k - m_l|² of pairs (S, K, K), infinite of none."""
+    squares = np.vecdot(means, means)
+    squares = squares[:, :, None] + squares[:, None] - 2.0 * means @ means.swapaxes(1, 2)
+    costs = np.maximum(squares, 0.0) / (1.0 / weight[:, :, None] + 1.0 / weight[:, None])
+    costs[:, np.arange(weight.shape[1]), np.arange(weight.shape[1])] = np.inf
+    return costs
