@@ -131,3 +131,22 @@ def test_labels_say_which_component_is_which():
     fit = clone(FIT).fit(X, labels=labels)
     assert_allclose(fit.means_[1], [0.0, 0.0], atol=0.3)
     assert (fit.predict(X)[300:] == -1).mean() > 0.85
+
+
+def test_a_volume_that_no_number_holds_raises_no_floating_point_error():
+    three = np.column_stack([X, X[:, 0] - 2.0 * X[::-1, 1]])
+    with np.errstate(all="raise"):
+        huge = GaussianMixtureWithNoise(2, random_state=0).fit(three * 1e130)
+        tiny = GaussianMixtureWithNoise(2, random_state=0).fit(three * 1e-140)
+    assert (huge.noise_volume_, tiny.noise_volume_) == (np.inf, 0.0)
+    assert_allclose(huge.weights_, tiny.weights_, rtol=1e-6)
+
+
+def test_the_box_does_not_depend_on_units_even_where_squares_overflow():
+    one = smallest_box(X, np.zeros(2))
+    for unit, weight in ((2.0**600, None), (2.0**-600, None), (1.0, np.full(len(X), 1e305))):
+        other = smallest_box(unit * X, np.zeros(2), weight)
+        assert_array_equal(other.axes, one.axes)
+        assert_allclose(other.high, unit * one.high)
+    with pytest.raises(ValueError, match="variances of X are outside the range"):
+        clone(FIT).fit(1e155 * X)

@@ -1,5 +1,7 @@
 """t mixtures: published maxima, degrees of freedom at their limits, outliers, units."""
 
+import warnings
+
 import numpy as np
 import pytest
 from families import FITS, heavy, log_student
@@ -180,3 +182,11 @@ def test_all_structures_of_normals_have_t_components(name):
     if name != "VVV":
         with pytest.raises(ValueError, match="share volume, shape or axes alone"):
             robust.standard_errors(X)
+
+
+def test_a_component_of_one_row_raises_no_floating_point_error():
+    X = np.random.RandomState(0).normal(size=(20, 2))
+    with warnings.catch_warnings(), np.errstate(all="raise"):
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fit = StudentMixture(9, random_state=0).fit(X)
+    assert np.isfinite(fit.scale_matrices_).all()

@@ -207,11 +207,16 @@ def smallest_box(X: np.ndarray, deviations: np.ndarray, weight: np.ndarray | Non
     Where rows do not vary, normal components are held at these standard deviations (d,): sides are
     so long at least that the densities at a mean are equal there, and nothing tells rows apart.
     """
-    weight = np.ones(len(X)) if weight is None else weight
-    centred = X - np.average(X, axis=0, weights=weight)
+    weight = np.ones(len(X)) if weight is None else _of_unit_size(weight)
+    centred = _of_unit_size(X - np.average(X, axis=0, weights=weight))
     principal = np.linalg.eigh((centred * weight[:, None]).T @ centred)[1]
     boxes = [_around(X, axes, deviations) for axes in (np.eye(X.shape[1]), principal)]
     return min(boxes, key=lambda box: box.log_volume)
+
+
+def _of_unit_size(values: np.ndarray) -> np.ndarray:
+    """Divided by the power of two above the largest: no square or sum of them overflows."""
+    return np.ldexp(values, -np.frexp(np.abs(values).max())[1])
 
 
 def _around(X: np.ndarray, axes: np.ndarray, deviations: np.ndarray) -> Box:

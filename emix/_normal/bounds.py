@@ -24,8 +24,10 @@ class DenseBound:
         stack = covariance.reshape(-1, d, d)
         factor, definite = definite_factors(stack)
         n_floored = np.zeros(len(stack), dtype=int)
-        # the trace of F C⁻¹ bounds its eigenvalues: where it is small the constraint is idle
-        traces = np.square(self._root.T @ factor).sum(axis=(-2, -1))
+        # the trace of F C⁻¹ bounds its eigenvalues: where it is small the constraint is idle; a
+        # component of one row has so little scatter that it overflows
+        with np.errstate(over="ignore"):
+            traces = np.square(self._root.T @ factor).sum(axis=(-2, -1))
         held = np.flatnonzero((traces > 1.0) | ~definite)
         if len(held):
             stack = stack.copy()

@@ -42,10 +42,12 @@ def box_around(X: np.ndarray, weight: np.ndarray | None, least: np.ndarray) -> B
 
 def described(params: Params, structure: Structure, rows: Rows, box: Box) -> dict[str, Any]:
     means, covariances = in_data_units(structure, params.others, rows)
+    with np.errstate(over="ignore", under="ignore"):  # of many features in a large or small unit
+        volume = float(np.exp(box.log_volume))
     return {
         "means_": means,
         "covariances_": covariances,
-        "noise_volume_": float(np.exp(box.log_volume)),
+        "noise_volume_": volume,
         "noise_axes_": box.axes,
         "noise_bounds_": np.array([box.low, box.high]),
     }
