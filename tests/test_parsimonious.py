@@ -17,6 +17,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import special_ortho_group
 from sklearn.base import clone
 from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning
 
 from emix import (
     BayesianGaussianMixture,
@@ -655,3 +656,14 @@ def test_names_are_checked():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         GaussianMixture(covariance_type="VEV").fit(varying(0))
+
+
+def test_variances_beyond_the_digits_of_each_other_leave_densities_finite():
+    wild = np.exp(8.0 * np.random.RandomState(0).normal(size=(120, 2)))
+    far = np.random.RandomState(0).normal(size=(120, 3))
+    far[0], far[1] = 1e100, -1e100
+    for rows, name, n_components in ((far, "VEE", 1), (wild, "EVV", 4), (wild, "EVE", 4)):
+        with warnings.catch_warnings(), np.errstate(divide="raise", invalid="raise"):
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            mixture = GaussianMixture(n_components, covariance_type=name, random_state=0).fit(rows)
+        assert np.isfinite(mixture.lower_bounds_).all()

@@ -11,6 +11,7 @@ from scipy.linalg.lapack import dpotrf, dtrtri
 # Stacks of at least 16 matrices of at most 8 features are factorised by NumPy's stacked functions.
 # They take half the time of calls of LAPACK one by one (measured for 3 to 80 matrices).
 _MANY, _SMALL = 16, 8
+_EPSILON = 2.0**-52
 
 
 def inverse_transposed(lower: np.ndarray) -> np.ndarray:
@@ -69,9 +70,13 @@ def definite_factors(stack: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def factor_of_roots(roots: np.ndarray) -> np.ndarray:
-    """U of C⁻¹ = A Aᵀ = (R Q)(R Q)ᵀ = R Rᵀ for a stack of matrices A."""
+    """U of C⁻¹ = A Aᵀ = (R Q)(R Q)ᵀ = R Rᵀ for a stack of matrices A. It is known to rounding of
+    the sizes of its rows: where an entry of the diagonal is less it could be zero, and C infinite.
+    """
     factor = np.empty_like(roots)
     for index in np.ndindex(roots.shape[:-2]):
         upper = rq(roots[index], mode="r")
         factor[index] = upper * np.where(np.diagonal(upper) < 0, -1.0, 1.0)
+    diagonal = np.einsum("...ii->...i", factor)
+    np.maximum(diagonal, _EPSILON * np.abs(factor).max(axis=-1), out=diagonal)
     return factor
