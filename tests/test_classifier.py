@@ -402,3 +402,13 @@ def test_bad_contamination_is_refused(share):
 def test_classes_in_cross_validation():
     X, y = load_iris(return_X_y=True)
     assert cross_val_score(GaussianMixtureClassifier(), X, y, cv=5).mean() > 0.95
+
+
+def test_classes_that_are_out_of_the_question_raise_no_floating_point_error():
+    X = clusters(0, 100, 2, 2)
+    labels = np.arange(100) % 2
+    with np.errstate(all="raise"):
+        fit = GaussianMixtureClassifier(random_state=0).fit(X + 50.0 * labels[:, None], labels)
+        proba = fit.predict_proba(X)
+        assert np.isfinite(fit.predict_log_proba(X)).all()
+    assert proba.min() < 1e-300

@@ -575,3 +575,10 @@ def test_a_callback_can_end_the_search():
     stopped = results["stop_reason"][np.isnan(results["bic"])]
     assert set(stopped) == {"left out: the search was stopped by a callback"}
     assert np.isfinite(found.best_score_)
+
+
+def test_a_search_raises_no_floating_point_error_where_numbers_underflow():
+    apart = np.concatenate([X, X + 35.0])
+    with np.errstate(all="raise"):
+        found = search().fit(apart)
+    assert_array_equal(found.predict(apart), search().fit(apart).predict(apart))

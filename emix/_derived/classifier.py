@@ -13,6 +13,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from .._fitted.base import quiet
 from .._gaussian.gaussian_mixture import GaussianMixture
 from .._input.parameters import Checks, at_least, checked, optional
 from .._input.refusals import brief
@@ -430,6 +431,7 @@ default='kmeans'
         with np.errstate(divide="ignore"):
             return np.column_stack(columns) + np.log(self.priors_)
 
+    @quiet
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Logarithms of :meth:`predict_proba`, without underflow.
 
@@ -447,6 +449,7 @@ default='kmeans'
         joint -= joint.max(axis=1, keepdims=True)
         return joint - logsumexp(joint, axis=1, keepdims=True)
 
+    @quiet
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Probabilities of the classes.
 

@@ -27,6 +27,7 @@ from .._estimator.callbacks import CallbackSupportMixin, StepTasks, with_callbac
 from .._estimator.estimator import EMEstimator
 from .._estimator.publication import publish
 from .._estimator.report import warn
+from .._fitted.base import quiet
 from .._gaussian.gaussian_mixture import GaussianMixture
 from .._input.parameters import Checks, at_least, by, checked, optional
 from .._input.refusals import brief
@@ -316,6 +317,7 @@ class MixtureSearch(
         return self.fit(X, y, sample_weight).predict(X)
 
     @with_callbacks
+    @quiet
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> None:
         values = checked(self, _CHECKS)
         template = self._seeded()
