@@ -79,6 +79,15 @@ def test_a_quadratic_is_climbed_to_its_maximum(seed):
     assert model.objective(accelerated[-1]) > -1e-14
 
 
+@pytest.mark.parametrize("sweeps", [2, 3])
+def test_points_are_compared_from_the_second_step_on(sweeps):
+    model, asked = quadratic(*overlapping(0, SLOW)), []
+    natural = model.natural
+    model.natural = lambda *args: asked.append(args) or natural(*args)
+    climb(model, QuasiNewton(model), np.ones(len(SLOW)), sweeps)
+    assert bool(asked) == (sweeps > 2)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_reach_bounds_what_is_left_to_gain(seed):
     model = quadratic(*overlapping(seed, SLOW))

@@ -69,12 +69,13 @@ class QuasiNewton(Generic[P, V]):
         moves = point.stats.origin is not self._origin
         if moves:
             self._align(before, point.stats.origin)
-        here, last = self._vectors(source, point), self._here
-        self._here = here
-        if before is not None:
-            # natural parameters of components that die are as good as infinite
-            with np.errstate(over="ignore", invalid="ignore"):
-                self._learn(here - last, (before, self._last) if moves else None)
+        if before is None:
+            return  # one step may be all of the climb
+        last = self._here if self._here.size else self._vectors(*before)
+        self._here = self._vectors(source, point)
+        # natural parameters of components that die are as good as infinite
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._learn(self._here - last, (before, self._last) if moves else None)
 
     def _align(self, last: tuple[V, Point[P, V]] | None, origin: object) -> None:
         """What is remembered, about another origin; after steps about one and the same, nothing."""
