@@ -83,20 +83,23 @@ def leading(
 
 
 def _far_apart(local: Mixture, n_components: int, rng: np.random.RandomState) -> Apart | None:
-    """Clusters that are far apart: as many as there are components, in which case there is nothing
-    to search for, or more. Components that are only well apart may have to cover two clusters.
-    Draws after the first are the same for every search, and take none from what follows."""
+    """Clusters of distinct rows that are far apart: as many as there are components, in which case
+    there is nothing to search for, or more. Components that are only well apart may have to cover
+    two clusters. Draws after the first are the same for every search, and take none from what
+    follows."""
     size = local.structure.form.n_variances(local.rows.d) + 1
-    most = local.space.distinct.count // (_AMPLE * size)
-    count, left, found, always = n_components, _VAIN, None, np.random.RandomState(0)
+    most = local.rows.n // (_AMPLE * size)
+    count, left, found = n_components, _VAIN, None
     while left and count <= most:
-        clusters = apart(local, count, rng if count == n_components else always)
+        clusters = apart(local, count, rng)
         if clusters is not None and clusters.is_far:
             found, left = clusters, _VAIN
         elif clusters is None and found is None:
             break
         else:
             left -= 1
+        if count == n_components:
+            rng = np.random.RandomState(0)
         count += 1
     return found
 
