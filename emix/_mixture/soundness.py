@@ -121,12 +121,13 @@ class Soundness:
         least = form.variances(self._floor.bound.least, d)
         flat = self._own_features(form.variances(covariances, d) <= _FLAT * least)
         at = np.zeros(means.shape, dtype=bool)
-        for j, values in enumerate(self._spikes):
-            for value in values:
-                at[..., j] |= np.abs(means[..., j] - value) <= _NEAR * np.sqrt(least[j])
-        for j, values in enumerate(self._columns):
-            width = 2.0 * _NEAR * np.sqrt(least[j])
-            at[..., j] |= is_crowded(values, means[..., j], width, _MANY * self.needed)
+        for j in np.flatnonzero(flat.any(axis=tuple(range(flat.ndim - 1)))):
+            near = _NEAR * np.sqrt(least[j])
+            for value in self._spikes[j]:
+                at[..., j] |= np.abs(means[..., j] - value) <= near
+            at[..., j] |= is_crowded(
+                self._columns[j], means[..., j], 2.0 * near, _MANY * self.needed
+            )
         count = np.count_nonzero(at & flat, axis=-1) * form.n_variances(d) // d
         return (count > 0) & (held <= count + 1.0 / THIN)
 
