@@ -183,14 +183,15 @@ class Race:
         resp, value = ground.e_step(field)
         plain = ground.statistics(resp)
         # by EM's own step only rounding can lower it
-        fell = (value < self.value - _ROUNDING) & (self._step > 1.0)
+        fell = np.flatnonzero((value < self.value - _ROUNDING) & (self._step > 1.0))
         gain = value - self.value
-        if fell.any():
+        self._step = np.minimum(self._step * _GROWTH, _LONGEST)
+        if len(fell):
             for new, old in zip(field, self.field, strict=True):
                 new[fell] = old[fell]
             value[fell], plain[fell] = self.value[fell], self._plain[fell]
             stats[fell], gain[fell] = self._stats[fell], self.gain[fell]
-        self._step = np.where(fell, 1.0, np.minimum(self._step * _GROWTH, _LONGEST))
+            self._step[fell] = 1.0
         self.field, self.value, self.gain = field, value, gain
         self._plain, self._stats = plain, stats
 
