@@ -142,7 +142,7 @@ def _sorted_order(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         again = _equal_to_last(column, order, ties, range(n_sorted, rows.d))
         if len(again) == len(ties):
             break
-        n_sorted = min(2 * n_sorted, rows.d)
+        n_sorted = min(4 * n_sorted, rows.d)
         order = np.lexsort([column(j) for j in reversed(range(n_sorted))])
     return np.arange(rows.n)[used][order], again
 
