@@ -209,10 +209,10 @@ class Panels(BlockKernel):
         return sums.ravel()
 
     def stats(self, value: float, sums: np.ndarray) -> Stats:
-        products = np.tril(sums.reshape(self.n_components, self.d + 1, self.d + 1))
-        weight, first, lower = products[:, 0, 0], products[:, 1:, 0], products[:, 1:, 1:]
-        upper = np.triu(lower.swapaxes(1, 2), 1)
-        return Stats.of(self.structure, weight, first, lower + upper, self.origin, value)
+        products = sums.reshape(self.n_components, self.d + 1, self.d + 1)
+        weight, first = products[:, 0, 0], products[:, 1:, 0]
+        upper = products[:, 1:, 1:].swapaxes(1, 2)  # what lies below its diagonal is not needed
+        return Stats.of(self.structure, weight, first, upper, self.origin, value)
 
 
 def most_scratch(n_components: int, d: int) -> int:
