@@ -97,7 +97,9 @@ def log_unit(model: Judged) -> float:
     return -float(np.log(model.rows.scale).sum())
 
 
-def in_data_units(model: Judged, run: Run, n_collapsed: int = 0) -> Fit:
+def in_data_units(
+    model: Judged, run: Run, n_collapsed: int = 0, starts: tuple[Climbed, ...] = ()
+) -> Fit:
     params, rows = run.result.params, model.rows
     means = rows.shift + rows.scale * params.means
     with np.errstate(over="ignore", under="ignore"):
@@ -112,7 +114,8 @@ def in_data_units(model: Judged, run: Run, n_collapsed: int = 0) -> Fit:
             "scale X, for instance with sklearn.preprocessing.StandardScaler"
         )
     unit = log_unit(model)
-    return Fit(params.weights, means, covariances, factors, unit, run, n_collapsed, model)
+    arrays = params.weights, means, covariances, factors
+    return Fit(*arrays, unit, run, n_collapsed, model, starts=starts)
 
 
 def so_far(model: Judged, climb: Ascent, earlier: tuple[Result, ...]) -> Fit:

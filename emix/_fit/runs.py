@@ -45,8 +45,8 @@ def fit_mixture(
     starts = Starts(model, problem, rng)
     runs = climb_all(model, starts, problem, rng, observer)
     best = max(runs, key=lambda run: run.rank)
-    fit = in_data_units(model, best, starts.n_collapsed)
-    return replace(fit, starts=all_climbed(best, runs, starts.given_up))
+    climbed = all_climbed(best, runs, starts.given_up)
+    return in_data_units(model, best, starts.n_collapsed, climbed)
 
 
 def all_climbed(best: Run, runs: list[Run], given_up: list[Climbed]) -> tuple[Climbed, ...]:

@@ -38,7 +38,7 @@ class Held(NamedTuple):
 def singular_components(structure: Structure, fit: Fit) -> np.ndarray:
     """(K,) bool: whether the floor holds a covariance in a direction in which the data vary."""
     held = fit.run.result.params.n_floored > fit.n_null
-    return np.broadcast_to(held, fit.weights.shape).copy()
+    return np.full(fit.weights.shape, held)
 
 
 def message(structure: Structure, fit: Fit, X: np.ndarray, names: Sequence[str] | None) -> str:
