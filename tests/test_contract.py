@@ -1,9 +1,11 @@
 """What every estimator promises, whatever it fits."""
 
 import copy
+import gc
 import pickle
 import sys
 import warnings
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +113,24 @@ def test_labelled_rows_without_weight_are_no_start():
     mixture = GaussianMixture(2, random_state=0).fit(idle, sample_weight=weight, labels=labels)
     expected = GaussianMixture(2, random_state=0).fit(X)
     assert_allclose(mixture.lower_bound_, expected.lower_bound_, rtol=1e-9)
+
+
+# --- memory ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_rows_are_let_go_of_when_the_fit_ends(name):
+    estimator, rows = made(name)
+    rows = np.array(rows)
+    known = weakref.ref(rows)
+    gc.disable()
+    try:
+        with not_converged_allowed():
+            estimator.fit(rows)
+        del rows
+        assert known() is None
+    finally:
+        gc.enable()
 
 
 # --- interrupts -----------------------------------------------------------------------------

@@ -59,10 +59,11 @@ class Mixture:
         is_likelihood = self.prior is self.constraint is None and self.rule.has_odds
         return is_likelihood and not self.frozen and self.space.has_curvature
 
-    @cached_property
+    @property
     def likelihood(self) -> Mixture:
         """The model that starting values are found with: of ordinary normals, on rows without
-        gaps."""
+        gaps. It is not kept: a model that holds itself would live until garbage is collected, and
+        the rows with it."""
         filled = self.space.filled
         return self if filled is self.space else replace(self, space=filled, constraint=None)
 

@@ -49,8 +49,8 @@ class View(Protocol):
     def over(self, rows: Any, same_moments: bool) -> Self:
         """Other rows, whose moments may be known to be the same."""
 
-    def filled(self, space: Space) -> Space:
-        """The space of rows without gaps that starting values are found in."""
+    def filled(self, space: Space) -> Space | None:
+        """The space of rows without gaps that starting values are found in; None for this one."""
 
 
 class Complete:
@@ -94,8 +94,8 @@ class Complete:
     def over(self, rows: Rows, same_moments: bool) -> Complete:
         return Complete(self.structure, rows, self.moments if same_moments else None)
 
-    def filled(self, space: Space) -> Space:
-        return space
+    def filled(self, space: Space) -> None:
+        return None
 
 
 class Limits:
@@ -166,9 +166,13 @@ class Space:
         """The rows' distinct values."""
         return self.view.distinct
 
-    @cached_property
+    @property
     def filled(self) -> Space:
         """The space that starting values are found in: rows have no gaps there."""
+        return self if self._filled is None else self._filled
+
+    @cached_property
+    def _filled(self) -> Space | None:
         return self.view.filled(self)
 
     def over(self, rows: Rows, same_moments: bool) -> Space:
