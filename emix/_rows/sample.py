@@ -24,6 +24,10 @@ _MOST_COUNTED = 16384
 MOST_SORTED = 2**20
 # A sketch keeps 16384 rows, or more where more are asked for: as many as starts are computed from.
 _SKETCHED = 16384
+# Where leading features do not tell rows apart, so many times as many are tried: few sorts, of more
+# features than may be needed. Seven tables of rounded columns (2000 to 16,000 rows, 2 to 20
+# features) are sorted in 0.65 to 1 of the time that a factor of two takes, digits in 1.3.
+_MORE = 4
 # Rows that are compared with the ones before them at a time: what is made of them takes half a MB.
 _COMPARED = 65536
 
@@ -142,7 +146,7 @@ def _sorted_order(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         again = _equal_to_last(column, order, ties, range(n_sorted, rows.d))
         if len(again) == len(ties):
             break
-        n_sorted = min(4 * n_sorted, rows.d)
+        n_sorted = min(_MORE * n_sorted, rows.d)
         order = np.lexsort([column(j) for j in reversed(range(n_sorted))])
     return np.arange(rows.n)[used][order], again
 
