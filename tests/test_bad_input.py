@@ -18,7 +18,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from emix import GaussianMixture
+from emix import GaussianMixture, GaussianMixtureWithNoise, StudentMixture
 
 RNG = np.random.RandomState(0)
 GOOD = clusters(0, 120, 3, 3)
@@ -445,3 +445,19 @@ def test_the_warning_tells_what_is_left_to_gain():
     together = X.mean(axis=0) + [[0.0, 0.0], [0.2, 0.0]]
     with pytest.warns(ConvergenceWarning, match="not known yet"):
         GaussianMixture(2, max_iter=3, means_init=together, acceleration=False).fit(X)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        GaussianMixture(2, random_state=0),
+        StudentMixture(2, random_state=0),
+        GaussianMixtureWithNoise(2, covariance_type="diag", random_state=0),
+    ],
+)
+def test_values_whose_differences_no_number_holds_are_refused(estimator):
+    rows = np.random.RandomState(0).normal(size=(60, 2))
+    estimator.fit(rows)
+    rows[:2] = [[-1.2e308, 0.0], [1.2e308, 0.0]]
+    with pytest.raises(ValueError, match="Differences in X are outside the range"):
+        estimator.fit(rows)

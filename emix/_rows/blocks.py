@@ -17,6 +17,8 @@ KEPT_BYTES = 24 * 1024 * 1024
 
 _MANY_FEATURES = 16
 
+# Half a range above this is that of values whose differences no float64 holds.
+_LARGEST_HALF = 0.5 * float(np.finfo(np.float64).max)
 # Variance, in squares of half the range, that rows of the least weight that counts make.
 _LEAST_SHARE = 1e-16
 
@@ -254,6 +256,11 @@ def standard_units(rows: Rows) -> Rows:
     """
     low, high = rows.extremes()
     middle, half = 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low
+    if half.max() > _LARGEST_HALF:
+        raise ValueError(
+            "Differences in X are outside the range of floating-point numbers; scale X, for "
+            "instance with sklearn.preprocessing.StandardScaler"
+        )
     constant = half <= 4e-16 * np.maximum(np.abs(low), np.abs(high))
     middle = np.where(constant, low, middle)
     half = np.where(constant, np.where(low == high, 1.0, np.abs(low)), half)
