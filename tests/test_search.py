@@ -214,11 +214,20 @@ def test_cells_are_joined_by_their_weights():
     assert adjusted_rand_score(weighted[labels], expected) == 1.0
 
 
+def test_clusters_that_are_too_small_join_others_first():
+    """Two rows far out are a cluster of their own, or not."""
+    y = np.r_[RNG(0).normal(size=50), RNG(1).normal(size=50) + 8.0, [100.0, 101.0]][None]
+    cells = np.repeat([0, 1, 2], [50, 50, 2])
+    sums = cells_of(y, np.full(102, 1.0 / 102), cells)[None]
+    for enough, clusters_of_cells in ((0.0, [0, 0, 1]), (2.5 / 102, [0, 1, 1])):
+        assert by_ward(sums, 2, enough)[0].tolist() == clusters_of_cells
+
+
 def test_cells_are_for_as_many_components_as_there_is_room(monkeypatch):
     """Eight or more, until arrays of metrics, cells and rows are large."""
     counts = []
 
-    def counted(y, share, n_components, rng):
+    def counted(y, share, n_components, enough, rng):
         counts.append(n_components)
         return partitions(y, share, n_components, rng)
 

@@ -21,7 +21,7 @@ from emix.covariances import Factors
 
 X = load_digits().data
 train, test = X[::2], X[1::2]
-common = {"n_components": 10, "reg_covar": 0.1, "tol": 1e-5, "random_state": 0}
+common = {"n_components": 10, "reg_covar": 0.1, "tol": 1e-5, "random_state": 2}
 mixture = GaussianMixture(covariance_type=Factors(6), **common).fit(train)
 drawn, component = mixture.sample(2000, random_state=0)
 labels = mixture.predict(train)

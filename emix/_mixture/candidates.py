@@ -40,7 +40,8 @@ def candidates(
     if n_components < _MANY or n_numbers > _ROOM:
         return partitions(y, share, n_components, rng)
     labels, stretched = np.empty((count, z.shape[1]), dtype=np.intp), _is_stretched(count)
-    labels[~stretched] = joined_partitions(y[~stretched], share, n_components, rng)
+    enough = model.soundness.needed / z.shape[1]
+    labels[~stretched] = joined_partitions(y[~stretched], share, n_components, enough, rng)
     if stretched.any():
         labels[stretched] = partitions(y[stretched], share, n_components, rng)
     return labels
@@ -72,14 +73,16 @@ def partitions(y: np.ndarray, share: np.ndarray, n_components: int, rng) -> np.n
     return _nearest(_seeds(y, share, n_components, _TRIALS, rng), y)
 
 
-def joined_partitions(y: np.ndarray, share: np.ndarray, n_components: int, rng) -> np.ndarray:
+def joined_partitions(
+    y: np.ndarray, share: np.ndarray, n_components: int, enough: float, rng
+) -> np.ndarray:
     """Labels (S, m) for rows y (S, q, m): cells of more seeds than components, joined by Ward's
-    criterion."""
+    criterion; first those of less than enough weight, which no sound component has."""
     n_cells = min(_TIMES * n_components, y.shape[2])
     cells = _nearest(_seeds(y, share, n_cells, 1, rng), y)
     hot = one_hot(cells, n_cells) * share
     sums = np.concatenate([hot @ y.swapaxes(1, 2), hot.sum(axis=2, keepdims=True)], axis=2)
-    return np.take_along_axis(by_ward(sums, n_components), cells, axis=1)
+    return np.take_along_axis(by_ward(sums, n_components, enough), cells, axis=1)
 
 
 def _seeds(y: np.ndarray, share: np.ndarray, count: int, n_trials: int, rng) -> np.ndarray:

@@ -31,6 +31,8 @@ _WHITEN = 1e-12
 # Local scales that differ by less than a factor of 1.5 (in log) are alike: k-means in them is worth
 # no more than another draw of seeds.
 _SCALES = np.log(1.5)
+# Decimal digits of a log-likelihood per row that rounding does not touch.
+_DIGITS = 6
 # Standard deviations by which means are moved to tell equal components apart: too little to leave a
 # maximum, enough to be seen to gain where it is not one.
 _NUDGE = 0.05
@@ -179,7 +181,7 @@ def kmeans(model: Mixture, n_components: int, rng: np.random.RandomState) -> Par
 def _lost(model: Mixture, params: Params) -> float:
     """How much less probable the clusters of these parameters are than their mixture, nats per
     row."""
-    return model.ruled(soft).e_step(params).value - _classified(model, params)
+    return model.ruled(soft).e_step(params).evidence - _classified(model, params)
 
 
 class Apart(NamedTuple):
@@ -210,7 +212,8 @@ def _best_after_a_pass(model, *starts):
     """The start from which a pass leads highest, or what the pass leads to if it is sound."""
     ends = [model.m_step(model.e_step(params), params) for params in starts]
     sound = [not model.soundness.is_degenerate(params) for params in ends]
-    values = [model.e_step(params).value for params in ends]
+    # of equals the first, so that rounding has no say
+    values = [round(model.e_step(params).value, _DIGITS) for params in ends]
     best = max(range(len(starts)), key=lambda i: (sound[i], values[i]))
     return ends[best] if sound[best] else starts[best]
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 
 import numpy as np
 
-# A cluster of less weight has none: it joins another first.
+# A cluster of less weight has none.
 _LEAST = 1e-300
+# Costs of clusters that are too small count so many times: they join others first.
+_FIRST = 1e-9
 
 
-def by_ward(sums: np.ndarray, n_clusters: int) -> np.ndarray:
+def by_ward(sums: np.ndarray, n_clusters: int, enough: float = 0.0) -> np.ndarray:
     """The cluster that each cell ends in, (S, cells), from the cells' sums of y and of ones over
-    their rows, (S, cells, q + 1). A union's costs follow from those of its two parts (Lance &
-    Williams 1967)."""
+    their rows, (S, cells, q + 1). Clusters of less than enough weight, such as a few rows far out,
+    join others first. A union's costs follow from those of its two parts (Lance & Williams 1967).
+    """
     n, n_cells = sums.shape[:2]
     weight, each = np.maximum(sums[..., -1], _LEAST), np.arange(n)
     costs = _costs(sums[..., :-1] / weight[..., None], weight)
     clusters = np.tile(np.arange(n_cells), (n, 1))
     for _ in range(n_cells - n_clusters):
-        one, other = np.divmod(costs.reshape(n, -1).argmin(axis=1), n_cells)
+        small = np.where(weight < enough, _FIRST, 1.0)
+        urgent = costs * np.minimum(small[:, :, None], small[:, None])
+        one, other = np.divmod(urgent.reshape(n, -1).argmin(axis=1), n_cells)
         a, b, least = weight[each, one], weight[each, other], costs[each, one, other]
         union = (weight + a[:, None]) * costs[each, one] + (weight + b[:, None]) * costs[
             each, other
