@@ -107,8 +107,8 @@ def test_units_are_those_of_the_data():
 
 
 def test_a_climb_that_leads_to_an_unsound_component_is_told():
-    rows = np.random.RandomState(0).normal(size=(150, 1))
-    mixture = GaussianMixture(12, random_state=0).fit(rows)
+    rows = np.random.RandomState(0).normal(size=(200, 1))
+    mixture = GaussianMixture(10, random_state=1).fit(rows)
     starts = mixture.starts_
     assert starts["sound"].tolist() == sorted(starts["sound"].tolist(), reverse=True)
     assert np.count_nonzero(~starts["sound"]) == mixture.n_collapsed_
