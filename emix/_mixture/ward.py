@@ -24,14 +24,13 @@ def by_ward(sums: np.ndarray, n_clusters: int, enough: float = 0.0) -> np.ndarra
         small = np.where(weight < enough, _FIRST, 1.0)
         urgent = costs * np.minimum(small[:, :, None], small[:, None])
         one, other = np.divmod(urgent.reshape(n, -1).argmin(axis=1), n_cells)
-        a, b, least = weight[each, one], weight[each, other], costs[each, one, other]
-        union = (weight + a[:, None]) * costs[each, one] + (weight + b[:, None]) * costs[
-            each, other
-        ]
-        union = (union - weight * least[:, None]) / (weight + (a + b)[:, None])
-        costs[each, one] = costs[each, :, one] = union
+        to_one, to_other = costs[each, one], costs[each, other]
+        a, b = weight[each, one][:, None], weight[each, other][:, None]
+        least = to_one[each, other][:, None]
+        union = (weight + a) * to_one + (weight + b) * to_other - weight * least
+        costs[each, one] = costs[each, :, one] = union / (weight + a + b)
         costs[each, other] = costs[each, :, other] = np.inf
-        weight[each, one] = a + b
+        weight[each, one] = (a + b)[:, 0]
         clusters = np.where(clusters == other[:, None], one[:, None], clusters)
     is_cluster = np.zeros((n, n_cells), dtype=bool)
     np.put_along_axis(is_cluster, clusters, True, axis=1)
