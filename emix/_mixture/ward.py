@@ -7,7 +7,7 @@ import numpy as np
 
 # A cluster of less weight has none.
 _LEAST = 1e-300
-# Costs of clusters that are too small count so many times: they join others first.
+# The cost of joining a cluster that is too small is multiplied by this, so that it comes first.
 _FIRST = 1e-9
 
 
