@@ -12,7 +12,7 @@ from typing import Generic
 
 from .gauges import Gauge, NextGain, RemainingGain
 from .plain import Plain
-from .protocols import Acceleration, Model, P, Repair, S
+from .protocols import Acceleration, Model, P, Repair, S, Turn
 from .results import Pass, Reason, Result
 
 # Gains per sample above this are far from rounding errors in any model worth climbing.
@@ -55,9 +55,11 @@ class Ascent(Generic[P, S]):
         model: Model[P, S],
         params: P,
         acceleration: Acceleration[P, S] | None = None,
+        turn: Turn[P, S] | None = None,
     ):
         self._model = model
         self._acceleration = Plain() if acceleration is None else acceleration
+        self._turn = turn
         self._gauge: Gauge = NextGain() if model.is_combinatorial else RemainingGain()
         self._point = Point(model, params, model.e_step(params))
         self._is_new = True  # whether it is yet to be assessed
@@ -160,7 +162,11 @@ class Ascent(Generic[P, S]):
     def _step(self) -> None:
         """To repaired parameters if there are some, else to those of the acceleration or, where it
         has none, of the M-step; nowhere if F is not higher at the first or lower at the others,
-        which are then not tried again."""
+        which are then not tried again. A climb that takes its turn makes a plain step first, as the
+        other acceleration knows nothing of this point."""
+        if self._turn is not None and len(self.passes) > self._turn.after:
+            turned, self._turn = self._turn.at(self.params), None
+            self._model, self._acceleration = turned or (self._model, self._acceleration)
         if self._repair is not None:
             repair, self._repair = self._repair, None
             self._try_repaired(repair)

@@ -122,6 +122,17 @@ class Acceleration(Protocol[P, S]):
         """The proposal lowered F."""
 
 
+class Turn(Protocol[P, S]):
+    """What a climb goes on with that takes more than ``after`` passes."""
+
+    @property
+    def after(self) -> float: ...
+
+    def at(self, params: P) -> tuple[Model[P, S], Acceleration[P, S]] | None:
+        """Other statistics of the same objective, and an acceleration that goes by them; None
+        where the climb goes on as it is."""
+
+
 class Vector(Protocol):
     """Statistics or natural parameters about an origin, as one vector (size,)."""
 

@@ -9,11 +9,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from .._em.ascent import Ascent, Result
-from .._em.newton import Newton
 from .._em.quasi_newton import QuasiNewton
 from .._em.results import BEATEN, UNSOUND, Climbed
 from .._mixture import start
-from .._mixture.curvature import curved
+from .._mixture.curvature import NewtonLater, patience
 from .._mixture.late import Late
 from .._mixture.mixture import Mixture
 from .._mixture.search import can_race, leading
@@ -49,11 +48,13 @@ def begin(model: Mixture, params: Any, problem: Terms) -> Ascent:
     passes, and extrapolated parameters are not those of any."""
     if not problem.accelerate or model.is_combinatorial:
         return Ascent(model, params)
-    bent = curved(model, params)
-    if bent is not None:
-        return Ascent(bent, params, Newton(bent))
+    newton = NewtonLater(model, patience(model, params))
+    found = newton.at(params) if not newton.after else None
+    if found is not None:
+        bent, steps = found
+        return Ascent(bent, params, steps)
     acceleration = QuasiNewton if model.space.is_free else Late
-    return Ascent(model, params, acceleration(model))
+    return Ascent(model, params, acceleration(model), newton)
 
 
 def run_a_little(climb: Ascent, problem: Terms) -> Result:

@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
+from .._em.newton import Newton
 from .._normal.covariances import Structure
 from .._normal.dense import DENSE
 from .._normal.gaussian import Params, Products
@@ -33,6 +35,11 @@ from .sums import OddsSums, RuleSums
 # one with a quasi-Newton step: of 20 to 300 of these they save two thirds or more (mixtures of 1 to
 # 10 features and 2 to 10 components, 150 to 20,000 rows).
 _WORTH = 3.0
+# Where they do not, they come after quasi-Newton's have taken the time of 12 passes of theirs: 20
+# components on 20,000 rows, which overlap, are fitted in a quarter to a half of the time, and in 12
+# passes of 20 or 25 there is no difference. Never where a pass takes 80 times as long: the matrices
+# could be larger than memory.
+_CLIMB, _DEAREST = 12.0, 80.0
 # What they take in microseconds, measured on one thread of an AMD EPYC server, OpenBLAS: fixed
 # times of a pass and of Newton's step, the latter's time per square of a parameter, ...
 _PASS, _STEP, _PER_SQUARE = 300.0, 130.0, 0.07
@@ -285,25 +292,44 @@ class CurvedMixture:
 
 
 def curved(model: Mixture, params: Params) -> CurvedMixture | None:
-    """The model with the curvature of its log-likelihood, if that is all there is to climb, and
-    worth its price."""
-    if not model.has_curvature:
-        return None
-    n_components, d = params.means.shape
-    if not _is_worth(model.structure, n_components, d, model.rows.n):
+    """The model with the curvature of its log-likelihood, None where that is not all there is to
+    climb, or tells nothing."""
+    if not model.has_curvature or len(params.weights) == 1:
         return None
     edge = params.n_floored.any() or not model.space.kernel(params).has_odds
     return None if edge else CurvedMixture(model)
 
 
-def _is_worth(structure: Structure, n_components: int, d: int, n: int) -> bool:
-    """Whether Newton's steps are likely to arrive earlier than quasi-Newton's."""
-    if n_components == 1:
-        return False
+class NewtonLater:
+    """Newton's steps after so many passes of a climb."""
+
+    def __init__(self, model: Mixture, after: float):
+        self._model, self.after = model, after
+
+    def at(self, params: Params) -> tuple[CurvedMixture, Newton] | None:
+        bent = curved(self._model, params)
+        return None if bent is None else (bent, Newton(bent))
+
+
+def patience(model: Mixture, params: Any) -> float:
+    """Passes with quasi-Newton steps after which Newton's are worth their price: none where these
+    cost little more, else as many as a whole climb by Newton's steps would take the time of. So a
+    climb takes at most about twice the time of the quicker way, whichever it is."""
+    if not model.has_curvature or len(params.weights) == 1:
+        return math.inf
+    n_components, d = params.means.shape
+    price = _price(model.structure, n_components, d, model.rows.n)
+    if price > _DEAREST:
+        return math.inf
+    return 0.0 if price <= _WORTH else _CLIMB * price
+
+
+def _price(structure: Structure, n_components: int, d: int, n: int) -> float:
+    """Time of a pass with curvature and Newton's step, in passes with a quasi-Newton step."""
     layout = layout_of(structure, n_components, d)
     width, n_products = layout.width, layout.width * (layout.width + 1) // 2
     n_overlaps = n_components * (n_components - 1) // 2
     plain = _PASS + n * (_FEATURE * width + _COMPONENT * n_components)
     fill = 0.0 if 8 * n_products * n <= KEPT_BYTES else _FILL
     sums = n * n_products * (_READ + fill + _OVERLAP * n_overlaps)
-    return sums + _STEP + _PER_SQUARE * layout.size**2 <= (_WORTH - 1.0) * plain
+    return 1.0 + (sums + _STEP + _PER_SQUARE * layout.size**2) / plain
