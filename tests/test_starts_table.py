@@ -134,3 +134,14 @@ def test_families_give_up_starts_that_lead_no_higher():
     assert len(mixture.starts_) == 6
     assert mixture.starts_["given_up"].any()
     assert set(mixture.starts_["reason"][1:]) >= {GIVEN_UP}
+
+
+def test_another_start_is_tried_only_where_rows_are_enough_for_sound_components():
+    X = clusters(0, 50, 30, 20)
+    with convergence_warnings_allowed():
+        enough, few = (
+            GaussianMixture(20, covariance_type=form, random_state=0).fit(X)
+            for form in ("spherical", "diag")
+        )
+    assert not enough.starts_["sound"].any()
+    assert (len(enough.starts_), len(few.starts_)) == (2, 1)

@@ -82,6 +82,7 @@ class AboveFloor(NamedTuple):
     those that empty themselves are sound."""
 
     n_null: int
+    needed: int = 0  # rows of a component: the prior will do
 
     def is_degenerate(self, posterior: Posterior) -> bool:
         """Whether a covariance is singular to rounding where the data vary."""

@@ -26,12 +26,13 @@ _NAMED = 3
 
 
 class Held(NamedTuple):
-    """A component at the floor: the weight of its rows, the features in which these are alike,
-    with their values, and the features of the other directions."""
+    """A component at the floor: the weight of its rows, their mean, the features in which they are
+    alike, and those of the other directions."""
 
     component: int
     size: float
-    flat: dict[int, float]
+    mean: np.ndarray
+    flat: list[int]
     mixed: list[int]
 
 
@@ -80,12 +81,12 @@ def _of_components(structure, fit, X, names) -> str:
         return ""
     if not structure.sharing.separable:
         subject = "The common covariance is singular"
-        details = _where(held[0], names, structure)
+        details = _where(held[0], X, names, structure)
     else:
         subject = "1 component is" if len(held) == 1 else f"{len(held)} components are"
         subject += " singular"
         weighted = fit.model.rows.is_weighted
-        details = "; ".join(_told(each, names, weighted, structure) for each in held[:_NAMED])
+        details = "; ".join(_told(each, X, names, weighted, structure) for each in held[:_NAMED])
         details += f"; and {len(held) - _NAMED} more" if len(held) > _NAMED else ""
     return (
         f"{subject}, held at the least variance that is allowed: {details}. Where a value is "
@@ -95,14 +96,15 @@ def _of_components(structure, fit, X, names) -> str:
     )
 
 
-def _told(held, names, weighted, structure):
+def _told(held, X, names, weighted, structure):
     rows = "row" if f"{held.size:.3g}" == "1" else "rows"
     size = f"weight {held.size:.3g}" if weighted else f"{held.size:.3g} {rows}"
-    return f"component {held.component} ({size}), {_where(held, names, structure)}"
+    return f"component {held.component} ({size}), {_where(held, X, names, structure)}"
 
 
-def _where(held, names, structure):
-    parts = [f"{names[j]} = {value:.6g}" for j, value in list(held.flat.items())[:_NAMED]]
+def _where(held, X, names, structure):
+    alike = {j: _nearest(X[:, j], held.mean[j]) for j in held.flat[:_NAMED]}
+    parts = [f"{names[j]} = {value:.6g}" for j, value in alike.items()]
     if len(held.flat) > _NAMED:
         parts.append(f"{len(held.flat) - _NAMED} more features")
     if held.mixed:
@@ -139,8 +141,7 @@ def _held(structure: Structure, fit: Fit, X) -> list[Held]:
             loaded = np.flatnonzero(loadings > _LOADING)
             mixed = [j for j in loaded.tolist() if j not in flat and not constant[j]]
         size = fit.weights[k] * model.rows.total_weight
-        values = {j: _nearest(X[:, j], fit.means[k, j]) for j in flat}
-        found.append(Held(int(k), float(size), values, mixed))
+        found.append(Held(int(k), float(size), fit.means[k], flat, mixed))
     return found
 
 

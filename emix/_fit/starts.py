@@ -120,8 +120,9 @@ class Starts:
         whole = complete or self._means is not None
         for climb in self._promising(sample, model if whole else sample):
             yield Attempt(climb, problem)
-        # from them every draw is the same
-        for _ in range(_RETRIES if self._means is None and problem.max_iter else 0):
+        # from given means every draw is the same, and from too few rows none leads to a sound result
+        few = model.space.distinct.count < problem.n_components * model.soundness.needed
+        for _ in range(0 if few or self._means is not None or not problem.max_iter else _RETRIES):
             if until():
                 return
             yield self._attempt(self._draw(sample))

@@ -61,11 +61,15 @@ class Soundness:
 
     def unsound(self, weights, means, covariances, factors, n_floored) -> np.ndarray:
         """Whether components rest on too little; arrays (..., K, ...) as in Params."""
-        few = weights * self._rows.count < self.needed - _LOST
+        few = self._few(weights)
         if not self._floor.share:
             return few | self._own(n_floored > self._floor.n_null)
-        thin, on_spikes = self._thin(weights, means, covariances, factors)
-        return (few | thin) & ~on_spikes
+        thin, held = self._thin(weights, factors)
+        return (few | thin) & ~self._right(thin, means, covariances, held)
+
+    def _few(self, weights) -> np.ndarray:
+        """Which components have fewer rows than their covariance needs, (..., K)."""
+        return weights * self._rows.count < self.needed - _LOST
 
     @property
     def n_null(self) -> int:
@@ -74,6 +78,12 @@ class Soundness:
 
     def is_degenerate(self, params: Params) -> bool:
         """Whether a component rests on too little to be believed."""
+        few = self._few(params.weights)
+        if self._floor.share and few.any():
+            # those that are not thin lie on no spikes, which take time to look for
+            thin, _ = self._thin(params.weights, params.factors)
+            if (few & ~thin).any():
+                return True
         return bool(self.unsound(*params).any())
 
     def spurious_heights(self, params: Params) -> np.ndarray:
@@ -87,30 +97,33 @@ class Soundness:
         found = np.zeros(len(means))
         if not floor.share:
             return found
-        thin, on_spikes = self._thin(weights, means, covariances, factors)
-        if (thin & ~on_spikes).any():
+        thin, held = self._thin(weights, factors)
+        wrong = thin & ~self._right(thin, means, covariances, held)
+        if wrong.any():
             above = form.above(covariances, floor.bound, d)[..., floor.n_null :]
             above = np.maximum(above, 1.0)  # no covariance is below the floor, but for rounding
             nats = np.where(above < THIN, -0.5 * np.log(floor.share * above), 0.0).sum(axis=-1)
-            found += np.where(thin & ~on_spikes, nats, 0.0)
+            found += np.where(wrong, nats, 0.0)
         return found
 
-    def _thin(self, weights, means, covariances, factors):
-        """Which components (..., K) are too thin for their rows, and which of these lie on spikes;
-        an axis of length one for K where all share a covariance."""
+    def _thin(self, weights, factors):
+        """Which components (..., K) are too thin for their rows, and of all the trace of F C⁻¹, one
+        for each variance at the floor; an axis of length one for K where all share a covariance."""
         form, d = self._structure.form, self._d
         precision = form.precision(factors)
         if self._floor.traces_at_most(precision, d).max() <= 1.0 / THIN:
-            return np.zeros((), dtype=bool), np.zeros((), dtype=bool)
-        # the trace of F C⁻¹: one for each variance at the floor
+            return np.zeros((), dtype=bool), np.zeros(())
         held = form.inner(precision, self._floor.bound.least, d)
         held = self._own(held * (form.n_variances(d) / d) - self._floor.n_null)
         thin = held > 1.0 / THIN
-        if not thin.any():
-            return thin, thin
-        many = self._structure.sharing.shares(weights) * self._rows.count >= _MANY * self.needed
-        thin = thin & ((held > _AT_FLOOR) | ~many)
-        return thin, thin & self._on_spikes(means, covariances, held)
+        if thin.any():
+            many = self._structure.sharing.shares(weights) * self._rows.count
+            thin = thin & ((held > _AT_FLOOR) | (many < _MANY * self.needed))
+        return thin, held
+
+    def _right(self, thin, means, covariances, held):
+        """Which of the thin components lie on spikes."""
+        return thin & self._on_spikes(means, covariances, held) if thin.any() else thin
 
     def _own(self, flags):
         return self._structure.sharing.with_axis(flags, -1)

@@ -35,6 +35,7 @@ def spikes(z: np.ndarray, weight: np.ndarray, scale: float) -> np.ndarray:
 def is_crowded(values: np.ndarray, mean: np.ndarray, width: float, fewest: int) -> np.ndarray:
     """Whether so many distinct values (u,), sorted, lie within the width of a mean, and far more
     than beside them on either side: a narrow cluster of a continuous column."""
-    edges = [np.searchsorted(values, mean + k * width) for k in (-3.0, -1.0, 1.0, 3.0)]
-    left, inside, right = np.diff(edges, axis=0)
+    steps = np.array([-3.0, -1.0, 1.0, 3.0]) * width
+    edges = np.searchsorted(values, np.add.outer(steps, mean))
+    left, inside, right = edges[1:] - edges[:-1]
     return (inside >= fewest) & (inside >= _TIMES * np.maximum(left, right))
