@@ -16,15 +16,15 @@ from .mixture import Mixture
 
 # Least share of a component, so that nothing overflows.
 _LEAST = 1e-12
-# Beside a density of this size what underflows is nothing.
-_LEAST_EVIDENCE = 1e-290
+# Beside a density of this size what underflows in single precision is nothing.
+_LEAST_EVIDENCE = 1e-30
 # A mixture's step grows by this factor as long as its log-likelihood rises, up to this multiple of
 # EM's own. Three starts of iris need half of the passes to 1e-6 so; longer steps save no more.
 _GROWTH, _LONGEST = 1.3, 4.0
 
 # Log-likelihoods per row fall by less where nothing but rounding changes them: a mixture that has
 # arrived must not be taken for one whose last step was too long.
-_ROUNDING = 1e-12
+_ROUNDING = 1e-7
 # A race is over where no mixture gains more than this in a pass (nats per row).
 _SETTLED = 1e-6
 
@@ -131,19 +131,27 @@ class Ground:
 
 
 def _posteriors(log_joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Responsibilities (S, K, m) and log-densities of the rows (S, m). Exponentials are taken of
-    what lies below the rows' maxima only where they would over- or underflow otherwise."""
+    """Responsibilities (S, K, m), in place, and log-densities of the rows (S, m). Exponentials are
+    taken of what lies below the rows' maxima only where they would over- or underflow otherwise."""
     top = None
-    with np.errstate(over="ignore"):
-        resp = np.exp(log_joint)
-        evidence = np.add.reduce(resp, axis=1)
-    if not (evidence.min() >= _LEAST_EVIDENCE and evidence.max() < np.inf):
-        top = np.maximum.reduce(log_joint, axis=1)
-        resp = np.exp(np.subtract(log_joint, top[:, None], out=log_joint), out=log_joint)
-        evidence = np.add.reduce(resp, axis=1)
+    with np.errstate(over="ignore", under="ignore"):
+        density = _exp(log_joint)
+        evidence = np.add.reduce(density, axis=1)
+        if not (evidence.min() >= _LEAST_EVIDENCE and evidence.max() < np.inf):
+            top = np.maximum.reduce(log_joint, axis=1)
+            density = _exp(np.subtract(log_joint, top[:, None], out=log_joint))
+    resp = log_joint
+    resp[...] = density
+    evidence = np.add.reduce(resp, axis=1)
     resp /= evidence[:, None]
     log_evidence = np.log(evidence, out=evidence)
     return resp, log_evidence if top is None else log_evidence + top
+
+
+def _exp(x: np.ndarray) -> np.ndarray:
+    """To seven digits, which will do for a start. Processors without AVX-512 take a third of the
+    time for an E-step so."""
+    return np.exp(x.astype(np.float32))
 
 
 class Race:

@@ -145,8 +145,8 @@ class _Known:
         labels = candidates(ground.model, ground.z, ground.share, k, count, self._rng)
         fresh = Race(ground, ground.statistics(one_hot(labels, k)))
         fresh.run(_SHORT)
-        if count > _FIRST:
-            fresh.keep(_order(fresh, ground.model)[: max(_KEPT, int(_SHARE * count))])
+        most = count if count <= _FIRST else max(_KEPT, int(_SHARE * count))
+        fresh.keep(_promising(fresh, ground.model, most))
         hits = np.ones(len(fresh.value))
         if self._race is not None:
             fresh.join(self._race)
@@ -196,8 +196,12 @@ def _unsound(race: Race, model: Mixture) -> np.ndarray:
     return np.count_nonzero(model.soundness.unsound(*race.field), axis=1)
 
 
-def _order(race: Race, model: Mixture) -> np.ndarray:
-    return _order_of(_height(race), _unsound(race, model))
+def _promising(race: Race, model: Mixture, most: int) -> np.ndarray:
+    """The highest, so many at most; unsound ones, which hardly ever recover and take long, only
+    where none is sound."""
+    unsound = _unsound(race, model) > 0
+    order = _order_of(_height(race), unsound)
+    return order[: min(most, np.count_nonzero(~unsound) or most)]
 
 
 def _order_of(height: np.ndarray, unsound: np.ndarray) -> np.ndarray:
