@@ -18,7 +18,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from emix import BayesianGaussianMixture
 from emix._mixture.posterior import hard
 from emix._normal.covariances import FULL
-from emix._normal.gaussian import Params, Products, Residuals
+from emix._normal.gaussian import Params, Products, Residuals, cancelling, distant
 from emix._normal.mixed import Mixed
 from emix._normal.panels import Panels
 
@@ -66,9 +66,69 @@ def test_only_components_that_need_them_have_residuals():
     assert isinstance(kernel.near, Products)
     assert kernel.near.n_components == 4
     assert kernel.far.n_components == 2
-    stats = model.e_step(params)
-    assert_array_equal(stats.origin[[2, 4]], params.means[[2, 4]])
-    assert not stats.origin[[0, 1, 3, 5]].any()
+    assert_array_equal(kernel.origin[[2, 4]], params.means[[2, 4]])
+    assert not kernel.origin[[0, 1, 3, 5]].any()
+
+
+def test_what_cancels_is_bounded_feature_by_feature(covariance_type):
+    """A component that is narrow in a feature may be far from the origin in others."""
+    structure, d = STRUCTURES[covariance_type], 3
+    params = random_params(structure, 3, 4, d)
+    offset = np.random.RandomState(0).normal(size=(4, d))
+    bounds = cancelling(structure, params, offset)
+    stack = dense_stack(structure, params.covariances, 4, d)
+    for bound, covariance, o in zip(bounds, stack, offset, strict=True):
+        precision = np.linalg.inv(covariance)
+        assert np.abs(precision * np.outer(o, o)).sum() <= bound * (1.0 + 1e-12)
+        assert bound <= np.trace(precision) * (o @ o) * (1.0 + 1e-12)
+
+
+def test_moments_of_a_narrow_feature_do_not_cancel_where_the_mean_is_near():
+    variances = np.array([[1e-6, 1.0], [1.0, 1.0]])
+    params = Params(
+        np.array([0.5, 0.5]),
+        np.array([[0.01, 30.0], [0.0, -1.0]]),
+        variances,
+        variances**-0.5,
+        np.zeros(2, dtype=int),
+    )
+    assert not distant(STRUCTURES["diag"], params).any()
+    params.means[0, 0] = 2.0
+    assert_array_equal(distant(STRUCTURES["diag"], params), [True, False])
+
+
+def test_statistics_about_the_means_keep_their_origin_while_these_are_near():
+    """Accelerations move all that they remember wherever the origin changes."""
+    model, params, _ = with_narrow("full", 2, 4, [1])
+    moved = (0.0, 1e-4, 2e-4, 0.1, 0.1)
+    origins = []
+    for move in moved:
+        means = params.means.copy()
+        means[1] += move
+        stats = model.e_step(params._replace(means=means))
+        exact = model_of(with_narrow("full", 2, 4, [1])[2], FULL).e_step(
+            params._replace(means=means)
+        )
+        assert_allclose(
+            model.m_step(stats, params).covariances,
+            model.m_step(exact, params).covariances,
+            rtol=1e-9,
+        )
+        origins.append(stats.origin)
+    assert origins[0] is origins[1] is origins[2]
+    assert origins[3] is not origins[2]
+    assert origins[4] is origins[3]
+
+
+def test_statistics_stay_about_the_means_where_none_would_cancel_any_more():
+    model, params, _ = with_narrow("full", 2, 4, [1])
+    wider = params.covariances.copy()
+    wider[1] *= 1e3
+    wide = Params(params.weights, params.means, *factorised(FULL, wider))
+    assert not distant(FULL, wide).any()
+    assert model.e_step(params).origin is model.e_step(wide).origin
+    far = wide._replace(means=wide.means + 1e3)
+    assert model.e_step(far).origin is not model.e_step(params).origin
 
 
 def test_weights_and_given_responsibilities_reach_both_parts():

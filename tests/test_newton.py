@@ -10,6 +10,7 @@ from common import (
     STRUCTURES,
     as_initial_values,
     clusters,
+    convergence_warnings_allowed,
     fitted,
     integer_weights,
     model_of,
@@ -19,8 +20,11 @@ from numpy.testing import assert_allclose
 from scipy.special import softmax
 
 from emix import GaussianMixture
+from emix._em import either
 from emix._em.ascent import Ascent
+from emix._em.either import NewtonOrQuasi
 from emix._em.newton import Newton
+from emix._em.plain import Plain
 from emix._mixture.curvature import Curvature, CurvedMixture, curved, patience
 from emix._mixture.posterior import hard
 from emix._normal.covariances import DIAG, FULL, SPHERICAL
@@ -228,7 +232,7 @@ def test_the_curvature_is_not_asked_for_where_it_is_not_the_objective_s():
 )
 def test_priors_and_constraints_are_climbed_by_quasi_newton_steps(monkeypatch, options):
     X, made = clusters(0, N, D, K, 1.5), []
-    monkeypatch.setattr("emix._mixture.curvature.Newton", made.append)
+    monkeypatch.setattr("emix._mixture.curvature.NewtonOrQuasi", made.append)
     fitted(X, K, random_state=0, **options)
     assert not made
 
@@ -267,6 +271,90 @@ def test_curvature_is_worth_its_price(covariance_type, n_components, d, n, expec
     model = model_of(X, structure)
     params = random_params(structure, 0, n_components, d)
     assert (patience(model, params) == 0.0) is expected
+
+
+def held_point(name):
+    """Three components, of which the floor holds the second, and which of the second moments."""
+    structure, d = STRUCTURES[name], 1 if name == "full" else 2
+    model = model_of(clusters(0, N, d, K, 1.0), structure)
+    params = random_params(structure, 1, K, d)
+    params.means[1] = 0.05  # far out its moments would cancel
+    covariances, n_floored = params.covariances.copy(), np.zeros(K, dtype=int)
+    least = model.space.floor.bound.least
+    if name == "diag":
+        covariances[1, 0], n_floored[1] = least[0], 1
+        held = np.zeros((K, d), dtype=bool)
+        held[1, 0] = True
+    else:
+        covariances[1], n_floored[1] = least, 1
+        held = np.zeros((K, 1), dtype=bool)
+        held[1] = True
+    factors = structure.form.factorise(covariances, 0.0).factor
+    return (
+        model,
+        params._replace(covariances=covariances, factors=factors, n_floored=n_floored),
+        held,
+    )
+
+
+@pytest.mark.parametrize("name", ["full", "diag", "spherical"])
+def test_variances_at_the_floor_stay_there(name):
+    model, params, held = held_point(name)
+    bent = CurvedMixture(model)
+    stats = bent.e_step(params)
+    found, whole = bent.curvature(params, stats), Curvature(model.structure, params, stats)
+    d = params.means.shape[1]
+    is_free = np.c_[~held, np.ones((K, d + 1), dtype=bool)].ravel()
+    assert_allclose(found.gradient, whole.gradient[is_free], rtol=1e-12)
+    assert_allclose(found.missing, whole.missing[np.ix_(is_free, is_free)], rtol=1e-12)
+    step = np.random.RandomState(0).normal(size=is_free.sum())
+    padded = np.zeros(is_free.size)
+    padded[is_free] = step
+    assert_allclose(found.statistics(step).vector, whole.statistics(padded).vector, rtol=1e-12)
+
+
+def test_the_curvature_is_not_known_where_the_floor_holds_some_directions():
+    X = clusters(0, N, D, K, 1.0)
+    for name, n_floored in (("full", [0, 1, 0]), ("tied", 1)):
+        model, params = model_of(X, STRUCTURES[name]), random_params(STRUCTURES[name], 1, K, D)
+        assert curved(model, params) is not None
+        assert curved(model, params._replace(n_floored=np.array(n_floored))) is None
+
+
+def test_a_component_on_one_value_does_not_make_a_climb_long():
+    """A thousand passes, where its curvature is not used."""
+    rng = np.random.default_rng
+    X = np.r_[rng(600).normal(0, 2, 300), rng(601).normal(9, 2, 300)].round()[:, None]
+    with convergence_warnings_allowed():
+        mixture = GaussianMixture(8, random_state=1).fit(X)
+    assert mixture.singular_components_.any()
+    assert mixture.converged_
+    assert mixture.n_iter_ < 300
+
+
+def test_where_the_curvature_is_not_known_quasi_newton_steps_go_on(monkeypatch):
+    model = model_of(clusters(0, N, D, K, 0.8), FULL)
+    params = random_params(FULL, 0, K, D)
+    climbs = []
+    for steps in (NewtonOrQuasi, Newton):
+        bent = CurvedMixture(model)
+        monkeypatch.setattr(bent, "curvature", lambda params, stats: None)
+        climb = Ascent(bent, params, steps(bent))
+        climbs.append(climb.run(tol=1e-9, max_iter=1000))
+    assert len(climbs[0].passes) < 0.5 * len(climbs[1].passes)
+    assert any(entry.extrapolated for entry in climbs[0].passes)
+
+
+def test_after_newton_s_step_quasi_newton_s_begin_anew():
+    known = quadratic([0.5, 0.5], [0.01, 0.02])
+    answers = [None, None, known, None]
+    family = SimpleNamespace(curvature=lambda params, stats: answers.pop(0))
+    steps, made = NewtonOrQuasi(family), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(either, "QuasiNewton", lambda family: made.append(1) or Plain())
+        for _ in range(4):
+            steps.push(POINT)
+    assert len(made) == 2
 
 
 def test_newton_s_steps_come_late_where_they_are_dear_and_never_where_they_are_too_dear():

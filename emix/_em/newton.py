@@ -126,6 +126,11 @@ class Newton(Generic[P, S]):
         self._step: Step | None = None
         self.decrement = math.inf
 
+    @property
+    def is_blind(self) -> bool:
+        """Whether the curvature at the last point does not tell how F goes on."""
+        return self._region is None
+
     def push(self, point: Point[P, S]) -> None:
         """The next point of the climb; its curvature, and the step from it."""
         here = self._family.curvature(point.params, point.stats)

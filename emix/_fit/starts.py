@@ -120,7 +120,7 @@ class Starts:
         whole = complete or self._means is not None
         for climb in self._promising(sample, model if whole else sample):
             yield Attempt(climb, problem)
-        # from given means every draw is the same, and from too few rows none leads to a sound result
+        # from given means every draw is the same, and from too few rows no result is sound
         few = model.space.distinct.count < problem.n_components * model.soundness.needed
         for _ in range(0 if few or self._means is not None or not problem.max_iter else _RETRIES):
             if until():

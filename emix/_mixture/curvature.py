@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .._em.newton import Newton
+from .._em.either import NewtonOrQuasi
 from .._normal.covariances import Structure
 from .._normal.dense import DENSE
 from .._normal.gaussian import Params, Products
@@ -172,10 +172,11 @@ class Curvature:
     d in which EM's step is d = gradient.
 
     These are coefficients of the orthonormal functions: of each component, over sqrt(weight); of
-    the second moments that components share, those of the mixture.
+    the second moments that components share, those of the mixture. There are none of the second
+    moments at ``held`` (K, products): variances there stay at the floor.
     """
 
-    def __init__(self, structure, params: Params, stats: Stats):
+    def __init__(self, structure, params: Params, stats: Stats, held: np.ndarray | None = None):
         n_components, d = params.means.shape
         layout, form = stats.layout, structure.form
         self._stats, self._split = stats, layout.split
@@ -197,6 +198,13 @@ class Curvature:
         self.gradient = self._pooled(gradient)
         by_rows = self._pooled(missing.swapaxes(1, 2))
         self.missing = self._pooled(np.moveaxis(by_rows, 0, -1))
+        self._free: np.ndarray | None = None
+        if held is not None:
+            is_free = np.ones(self._shape, dtype=bool)
+            is_free[:, : held.shape[1]] = ~held
+            self._free = np.flatnonzero(is_free)
+            self.gradient = self.gradient[self._free]
+            self.missing = self.missing[np.ix_(self._free, self._free)]
 
     def _pooled(self, stack: np.ndarray) -> np.ndarray:
         """(K, p, ...) -> (number of coordinates, ...)."""
@@ -209,6 +217,10 @@ class Curvature:
     def _spread(self, step: np.ndarray) -> np.ndarray:
         """The transpose of ``_pooled``: (number of coordinates,) -> (K, p)."""
         shared, (n_components, _) = self._shared, self._shape
+        if self._free is not None:
+            whole = np.zeros(n_components * self._shape[1])
+            whole[self._free] = step
+            step = whole
         if not shared:
             return step.reshape(self._shape)
         own = step[shared:].reshape(n_components, -1)
@@ -255,6 +267,7 @@ class CurvedMixture:
         self._model = model
         self.m_step, self.expected, self.log_prior = model.m_step, model.expected, model.log_prior
         self.rounding, self.repair, self.settle = model.rounding, model.repair, model.settle
+        self.natural, self.about = model.natural, model.about
         self._overflows = False  # whether components are so far apart that their odds are infinite
 
     def e_step(self, params: Params) -> Stats:
@@ -282,11 +295,16 @@ class CurvedMixture:
 
     def curvature(self, params: Params, stats: Stats) -> Curvature | None:
         """None where residuals about the means were summed, and at edges of the parameters, where
-        the gradient need not vanish."""
-        if stats.overlaps is None or params.n_floored.any() or params.weights.min() < _LEAST:
+        the gradient need not vanish; variances at the floor stay there."""
+        if stats.overlaps is None or params.weights.min() < _LEAST:
             return None
+        held = None
+        if params.n_floored.any():
+            held = _held(self._model, params)
+            if held is None:
+                return None
         with np.errstate(over="ignore", invalid="ignore"):
-            found = Curvature(self._model.structure, params, stats)
+            found = Curvature(self._model.structure, params, stats, held)
             size = np.vdot(found.missing, found.missing) + np.vdot(found.gradient, found.gradient)
         return found if size < _FAR else None
 
@@ -296,8 +314,18 @@ def curved(model: Mixture, params: Params) -> CurvedMixture | None:
     climb, or tells nothing."""
     if not model.has_curvature or len(params.weights) == 1:
         return None
-    edge = params.n_floored.any() or not model.space.kernel(params).has_odds
-    return None if edge else CurvedMixture(model)
+    if params.n_floored.any() and _held(model, params) is None:
+        return None
+    return CurvedMixture(model) if model.space.kernel(params).has_odds else None
+
+
+def _held(model: Mixture, params: Params) -> np.ndarray | None:
+    """Which second moments (K, products) the floor holds; None where it holds some of a component
+    that are not those of single features, or of all components together."""
+    structure, floor = model.structure, model.space.floor
+    if not (structure.sharing.separable and floor.share):
+        return None
+    return structure.form.at_floor(params.covariances, params.n_floored, floor.bound)
 
 
 class NewtonLater:
@@ -306,9 +334,9 @@ class NewtonLater:
     def __init__(self, model: Mixture, after: float):
         self._model, self.after = model, after
 
-    def at(self, params: Params) -> tuple[CurvedMixture, Newton] | None:
+    def at(self, params: Params) -> tuple[CurvedMixture, NewtonOrQuasi] | None:
         bent = curved(self._model, params)
-        return None if bent is None else (bent, Newton(bent))
+        return None if bent is None else (bent, NewtonOrQuasi(bent))
 
 
 def patience(model: Mixture, params: Any) -> float:

@@ -106,7 +106,10 @@ class Mixture:
             return None
         sums = self.rows.mean(OddsSums(odds))
         self._overflows = not math.isfinite(sums[0])
-        return None if self._overflows else odds.stats_if_accurate(float(sums[0]), sums[1:])
+        if self._overflows:
+            return None
+        stats = odds.stats_if_accurate(float(sums[0]), sums[1:])
+        return None if stats is None else self.space.told(stats, params)
 
     def _by_log_joint(self, kernel: Any, params: Any) -> Any:
         tilt, log_joint_of = None, kernel.log_joint

@@ -14,7 +14,7 @@ from .._normal.choice import choose
 from .._normal.covariances import Structure
 from .._normal.family import DEAD, Family
 from .._normal.floor import SHARE, Floor
-from .._normal.gaussian import Natural, Params, about, cancels, natural, permuted
+from .._normal.gaussian import Natural, Params, about, cancelling, cancels, natural, permuted
 from .._normal.stats import Stats
 from .._rows.blocks import Rows
 from .._rows.sample import DistinctRows
@@ -22,6 +22,9 @@ from .odds import Odds
 from .reseed import repair
 from .soundness import Soundness
 from .sums import GivenSums, Look, Moments
+
+# Statistics about an origin so far from a mean lose four digits of sixteen.
+_FAR = 1e4
 
 
 class View(Protocol):
@@ -133,6 +136,7 @@ class Space:
         # of the last two params: a point of a climb and the M-step there
         self._naturals: tuple[tuple[Params, Natural], ...] = ()
         self._origin: np.ndarray | None = None
+        self._steady: np.ndarray | None = None  # of statistics that are not about that one
 
     @cached_property
     def limits(self) -> Limits:
@@ -203,8 +207,21 @@ class Space:
         return self.view.odds(kernel, params)
 
     def told(self, stats: Stats, params: Params) -> Stats:
-        """What the M-step needs of a kernel's statistics: all of them."""
-        return stats
+        """What the M-step needs of a kernel's statistics: all of them. Once some were about the
+        means, they are moved to an origin that stays as long as the means are near it: what
+        accelerations remember is about one, and would have to be moved after each pass."""
+        steady = self._steady
+        if steady is not None and (
+            steady.shape != params.means.shape or self._is_far(params, steady)
+        ):
+            steady = None
+        if steady is None and stats.origin is not self._origin:
+            steady = params.means
+        self._steady = steady
+        return stats if steady is None else self.about(stats, steady)
+
+    def _is_far(self, params: Params, origin: np.ndarray) -> bool:
+        return bool((cancelling(self.structure, params, params.means - origin) > _FAR).any())
 
     def natural(self, params: Params, origin: np.ndarray | None = None) -> Natural:
         """Natural parameters, about the origin of the units unless another one is given."""

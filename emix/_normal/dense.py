@@ -181,6 +181,15 @@ class Dense:
         found *= scale
         return found
 
+    def at_floor(
+        self, covariances: np.ndarray, n_floored: np.ndarray, bound: Bound
+    ) -> np.ndarray | None:
+        d = covariances.shape[-1]
+        is_held = n_floored == d
+        if (n_floored > 0).sum() > is_held.sum():
+            return None
+        return np.tile(is_held[:, None], self.n_products(d))
+
     def factor_of_precision(self, precision: np.ndarray) -> np.ndarray:
         """U upper triangular with U Uᵀ = precision: a Cholesky from the last row up."""
         flipped = np.linalg.cholesky(precision[..., ::-1, ::-1])

@@ -101,6 +101,11 @@ class Diagonal:
         found[..., :d, -1] = math.sqrt(0.5) * (shift * shift - 1.0)
         return found
 
+    def at_floor(
+        self, covariances: np.ndarray, n_floored: np.ndarray, bound: Bound
+    ) -> np.ndarray | None:
+        return covariances <= bound.least
+
     def factor_of_precision(self, precision: np.ndarray) -> np.ndarray:
         return np.sqrt(precision)
 

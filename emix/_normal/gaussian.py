@@ -290,8 +290,16 @@ def cancels(structure: Structure, params: Located) -> bool:
 
 def distant(structure: Structure, params: Located) -> np.ndarray:
     """Of which components moments about the origin of the units lose too many digits, (K,)."""
-    form, means, d = structure.form, params.means, params.means.shape[1]
+    means, d = params.means, params.means.shape[1]
     if d * np.vdot(params.factors, params.factors) * np.vdot(means, means) <= MOMENT_LIMIT:
         return np.zeros(len(means), dtype=bool)  # not even all components taken together
-    traces = form.variances(form.precision(params.factors), d).sum(-1)
-    return traces * np.vecdot(means, means) > MOMENT_LIMIT
+    return cancelling(structure, params, means) > MOMENT_LIMIT
+
+
+def cancelling(structure: Structure, params: Located, offset: np.ndarray) -> np.ndarray:
+    """(sum_i P_ii^1/2 |o_i|)² (K,), P the precisions: a bound on the terms |P_ij o_i o_j| that
+    cancel where quadratic forms and moments are those of z about an origin that is o (K, d) from
+    the means. v'Cv is known to so many times rounding, as v_i² <= P_ii v'Cv."""
+    form = structure.form
+    roots = np.sqrt(form.variances(form.precision(params.factors), offset.shape[1]))
+    return np.square(np.vecdot(roots, np.abs(offset)))

@@ -104,6 +104,11 @@ class Isotropic:
         found[..., 0, -1] = root * (np.vecdot(shift, shift) - d)
         return found
 
+    def at_floor(
+        self, covariances: np.ndarray, n_floored: np.ndarray, bound: Bound
+    ) -> np.ndarray | None:
+        return n_floored[:, None] > 0
+
     def factor_of_precision(self, precision: np.ndarray) -> np.ndarray:
         return np.sqrt(precision)
 

@@ -151,6 +151,12 @@ class Form(Matrices, Protocol):
         """L (..., p, p): for T = (products, z, 1), p features, those of L T(z) are orthonormal if z
         has this mean and factor."""
 
+    def at_floor(
+        self, covariances: np.ndarray, n_floored: np.ndarray, bound: Bound
+    ) -> np.ndarray | None:
+        """Which second moments of components (K, products) the floor holds; None where a component
+        is held in some directions that are not features."""
+
     def gradient_step(self, factor: np.ndarray, target: np.ndarray, step: float):
         """U moved along the gradient of log|U| - tr(Uᵀ T U)/2 in the units of U; None where it
         would be singular."""
