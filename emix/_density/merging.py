@@ -20,6 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import xlogy
 
+from .._rows.weights import in_unit, unit_of
+
 # Sums that differ by less, relatively, are equal: rounding depends on the order of the rows.
 _SAME = 1e-9
 # Rows, in units of their mean weight, that a component holds at least: components that a
@@ -148,6 +150,8 @@ def elbow(places: np.ndarray, entropies: np.ndarray) -> int:
     """The number of clusters, 2 to K - 1, for which two lines fit the entropies (K,) of 1 to K
     clusters best: one up to it and one from it on, each by least squares. Of equal fits, the one
     with most clusters."""
+    # squares of what very large weights make would overflow
+    places, entropies = (in_unit(each, unit_of(float(each[-1]))) for each in (places, entropies))
     numbers = range(2, len(entropies))
     misfits = [sum(misfit for *_, misfit in lines(places, entropies, k)) for k in numbers]
     best = np.array(misfits) <= min(misfits) + _SAME * np.square(entropies).sum()

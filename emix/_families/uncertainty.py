@@ -78,7 +78,8 @@ def standard_errors(
     by_component = slopes.reshape(*slots.values.shape, -1)
     spread = np.einsum("kpa,kpq,kqb->ab", by_component, each, by_component)
     information = complete - spread + slopes.T @ both @ slopes
-    covariance = inverse(information)
+    # in the unit of the rows' weights until here
+    covariance = inverse(information) / rows.weight_unit
     return np.sqrt(np.einsum("sa,ab,sb->s", jacobian, covariance, jacobian)).reshape(
         slots.values.shape
     )

@@ -17,6 +17,7 @@ from .._input.tables import FLOATS as FLOATS
 from .._input.tables import Read, read_floats
 from .._input.validation import check_integer, check_sample_weight, check_seed
 from .._rows.grid import spans
+from .._rows.weights import in_own_unit
 from .fitted import Fitted
 from .scoring import Scorer
 
@@ -118,7 +119,9 @@ class BaseNormalMixture(DensityMixin, BaseEstimator):
         log_likelihood : float
             The (weighted) mean of ``score_samples(X)``.
         """
-        total, n = self._log_density(X, sample_weight)
+        scorer, X = self._asked().density(), self._validated(X)
+        weight = check_sample_weight(sample_weight, X.shape[0])
+        total, n = _total(scorer.log_prob, X, in_own_unit(weight))
         return total / n
 
     @quiet

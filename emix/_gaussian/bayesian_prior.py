@@ -33,6 +33,8 @@ _LEAST = 1e-6
 _FARTHEST_MEAN = 1e6
 _LARGEST_PRECISION = 1e12
 _LARGEST_DEGREES = 1e9
+# Rows, by the sum of their weights. The bound has n log n, which overflows from 1e305 on.
+_MOST_ROWS = 1e300
 
 
 def check_precision(name: str, value: Any) -> float:
@@ -56,6 +58,11 @@ class GivenPrior(NamedTuple):
         """The model, with the prior in the units of the rows."""
         # the prior keeps the bound finite, and the bound would not be exact at a floor
         rows = rows.with_values()
+        if rows.total_weight > _MOST_ROWS:
+            raise ValueError(
+                f"sample_weight counts rows beside those that the prior is worth, and adds up to "
+                f"{rows.total_weight:g}; it must not be more than {_MOST_ROWS:g}: scale it down"
+            )
         likelihood = mixture_over(structure, rows, noise, least_share=0.0)
         covariance, factor = self._covariance(likelihood)
         prior = Prior(

@@ -589,7 +589,7 @@ def _asymptotic_deviations(information: np.ndarray, singular: np.ndarray) -> np.
     kept = np.append(np.ones(3, dtype=bool), ~singular[: len(information) - 3])
     information = information[np.ix_(kept, kept)]
     size = np.sqrt(np.maximum(np.diagonal(information), 0.0))
-    if not size.all():
+    if not size.all() or np.isinf(size).any():  # the weights' sum may be near the largest number
         return infinite
     values, vectors = np.linalg.eigh(information / size / size[:, None])
     if values[0] < _SINGULAR:

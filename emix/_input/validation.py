@@ -245,7 +245,9 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None
         )
     if not weight.max() > 0.0:
         raise ValueError("sample_weight must not be all zero")
-    if not np.isfinite(weight.sum()):
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if not np.isfinite(total):
         raise ValueError("the sum of sample_weight overflows; scale the weights down")
     return weight
 

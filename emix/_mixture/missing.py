@@ -82,7 +82,8 @@ class Gapped:
         components without any variance. Rows without any value have no weight."""
         rows = self.rows.with_values()
         X = rows.filled(self.one.expected(rows))
-        filled = Rows(X, rows.weight, rows.shift, rows.scale, rows.map)
+        units = {"weight_unit": rows.weight_unit}
+        filled = Rows(X, rows.weight, rows.shift, rows.scale, rows.map, **units)
         noise = space.noise + self.one.lacking(filled)
         return Space(Complete(self.structure, filled), noise, space.limits)
 

@@ -66,14 +66,14 @@ def _worst(model, stats, params) -> Iterator[tuple[np.ndarray, float, int]]:
     filled = None if model.likelihood is model else model.likelihood.rows
     # each component may be found to have but one row, and is then passed over
     found = rows.answer(Least(model.space.kernel(params), len(stats.weight), filled))
-    left = stats.weight * rows.total_weight
+    left = stats.weight * rows.own_weight
     while len(found.value):
         i = int(np.flatnonzero(found.value <= found.value.min() + TIED)[0])
         x, mass, _, label = (array[i] for array in found)
         found = found.taken(np.arange(len(found.value)) != i)
         if mass < _ALL * left[label]:
             left[label] -= mass
-            yield (x - rows.shift) * (1.0 / rows.scale), mass / rows.total_weight, label
+            yield (x - rows.shift) * (1.0 / rows.scale), mass / rows.own_weight, label
 
 
 class Valued(NamedTuple):

@@ -276,7 +276,7 @@ def from_means(model: Mixture, means: np.ndarray) -> Params:
     labels = _nearest(_with_ones(whitening.T @ z), means @ whitening)
     weights = np.full(n_components, 1.0 / n_components)
     within = structure.form.weighted_second(z - means[labels].T, rows.weight)
-    within = structure.form.mean_matrix(within / rows.total_weight, d)
+    within = structure.form.mean_matrix(within / rows.own_weight, d)
     return _with_covariance(model, weights, means, within)
 
 

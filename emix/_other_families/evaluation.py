@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from .._families.densities import Densities
 from .._input.validation import check_sample_weight
+from .._rows.weights import in_own_unit
 from .kind import Known
 
 
@@ -51,7 +52,8 @@ class Evaluation:
 
     def mean(self, sample_weight: ArrayLike | None) -> float:
         """Mean of log p(x)."""
-        log_likelihood, n = self._total(self.log_prob(), sample_weight)
+        weight = check_sample_weight(sample_weight, self._rows.n)
+        log_likelihood, n = total(self.log_prob(), in_own_unit(weight))
         return log_likelihood / n
 
     def aic(self, sample_weight: ArrayLike | None) -> float:

@@ -139,11 +139,13 @@ def _maximum(model: TwoNormals, verdict: Verdict) -> Maximum:
 
 
 def _information(model: TwoNormals, peak: Peak) -> np.ndarray:
-    """Observed information in the units of the data."""
-    information = model.information(peak.stats, peak.params) * model.rows.total_weight
+    """Observed information in the units of the data; infinite where that of so much weight is."""
+    information = model.information(peak.stats, peak.params)
     unit = np.ones(len(information))
     unit[1:3] = model.rows.scale
-    return information / unit / unit[:, None]
+    with np.errstate(over="ignore"):
+        information = information * model.rows.total_weight
+        return information / unit / unit[:, None]
 
 
 def _with_order(run: Run) -> Run:

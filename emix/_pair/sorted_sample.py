@@ -10,6 +10,7 @@ from .._mixture.start import SAMPLE_ROWS
 from .._rows.blocks import Block, Rows
 from .._rows.grid import block_rows
 from .._rows.sample import DistinctRows
+from .._rows.weights import given_again
 
 # Many rows are counted in bins of equal width in place of being sorted, unless one of the bins
 # holds more than this share of them.
@@ -24,7 +25,9 @@ def sorted_sample(rows: Rows) -> tuple[np.ndarray, np.ndarray, bool]:
     if rows.weight is not None:
         sample, complete = DistinctRows(rows).sample(SAMPLE_ROWS)
         assert sample.weight is not None, "a sample of distinct rows has weights"
-        return sample.X[:, 0].astype(float), sample.weight, complete
+        # all of them add up to what they did, which tells what a nat is worth
+        counts = given_again(sample.weight, sample.weight_unit) if complete else sample.weight
+        return sample.X[:, 0].astype(float), counts, complete
     if rows.n <= SAMPLE_ROWS:
         return *_merged(np.sort(rows.X[:, 0]), np.ones(rows.n)), True
     bins = _binned(rows)

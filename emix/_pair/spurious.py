@@ -149,7 +149,8 @@ def _about(rows: Rows, middle: float, reach: float) -> Held:
         x, weight = x[weight > 0.0], weight[weight > 0.0]
 
     def mass(condition):
-        return float(np.count_nonzero(condition) if weight is None else weight[condition].sum())
+        own = np.count_nonzero(condition) if weight is None else weight[condition].sum()
+        return float(own) * rows.weight_unit
 
     is_near = np.abs(x - middle) <= reach
     near = x[is_near].astype(float)

@@ -119,7 +119,7 @@ class TwoNormals:
         job = PairSums(params.means, params.factors.reshape(-1, 1), np.array(const))
         if rows.n <= BLOCK_ROWS:
             total = job.over(self._whole, self._weight)
-            total /= rows.total_weight
+            total /= rows.own_weight
         else:
             total = rows.mean(job).reshape(8, 5)
         one, two = total[:2].tolist()

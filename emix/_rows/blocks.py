@@ -8,6 +8,7 @@ import numpy as np
 
 from .grid import TILE, Mapper, Span, shares, spans
 from .room import Buffers, Kept, Room, Worker
+from .weights import in_unit, unit_of
 
 # Of a block that is looked at once, without matrix products of all components.
 _SWEEP_BYTES = 1024 * 1024
@@ -112,6 +113,10 @@ class Rows:
     of float32. Weights are None or (n,); rows of weight zero are read as z = 0, as their own
     values times zero need not be zero: they may overflow. patterns tell what is
     missing in rows that have gaps (``patterns.GappedRows``).
+
+    ``weight`` and what is summed of rows is in units of ``weight_unit``: one that suits weights
+    whose sum is very small or large, unless the weights are given in a unit already.
+    ``total_weight`` is how many rows they are, and ``own_weight`` the same in the unit.
     """
 
     patterns: Any = None
@@ -125,13 +130,18 @@ class Rows:
         mapper: Mapper = map,
         room: Room | None = None,
         kept_bytes: int = KEPT_BYTES,
+        weight_unit: float | None = None,
     ):
         self.room = Room() if room is None else room
         self._kept, self.kept_bytes = Kept(), kept_bytes
         self.X = X
         self.n, self.d = X.shape
-        self.weight = weight
-        self.total_weight = float(self.n if weight is None else weight.sum())
+        total = float(self.n if weight is None else weight.sum())
+        unit = unit_of(total) if weight_unit is None else 1.0
+        self.weight = None if weight is None else in_unit(weight, unit)
+        self.own_weight = total / unit
+        self.weight_unit = unit if weight_unit is None else weight_unit
+        self.total_weight = self.own_weight * self.weight_unit
         self._idle = None if weight is None or weight.all() else weight == 0.0
         self.shift, self.scale = shift, scale
         self.map = mapper
@@ -182,7 +192,7 @@ class Rows:
 
     def mean(self, job: Job) -> np.ndarray:
         """The total per unit of weight."""
-        return self.total(job) / self.total_weight
+        return self.total(job) / self.own_weight
 
     def loaded(self, worker: Worker, start: int, stop: int) -> Buffers:
         """This thread's buffers for the worker, holding rows start:stop."""
@@ -210,7 +220,8 @@ class Rows:
         return question.of(self)
 
     def in_units(self, shift: np.ndarray, scale: np.ndarray) -> Rows:
-        return Rows(self.X, self.weight, shift, scale, self.map, self.room)
+        unit = self.weight_unit
+        return Rows(self.X, self.weight, shift, scale, self.map, self.room, weight_unit=unit)
 
     def extremes(self) -> tuple[np.ndarray, np.ndarray]:
         """Least and greatest value of every feature among the rows that have weight."""
@@ -226,16 +237,17 @@ class Rows:
 
     def chosen(self, index: np.ndarray, weight: np.ndarray | None) -> Rows:
         """Some of the rows, with weights of their own."""
-        return Rows(np.asarray(self.X[index]), weight, self.shift, self.scale, room=self.room)
+        return self.like(np.asarray(self.X[index]), weight)
 
     def like(self, X: np.ndarray, weight: np.ndarray | None) -> Rows:
         """Some of the rows, of these values, with weights of their own."""
-        return Rows(X, weight, self.shift, self.scale, room=self.room)
+        unit = self.weight_unit
+        return Rows(X, weight, self.shift, self.scale, room=self.room, weight_unit=unit)
 
     def part(self, start: int, stop: int) -> Rows:
         """Rows start:stop."""
         X, weight = self.X[start:stop], self.weights(start, stop)
-        kept = self.room, self._share(start, stop)
+        kept = self.room, self._share(start, stop), self.weight_unit
         return Rows(X, weight, self.shift, self.scale, self.map, *kept)
 
     def _share(self, start: int, stop: int) -> int:

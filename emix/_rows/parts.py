@@ -15,6 +15,7 @@ import numpy as np
 
 from .blocks import AtHand, Job, Question, Rows, moments_of
 from .room import Room
+from .weights import in_unit, unit_of
 
 # Fits whose working memory a process keeps from pass to pass, about 10 MB for each of its threads:
 # parts come and go. More fits that take turns allocate anew.
@@ -32,9 +33,11 @@ class Part(NamedTuple):
     X: np.ndarray
     weight: np.ndarray | None
 
-    def rows(self, shift: np.ndarray, scale: np.ndarray, fit: str) -> Rows:
+    def rows(self, shift: np.ndarray, scale: np.ndarray, weight_unit: float, fit: str) -> Rows:
+        weight = None if self.weight is None else in_unit(self.weight, weight_unit)
         # features are not kept: a part may be gone by the next pass
-        return Rows(self.X, self.weight, shift, scale, room=_room(fit), kept_bytes=0)
+        room = _room(fit)
+        return Rows(self.X, weight, shift, scale, room=room, kept_bytes=0, weight_unit=weight_unit)
 
 
 class PartQuestion(Protocol):
@@ -91,17 +94,21 @@ class PartedRows:
         self._parts, self._summary = parts, summary
         self.n, self.d = summary.n, len(summary.low)
         self.total_weight, self.is_weighted = summary.total_weight, summary.is_weighted
+        self.weight_unit = unit_of(self.total_weight)
+        self.own_weight = self.total_weight / self.weight_unit
         self.shift, self.scale = shift, scale
 
     @property
     def at_hand(self) -> AtHand:
         found = self._summary
-        rows = Rows(found.X, found.weight, self.shift, self.scale)
+        weight, unit = in_unit(found.weight, self.weight_unit), self.weight_unit
+        rows = Rows(found.X, weight, self.shift, self.scale, weight_unit=unit)
         return AtHand(rows, found.are_all, found.count)
 
     def answer(self, question: Question) -> Any:
         """The answer for all rows."""
-        return self._parts.answer(_InUnits(question, self.shift, self.scale, self._parts.fit))
+        units = self.shift, self.scale, self.weight_unit
+        return self._parts.answer(_InUnits(question, units, self._parts.fit))
 
     def total(self, job: PackingJob) -> np.ndarray:
         """What the job sums over all rows, (size,)."""
@@ -109,7 +116,7 @@ class PartedRows:
 
     def mean(self, job: PackingJob) -> np.ndarray:
         """The total per unit of weight."""
-        return self.total(job) / self.total_weight
+        return self.total(job) / self.own_weight
 
     def in_units(self, shift: np.ndarray, scale: np.ndarray) -> PartedRows:
         return PartedRows(self._parts, self._summary, shift, scale)
@@ -130,8 +137,8 @@ class PartedRows:
 class _InUnits:
     """A question of rows in these units."""
 
-    def __init__(self, question: Question, shift: np.ndarray, scale: np.ndarray, fit: str):
-        self._question, self._units, self._fit = question, (shift, scale), fit
+    def __init__(self, question: Question, units: tuple[np.ndarray, np.ndarray, float], fit: str):
+        self._question, self._units, self._fit = question, units, fit
 
     def of(self, part: Part) -> Any:
         return self._question.of(part.rows(*self._units, self._fit))

@@ -165,8 +165,9 @@ class GappedRows(Rows):
         patterns: Patterns,
         room: Room | None = None,
         kept_bytes: int = KEPT_BYTES,
+        weight_unit: float | None = None,
     ):
-        super().__init__(X, weight, shift, scale, mapper, room, kept_bytes)
+        super().__init__(X, weight, shift, scale, mapper, room, kept_bytes, weight_unit)
         self.patterns = patterns
 
     @cached_property
@@ -198,7 +199,7 @@ class GappedRows(Rows):
     @property
     def means_of_seen(self) -> np.ndarray:
         """Means over all rows of what is seen of 1, z and z², zero where nothing is, (3, d)."""
-        return self._sums_of_seen / self.total_weight
+        return self._sums_of_seen / self.own_weight
 
     @cached_property
     def seconds(self) -> np.ndarray:
@@ -243,7 +244,7 @@ class GappedRows(Rows):
             out[self.d] = self._index[start:stop]
 
     def in_units(self, shift: np.ndarray, scale: np.ndarray) -> GappedRows:
-        return GappedRows(self.X, self.weight, shift, scale, self.map, self.patterns, self.room)
+        return self._as(self.X, self.weight, (shift, scale), self.map, self.patterns)
 
     @property
     def empty(self) -> np.ndarray:
@@ -254,21 +255,31 @@ class GappedRows(Rows):
         if not self.empty.any():
             return self
         weight = np.where(self.empty, 0.0, 1.0 if self.weight is None else self.weight)
-        units = self.shift, self.scale
-        return GappedRows(self.X, weight, *units, self.map, self.patterns, self.room)
+        return self._as(self.X, weight, (self.shift, self.scale), self.map, self.patterns)
+
+    def _as(
+        self,
+        X: np.ndarray,
+        weight: np.ndarray | None,
+        units: tuple[np.ndarray, np.ndarray],
+        mapper: Mapper,
+        patterns: Patterns,
+    ) -> GappedRows:
+        """Rows of the same room and unit of weight."""
+        unit = self.weight_unit
+        return GappedRows(X, weight, *units, mapper, patterns, self.room, weight_unit=unit)
 
     def chosen(self, index: np.ndarray, weight: np.ndarray | None) -> GappedRows:
         X, patterns = np.asarray(self.X[index]), self.patterns.of(index)
-        return GappedRows(X, weight, self.shift, self.scale, map, patterns, self.room)
+        return self._as(X, weight, (self.shift, self.scale), map, patterns)
 
     def like(self, X: np.ndarray, weight: np.ndarray | None) -> GappedRows:
-        units = self.shift, self.scale
-        return GappedRows(X, weight, *units, map, self.patterns.found_in(X), self.room)
+        return self._as(X, weight, (self.shift, self.scale), map, self.patterns.found_in(X))
 
     def part(self, start: int, stop: int) -> GappedRows:
         X, weight = super().part(start, stop).X, super().weights(start, stop)
         patterns = self.patterns.of(slice(start, stop))
-        kept = self.room, self._share(start, stop)
+        kept = self.room, self._share(start, stop), self.weight_unit
         return GappedRows(X, weight, self.shift, self.scale, self.map, patterns, *kept)
 
     def filled(self, z: np.ndarray) -> np.ndarray:

@@ -49,4 +49,5 @@ def part(rows: Rows, held_out: Rows | None = None) -> Part:
     distinct = DistinctRows(rows_over(rows.array, rows.weight, np.zeros(d), np.ones(d)))
     n_distinct = distinct.count
     found, _ = distinct.sample(_SAMPLE)
-    return Part(rows, held_out, Rows(found.X, found.X, found.weight), n_distinct)
+    weight = None if found.weight is None else found.weight * found.weight_unit
+    return Part(rows, held_out, Rows(found.X, found.X, weight), n_distinct)

@@ -49,7 +49,8 @@ class Inertia:
         self._scorer, self._means = scorer, means
 
     def of(self, rows: Rows) -> float:
-        return inertia(rows.X, rows.weight, self._means, self._scorer.labels(rows.X))
+        squares = inertia(rows.X, rows.weight, self._means, self._scorer.labels(rows.X))
+        return squares * rows.weight_unit
 
     def merged(self, answers: list[float]) -> float:
         return sum(answers)
