@@ -1,5 +1,7 @@
 """Hard assignments: classification EM for every structure, and K-means."""
 
+import warnings
+
 import numpy as np
 import pytest
 from common import (
@@ -21,7 +23,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from emix import GaussianMixture, HardGaussianMixture
+from emix import BayesianGaussianMixture, GaussianMixture, HardGaussianMixture
 from emix.datasets import load_faithful
 
 K_MEANS = {"covariance_type": "tied_spherical", "frozen": ("weights",)}
@@ -345,3 +347,28 @@ def test_components_without_rows_get_the_first_of_tied_rows():
         for seed in range(8):
             again = hard.fit(rows[np.random.RandomState(seed).permutation(12)]).means_
             assert_allclose(again, first, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "least"),
+    [
+        (HardGaussianMixture(12, **K_MEANS), 0.97),
+        (HardGaussianMixture(12, covariance_type="spherical"), 0.97),
+        (BayesianGaussianMixture(12), 0.95),
+    ],
+    ids=["k-means", "spherical", "Bayesian"],
+)
+def test_many_clusters_that_are_apart_are_found(estimator, least):
+    rng, group = np.random.RandomState(0), np.arange(600) % 12
+    X = 6.0 / np.sqrt(2.0) * np.eye(12)[group] + rng.normal(size=(600, 12))
+    for seed in range(5):
+        found = estimator.set_params(random_state=seed).fit(X).predict(X)
+        assert adjusted_rand_score(group, found) > least
+
+
+def test_more_components_than_distinct_rows():
+    X = np.repeat(np.arange(5.0)[:, None], 4, axis=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mixture = HardGaussianMixture(10, random_state=0, **K_MEANS).fit(X)
+    assert mixture.inertia_ == 0.0

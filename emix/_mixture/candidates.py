@@ -36,8 +36,7 @@ def candidates(
 ) -> np.ndarray:
     """Labels (count, m) of rows z (d, m) with shares (m,)."""
     y = metrics(model, z, count, rng)
-    n_numbers = min(count, _KINDS) * _TIMES * n_components * z.shape[1]
-    if n_components < _MANY or n_numbers > _ROOM:
+    if not joins_cells(n_components, min(count, _KINDS) * z.shape[1]):
         return partitions(y, share, n_components, rng)
     labels, stretched = np.empty((count, z.shape[1]), dtype=np.intp), _is_stretched(count)
     enough = model.soundness.needed / z.shape[1]
@@ -45,6 +44,11 @@ def candidates(
     if stretched.any():
         labels[stretched] = partitions(y[stretched], share, n_components, rng)
     return labels
+
+
+def joins_cells(n_components: int, n_rows: int) -> bool:
+    """Whether partitions of so many rows, in all metrics together, are to be joined from cells."""
+    return n_components >= _MANY and _TIMES * n_components * n_rows <= _ROOM
 
 
 def metrics(model: Mixture, z: np.ndarray, count: int, rng: np.random.RandomState) -> np.ndarray:
@@ -74,11 +78,12 @@ def partitions(y: np.ndarray, share: np.ndarray, n_components: int, rng) -> np.n
 
 
 def joined_partitions(
-    y: np.ndarray, share: np.ndarray, n_components: int, enough: float, rng
+    y: np.ndarray, share: np.ndarray, n_components: int, enough: float, rng, times: int = _TIMES
 ) -> np.ndarray:
-    """Labels (S, m) for rows y (S, q, m): cells of more seeds than components, joined by Ward's
-    criterion; first those of less than enough weight, which no sound component has."""
-    n_cells = min(_TIMES * n_components, y.shape[2])
+    """Labels (S, m) for rows y (S, q, m): cells of more seeds than components, so many times as
+    many, joined by Ward's criterion; first those of less than enough weight, which no sound
+    component has."""
+    n_cells = min(times * n_components, y.shape[2])
     cells = _nearest(_seeds(y, share, n_cells, 1, rng), y)
     hot = one_hot(cells, n_cells) * share
     sums = np.concatenate([hot @ y.swapaxes(1, 2), hot.sum(axis=2, keepdims=True)], axis=2)

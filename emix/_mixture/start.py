@@ -13,6 +13,8 @@ import numpy as np
 from .._normal.gaussian import LOG_2PI, Params
 from .._rows.blocks import Rows
 from .._rows.grid import spans
+from .candidates import joined_partitions, joins_cells
+from .candidates import one_hot as one_hot_of
 from .mixture import Mixture
 from .posterior import labels_of, one_hot, soft
 
@@ -22,6 +24,11 @@ _ROWS_PER_COMPONENT = 128
 # Good enough to start EM from; and where clusters are far apart, so few settle.
 _LLOYD_PASSES, _SOON = 8, 6
 _COLUMNS = 4096
+# Cells for each of many components, which are joined to begin k-means with. Of 90 fits to 8, 12 or
+# 20 clusters 6 standard deviations apart (2, 5, 10 features, 100 rows each) K-means found all in 60
+# with seeds, in 88 with two and in 90 with three. Two cost what seeds do, to 10 %; with three fits
+# of 20 components to 500 rows took a third longer.
+_CELLS = 2
 # Posteriors of clusters that are this well apart are as good as labels (nats per row).
 _WELL_APART = 0.05
 # ... and of these, as many as there are components, that no other start is better (nats per row).
@@ -151,7 +158,7 @@ def partition(
 
 def kmeans(model: Mixture, n_components: int, rng: np.random.RandomState) -> Params:
     """k-means from k-means++ seeds, on rows in standard units, on whitened rows, and on rows in
-    local scales where these differ.
+    local scales where these differ. Of many components the first begins with joined cells.
 
     Whitening finds clusters that are elongated alike, and hides those that are apart along
     the direction in which the data are longest; in standard units features without clusters hide
@@ -160,8 +167,13 @@ def kmeans(model: Mixture, n_components: int, rng: np.random.RandomState) -> Par
     apart where local scales differ, as in many dimensions halves of one cluster are well apart.
     """
     z, weight, floor = _standardised(model), model.rows.weight, model.space.floor
-    alike, chosen = whole(model, n_components), seeds(z, weight, n_components, rng)
-    found = [_kmeans_on(model, z, chosen, alike)]
+    alike, joins = whole(model, n_components), joins_cells(n_components, z.shape[1])
+    if joins:
+        centres = _joined(model, z, n_components, rng)
+    else:
+        chosen = seeds(z, weight, n_components, rng)
+        centres = z[:, chosen].T
+    found = [_kmeans_on(model, z, centres, alike)]
     is_scaled = np.ptp(np.log(floor.scale)) > _SCALES
     whitening = _whitening(model)
     is_whitened = not np.array_equal(whitening, np.eye(len(z)))
@@ -170,11 +182,28 @@ def kmeans(model: Mixture, n_components: int, rng: np.random.RandomState) -> Par
     if _lost(model, found[0]) < (_FAR_APART if is_scaled else _WELL_APART):
         return found[0]
     if is_whitened:
-        found.append(_kmeans_on(model, whitening.T @ z, chosen, alike))
+        if joins:
+            chosen = seeds(z, weight, n_components, rng)
+        y = whitening.T @ z
+        found.append(_kmeans_on(model, y, y[:, chosen].T, alike))
     if is_scaled:
         y = floor.in_local_scales(z)
-        found.append(_kmeans_on(model, y, seeds(y, weight, n_components, rng), alike))
+        chosen = seeds(y, weight, n_components, rng)
+        found.append(_kmeans_on(model, y, y[:, chosen].T, alike))
     return _best_after_a_pass(model, *found)
+
+
+def _joined(model: Mixture, y: np.ndarray, n_components: int, rng) -> np.ndarray:
+    """Centres (K, q) of cells of rows y (q, m) that are joined: seeds miss some of many clusters.
+
+    In whitened and local coordinates seeds are drawn all the same. With joined cells there, too,
+    fits to 124 tables whose clusters overlap ended no higher on average.
+    """
+    weight = model.rows.weight
+    share, enough = weight / weight.sum(), model.soundness.needed / y.shape[1]
+    labels = joined_partitions(y[None], share, n_components, enough, rng, _CELLS)[0]
+    sums = one_hot_of(labels[None], n_components)[0] @ (_with_ones(y) * share).T
+    return sums[:, :-1] / np.where(sums[:, -1:] > 0.0, sums[:, -1:], 1.0)
 
 
 def _lost(model: Mixture, params: Params) -> float:
@@ -226,8 +255,8 @@ def _classified(model, params):
     return weights @ (np.log(weights) + log_dets[used]) - 0.5 * d * (LOG_2PI + 1.0)
 
 
-def _kmeans_on(model, y, chosen, alike):
-    labels, _ = _lloyd(y, model.rows.weight, y[:, chosen].T, _LLOYD_PASSES)
+def _kmeans_on(model, y, centres, alike):
+    labels, _ = _lloyd(y, model.rows.weight, centres, _LLOYD_PASSES)
     return _labelled(model, labels, alike)
 
 
