@@ -9,14 +9,19 @@ from common import (
     clusters,
     dense_covariances,
     dense_stack,
+    factorised,
     fitted,
     initial_values,
+    kernel_log_joint,
+    model_of,
+    of_structure,
     plain_passes,
 )
 from mpmath import mp, mpf
 from numpy.testing import assert_allclose, assert_array_equal
 
 from emix import GaussianMixture
+from emix._normal.gaussian import Params
 
 mp.dps = 50
 
@@ -162,6 +167,21 @@ def test_a_component_that_is_far_and_tight_is_accurate():
     _, _, covariances, value = exact_em(X, "full", initial, 4)
     assert_allclose(mixture.covariances_, covariances.astype(float), rtol=1e-6)
     assert_allclose(mixture.lower_bound_, value, rtol=1e-9)
+
+
+@pytest.mark.parametrize("size", [9e5, 5e6, 5e7])
+def test_components_far_from_the_origin_lose_no_digits_that_matter(covariance_type, size):
+    """Moments about it lose about tr(P) |mu|²: beyond 1e6 each component has its own origin."""
+    structure, rng, means = STRUCTURES[covariance_type], np.random.RandomState(0), [[1.0], [-1.0]]
+    deviation, weights = size**-0.5, np.array([0.3, 0.7])
+    X = np.repeat(means, 60, axis=0) + deviation * rng.normal(size=(120, 1))
+    stack = np.full((2, 1, 1), deviation**2)
+    params = Params(weights, np.array(means), *factorised(structure, of_structure(structure, stack)))
+    model = model_of(X, structure)
+    found = kernel_log_joint(model, model.space.kernel(params))
+    expected = exact_log_joint(exact(X), exact(weights), exact(means), exact(stack)).astype(float)
+    own = np.repeat([[True, False], [False, True]], 60, axis=0)
+    assert_allclose(found[own], expected[own], rtol=0.0, atol=1e-9)
 
 
 # --- equivariance ---------------------------------------------------------------------------

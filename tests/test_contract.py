@@ -320,6 +320,16 @@ def test_empty_components_are_named_in_a_warning(frozen, far):
     assert_allclose(mixture.means_[0], far[0])
 
 
+@pytest.mark.parametrize("covariance_type", ["full", "tied"])
+def test_a_component_whose_share_adds_nothing_to_one_is_empty(covariance_type):
+    """Twenty standard deviations away it has 1e-66 of the rows, which is not zero."""
+    rows = np.random.RandomState(0).normal(size=(200, 1))
+    mixture = GaussianMixture(2, covariance_type=covariance_type, means_init=[[0.0], [20.0]])
+    with pytest.warns(ConvergenceWarning, match="Component 1 is empty"):
+        mixture.fit(rows)
+    assert 0.0 < mixture.weights_[1] < 1e-60
+
+
 def test_a_hard_component_that_stays_empty_is_named():
     rows = np.concatenate([np.zeros((30, 1)), np.ones((30, 1))]) + 0.01 * X[:60]
     start = [[0.0, 0.0], [1.0, 1.0], [50.0, 0.0]]
