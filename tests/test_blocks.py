@@ -251,3 +251,14 @@ def test_standard_units_of_rows_of_vanishing_weight(share):
         mixture = fitted(X, 1, [share, 1.0, 1.0, 1.0])
     assert mixture.means_[0, 0] == pytest.approx(1.0)
     assert np.isfinite(mixture.score(X))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_row_of_nearly_all_the_weight_leaves_units_that_say_something(seed):
+    """The others' share of the variance is lost in rounding; without a least share it may be zero,
+    and the covariance 1e270 times too large."""
+    X = np.r_[np.full((1, 2), 1.3), np.random.RandomState(seed).normal(size=(50, 2))]
+    weight = np.r_[1e20, np.ones(50)]
+    with convergence_warnings_allowed():
+        mixture = GaussianMixture(1).fit(X, sample_weight=weight)
+    assert_allclose(mixture.covariances_[0], (X - 1.3).T @ (X - 1.3) / 1e20, rtol=1e-9)

@@ -5,10 +5,13 @@ import warnings
 import numpy as np
 import pytest
 from common import (
+    STRUCTURES,
     clusters,
     constrained,
+    factorised,
     initial_values,
     integer_weights,
+    model_of,
     not_converged_allowed,
     singular_allowed,
     textbook_log_joint,
@@ -24,6 +27,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from emix import BayesianGaussianMixture, GaussianMixture, HardGaussianMixture
+from emix import GaussianMixture, HardGaussianMixture
+from emix._mixture import posterior
+from emix._normal.gaussian import Params
 from emix.datasets import load_faithful
 
 K_MEANS = {"covariance_type": "tied_spherical", "frozen": ("weights",)}
@@ -216,6 +222,28 @@ def test_a_component_that_costs_more_than_it_gains_stays_empty():
     assert not hard.labels_.any()
     assert not hard.history_["accepted"].all()
     assert np.isfinite(hard.score(X))
+
+
+def test_rows_without_weight_are_not_given_to_a_component():
+    """They are read as if they were at the mean of all rows, here the farthest of all, and would
+    leave the component as empty as before."""
+    rows = np.random.RandomState(0).normal(size=(40, 1)) + np.repeat([[-10.0], [10.0]], 20, axis=0)
+    options = {**K_MEANS, "means_init": [[-10.0], [10.0], [1e3]]}
+    without = HardGaussianMixture(3, **options).fit(rows)
+    assert np.bincount(without.labels_).min() > 0
+    weight = np.r_[np.ones(40), 0.0]
+    weighted = HardGaussianMixture(3, **options).fit(np.r_[rows, [[0.0]]], sample_weight=weight)
+    assert_allclose(weighted.means_, without.means_)
+
+
+def test_a_cluster_keeps_one_of_its_rows_when_components_get_them():
+    """Two components are empty, and the two rows of least value are all of a cluster."""
+    X = np.r_[np.random.RandomState(0).normal(size=(30, 1)), [[95.0], [105.0]]]
+    model = model_of(X, STRUCTURES["tied_spherical"], rule=posterior.hard, frozen=frozenset({"weights"}))
+    means, one = np.array([[0.0], [100.0], [1e4], [2e4]]), factorised(STRUCTURES["tied_spherical"], 1.0)
+    params = Params(np.full(4, 0.25), means, *one)
+    repaired = model.repair(model.e_step(params), params).params
+    assert_allclose(32.0 * model.e_step(repaired).weight, [28.0, 1.0, 1.0, 2.0])
 
 
 def test_the_objective_is_the_classification_likelihood(covariance_type):

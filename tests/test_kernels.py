@@ -166,13 +166,20 @@ def apply(rule, log_joint):
     return value, resp
 
 
-@pytest.mark.parametrize("m", [1, 7, 8, 9, 64, 1001])
+@pytest.mark.parametrize("m", [1, 7, 8, 9, 64, 1001, 4096, 4099])
 @pytest.mark.parametrize("spread", [1.0, 30.0, 300.0])
 def test_soft_rule_sums_logarithms_of_products(m, spread):
     """Groups of eight evidences are multiplied where that is safe, and only there."""
     log_joint = np.random.RandomState(m).normal(scale=spread, size=(2, m)) - spread
     total, _ = ruled(soft, log_joint)
     assert_allclose(total, logsumexp(log_joint, axis=0).sum(), rtol=1e-13)
+
+
+def test_products_of_evidences_keep_their_digits():
+    """Eight of exp(-91.5) are 1e-318, which has but three digits; more than 4096 are multiplied."""
+    log_joint = np.random.RandomState(0).normal(scale=0.1, size=(1, 8000)) - 91.5
+    total, _ = ruled(soft, log_joint)
+    assert_allclose(total, log_joint.sum(), rtol=1e-14)
 
 
 def test_log_evidence_is_the_value_of_each_row():
