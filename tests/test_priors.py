@@ -117,6 +117,25 @@ def test_the_objective_never_falls(covariance_type, acceleration):
         assert (history["free_energy"][1:] >= history["objective"][:-1] - 1e-12).all()
 
 
+def test_other_rows_have_the_same_prior(covariance_type):
+    """As those of a sample that starts are compared on."""
+    model = model_of(X, STRUCTURES[covariance_type])
+    model.prior = some_prior(covariance_type)._of_model(model, K)
+    params = random_params(model.structure, 1, K, D)
+    assert model.log_prior(params) != 0.0
+    for rows in (model.rows, model.space.distinct.sample(50)[0]):
+        assert model.over(rows).log_prior(params) == model.log_prior(params)
+
+
+def test_a_batch_counts_with_its_share_of_the_prior(covariance_type):
+    prior = some_prior(covariance_type)
+    options = {"covariance_type": covariance_type, "prior": prior, "random_state": 0}
+    mixture = fitted(X[:150], K, **options)
+    log_prior, score = log_density(prior, covariance_type, mixture), mixture.score(X[150:])
+    mixture.partial_fit(X[150:])
+    assert mixture.lower_bound_ == pytest.approx(score + log_prior / len(X), rel=1e-10)
+
+
 def test_a_component_that_would_collapse_lives():
     X = np.r_[np.random.RandomState(0).normal(size=(50, 2)), [[30.0, 30.0]]]
     means = [[0.0, 0.0], [30.0, 30.0]]

@@ -494,6 +494,19 @@ def test_other_starts_are_tried_where_none_is_healthy(start, n, draw):
     assert any(mixture.n_collapsed_ for mixture in fits)
 
 
+def test_labels_that_give_a_component_too_few_rows_lead_to_sound_ones():
+    """Two rows lie on a line: their component begins with the covariance of all rows about their
+    means. With that of the line no seed leads to a sound maximum."""
+    found = []
+    for seed in range(8):
+        X, labels = clusters(seed, 60, 2, 3), np.random.RandomState(seed).randint(0, 2, size=60)
+        labels[:2] = 2
+        with convergence_warnings_allowed():
+            mixture = GaussianMixture(3, init_params=labels).fit(X)
+        found.append(mixture.starts_["sound"][0])
+    assert np.mean(found) > 0.8
+
+
 @pytest.mark.parametrize("n", [8, 12])
 def test_one_start_more_is_tried_where_none_is_healthy(n):
     """Also of so few rows that none can be."""

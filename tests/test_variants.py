@@ -16,6 +16,7 @@ from common import (
     not_converged_allowed,
     public_state,
     random_params,
+    rows_of,
 )
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -24,6 +25,7 @@ from emix._em.ascent import Ascent
 from emix._fit.stream import restored
 from emix._mixture.incremental import Incremental
 from emix._mixture.missing import mixture_over
+from emix._mixture.online import State, follow
 from emix._mixture.partial import Conditional, Gradient
 from emix._mixture.posterior import at_temperature
 from emix._rows.blocks import Rows
@@ -192,6 +194,18 @@ def test_a_running_mean_over_one_batch_repeated_is_em():
     both = (both + model.e_step(before.params)) * 0.5
     expected = model.m_step(both, before.params)
     assert_allclose(mixture.means_, stream.shift + stream.scale * expected.means, rtol=1e-10)
+
+
+def test_averaged_statistics_are_the_mean_over_batches():
+    model, batches = model_of(X, STRUCTURES["full"]), (X[:100], X[100:150], X[150:])
+    params = random_params(model.structure, 1, K, D)
+    first = model.e_step(params)
+    state, seen = State(first, params, float(len(X)), first, 1), [first.vector]
+    for batch in batches:
+        state = follow(model.over(rows_of(batch)), state, offset=0.0, exponent=0.6)
+        seen.append(model.about(state.stats, first.origin).vector)
+        averaged = model.about(state.averaged, first.origin).vector
+        assert_allclose(averaged, np.mean(seen, axis=0), rtol=1e-12, atol=1e-14)
 
 
 def test_partial_fit_goes_on_after_fit():
