@@ -32,7 +32,6 @@ from .._rows.blocks import Rows
 from .weighting import Weighting
 from .wishart import divergence, log_det_gap
 
-_ROUNDING = 8 * 2.0**-53
 # A component with less than this share of the data is as the prior has it.
 _EMPTY = 1e-300
 
@@ -53,8 +52,8 @@ class Posterior(NamedTuple):
 
     covariances C = (E P)⁻¹ and their factors have the structure's shape, and so have degrees,
     (K,) or (): per feature, and per component that shares the precision. order lists the
-    components by falling counts. What follows from these: E weight, log w~, the divergence
-    KL(q, prior) per unit of weight, and a bound on its rounding error.
+    components by falling counts. What follows from these: E weight, log w~, and the divergence
+    KL(q, prior) per unit of weight.
     """
 
     concentration: np.ndarray
@@ -68,7 +67,6 @@ class Posterior(NamedTuple):
     weights: np.ndarray
     log_weights: np.ndarray
     divergence: float
-    rounding: float
 
 
 def pseudo_log_weights(structure: Structure, log_weights, degrees, mean_precision, d):
@@ -145,7 +143,9 @@ class VariationalMixture:
         return self.mixture.expected(stats, posterior) - posterior.divergence
 
     def rounding(self, stats: Stats, posterior: Posterior) -> float:
-        return self.mixture.rounding(stats, posterior) + posterior.rounding
+        """The mixture's: where the prior does not outweigh the rows, the divergence adds 0.6 of it
+        at most (60 rows of weights from 1 to 1e12, 1 to 8 features, five structures)."""
+        return self.mixture.rounding(stats, posterior)
 
     def m_step(self, stats: Stats, posterior: Posterior | None = None) -> Posterior:
         """argmax of ``expected``: with counts N_k = n weight_k, centres x_k and a_k = x_k - m0,
@@ -199,10 +199,6 @@ class VariationalMixture:
         log_weights = weighting.expected_log(concentration, order)
         given = (concentration, mean_precision, means, degrees, covariances, factors)
         terms = self._divergences(*given, order)
-        largest = self.total_weight + concentration.max() + np.max(degrees)
-        # gamma_divergence loses about the last bit of its step times a logarithm
-        magnitude = (means.shape[1] + 2) * np.log1p(largest)
-        magnitude += np.abs(terms).sum() / self.total_weight
         return Posterior(
             *given,
             n_floored,
@@ -210,7 +206,6 @@ class VariationalMixture:
             weighting.mean(concentration, order),
             pseudo_log_weights(structure, log_weights, degrees, mean_precision, means.shape[1]),
             float(terms.sum()) / self.total_weight,
-            _ROUNDING * float(magnitude),
         )
 
     def _divergences(
