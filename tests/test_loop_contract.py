@@ -337,6 +337,8 @@ def test_gauges_take_the_word_of_an_acceleration_or_not():
     assert smooth.likely == 2.0
     assert exact.trust(estimate, point) == 0.25
     assert exact.likely == 2.0
+    exact.trust(Estimate(0.1, 7.0), point)
+    assert exact.likely == 0.25  # as much as the next M-step gains, at least
 
 
 def test_every_reason_is_a_sentence():

@@ -107,6 +107,14 @@ def test_a_fall_where_nothing_was_left_to_gain_has_converged():
     assert result.params == 1
 
 
+def test_gains_within_rounding_end_a_climb_whatever_its_tol():
+    """Also where they do not shrink."""
+    values, gains = [-4.0, -2.0, *[-1.5] * 8], [2.0, 0.5, *[0.5 * ROUNDING] * 8]
+    result = Ascent(Scripted(values, gains), 0).run(tol=1e-20, max_iter=8)
+    assert result.reason is Reason.CONVERGED
+    assert (result.params, result.remaining) == (3, ROUNDING)
+
+
 # --- proposals ------------------------------------------------------------------------------
 
 
@@ -124,6 +132,20 @@ def test_an_estimate_of_the_acceleration_comes_first():
     climb = Ascent(Scripted(np.arange(9.0)), 0, acceleration)
     assert climb.run(tol=0.8, max_iter=8).params == 4
     assert climb.within_reach == 4.5
+
+
+def test_the_gain_before_a_proposal_tells_nothing_of_what_follows():
+    values = [0.0, 1.0, 1.5, 1.75, 1.8, 3.0, 3.0 + 1e-12, 4.0, 5.0, 6.0]
+    climb = Ascent(Scripted(values), 0, Suggesting(proposals={1: 5}))
+    assert climb.run(tol=1e-9, max_iter=3).params == 6
+
+
+def test_an_m_step_that_gains_nothing_is_no_end_after_a_step_that_gained():
+    """As next to a saddle, where the acceleration says that there is more to come."""
+    estimates = {1: Estimate(0.5, 0.75), 2: Estimate(1.0, 1.0)}
+    model = Scripted([0.0, 1.0, 1.0, 2.0, 2.0], gains=[1.0, 0.0, 1.0, 0.0])
+    result = Ascent(model, 0, Suggesting(estimates=estimates)).run(tol=1e-9, max_iter=4)
+    assert (result.params, result.objective) == (3, 2.0)
 
 
 # --- repairs --------------------------------------------------------------------------------

@@ -15,9 +15,6 @@ from .plain import Plain
 from .protocols import Acceleration, Model, P, Repair, S, Turn
 from .results import Pass, Reason, Result
 
-# Gains per sample above this are far from rounding errors in any model worth climbing.
-_CLEAR = 1e-6
-
 
 class Point(Generic[P, S]):
     """Parameters and the expected statistics there; the M-step of these and what it gains
@@ -98,7 +95,7 @@ class Ascent(Generic[P, S]):
     def _arrived(self, tol: float) -> bool:
         if self._repair is not None or not (tol > 0.0 or self._gauge.ends_exactly):
             return False
-        return self._remaining <= max(tol, self._rounding())
+        return self._remaining <= max(tol, self._point.rounding)
 
     @property
     def within_reach(self) -> float:
@@ -140,9 +137,9 @@ class Ascent(Generic[P, S]):
             self._remaining = self._gauge.update(*gains, self._acceleration.reach)
         else:
             return
-        rounding = self._rounding()
-        if self._telling() <= rounding:
-            self._remaining = min(self._remaining, rounding)
+        following = self._acceleration.next_gain(point)
+        if self._gauge.telling(point, self._gain, following) <= point.rounding:
+            self._remaining = min(self._remaining, point.rounding)
 
     def _record(self, stats, params, energy, extrapolated, accepted, entropy=None) -> None:
         if entropy is None:
@@ -150,14 +147,6 @@ class Ascent(Generic[P, S]):
         log_prior = self._model.log_prior(params)
         parts = (stats.value, entropy, log_prior, stats.evidence)
         self.passes.append(Pass(energy, *parts, self._remaining, extrapolated, accepted))
-
-    def _telling(self) -> float:
-        following = self._acceleration.next_gain(self._point)
-        return self._gauge.telling(self._point, self._gain, following)
-
-    def _rounding(self) -> float:
-        """Differences of F that rounding may make; looked into when the gain is small."""
-        return 0.0 if self._telling() > _CLEAR else self._point.rounding
 
     def _step(self) -> None:
         """To repaired parameters if there are some, else to those of the acceleration or, where it
