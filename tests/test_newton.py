@@ -194,6 +194,73 @@ def test_the_radius_follows_the_promise():
     assert np.linalg.norm(newton.propose(POINT)) > 1.5 * np.linalg.norm(first)
 
 
+BENT, ROUND = ([0.001, 0.5], [0.3, 0.2]), ([0.5, 0.5], [0.01, 0.02])
+
+
+def length_after(first, share_gained, second=BENT, plain_points=2):
+    """Of the next step, after one from the first curvature that gained this share of its promise."""
+    curvatures = [quadratic(*first)] * (plain_points + 1) + [quadratic(*second)] * 3
+    newton = Newton(
+        SimpleNamespace(
+            curvature=lambda params, stats: curvatures.pop(0), settle=lambda stats, point: stats
+        )
+    )
+    for _ in range(plain_points + 1):
+        newton.push(POINT)
+    step = newton.propose(POINT)
+    newton.accepted(share_gained * gain(quadratic(*first), step))
+    for _ in range(max(1, 2 - plain_points)):
+        newton.push(POINT)
+    return np.linalg.norm(newton.propose(POINT)), np.linalg.norm(step)
+
+
+def test_the_radius_is_half_of_a_step_that_gained_little():
+    for first in (BENT, ROUND):  # as long as the radius, and a tenth of it
+        length, before = length_after(first, 0.2)
+        assert 0.4 * before < length < 0.6 * before
+
+
+def test_the_radius_stays_where_a_step_gained_not_all_or_was_short():
+    assert 0.4 < length_after(BENT, 0.5)[0] < 0.5
+    assert 0.4 < length_after(ROUND, 1.0)[0] < 0.5
+
+
+def test_the_first_steps_leave_the_radius_as_it_is():
+    """So that two climbs of one step are one of two."""
+    for share_gained in (0.0, 1.0):
+        length, before = length_after(ROUND, share_gained, plain_points=0)
+        assert before < 0.1
+        assert 0.4 < length < 0.5
+
+
+def test_the_radius_has_limits():
+    """Beyond a few units densities have nothing in common; steps that are nothing are EM's."""
+    curvature = quadratic([1e-6, 0.5], [0.3, 0.2])
+    newton, step = proposed(curvature)
+    for _ in range(6):
+        newton.accepted(gain(curvature, step))
+        newton.push(POINT)
+        step = newton.propose(POINT)
+    assert 4.0 <= np.linalg.norm(step) < 5.0
+    for _ in range(15):
+        newton.rejected()
+    assert newton.propose(POINT) is None
+    newton.push(POINT)
+    assert newton.propose(POINT) is None
+
+
+def test_curvature_that_may_be_rounding_promises_no_more_than_rounding_may_hide():
+    for flattest in (-1e-9, 0.0, 1e-12):
+        newton, _ = proposed(quadratic([flattest, 0.5], [1e-6, 0.3]))
+        expected = 0.5 * (1e-6**2 / 1e-7 + 0.3**2 / 0.5)
+        assert newton.decrement == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_step_that_promises_nothing_is_left_to_em():
+    for gradient in ([0.0, 0.0], [np.nan, 0.1]):
+        assert proposed(quadratic([0.5, 0.5], gradient))[1] is None
+
+
 def test_statistics_that_no_data_have_are_not_tried():
     curvature = quadratic([0.001, 0.5], [0.3, 0.2])
     assert proposed(curvature, settle=lambda stats, point: None)[1] is None
