@@ -127,6 +127,58 @@ def test_a_saddle_is_left_by_steps_that_grow():
     assert np.inf in promises
 
 
+def in_one_dimension(rate, told, eta=1.0, sweeps=20):
+    """Lengths of the proposals, in EM's steps, which are accepted or not as told; the promise at
+    the last one, and the accelerator."""
+    model = quadratic(np.eye(1), np.array([[rate]]))
+    accelerator, eta, lengths, told = QuasiNewton(model), np.array([eta]), [], list(told)
+    for _ in range(sweeps):
+        stats = model.e_step(eta)
+        following = model.m_step(stats)
+        point = SimpleNamespace(params=eta, stats=stats, following=following)
+        accelerator.push(point)
+        trial = accelerator.propose(point) if told else None
+        if trial is None:
+            eta = following
+            continue
+        lengths.append(float((trial - eta)[0] / (following - eta)[0]))
+        if told.pop(0):
+            accelerator.accepted(1.0)
+            eta = trial
+        else:
+            accelerator.rejected()
+            eta = following
+    return lengths, accelerator
+
+
+def test_steps_have_a_limit_that_grows_with_those_that_reached_it_and_shrinks_with_the_others():
+    """Newton's step is a hundred thousand times EM's."""
+    lengths, _ = in_one_dimension(1.0 - 1e-5, [True, True, True, False, False, False, False, True])
+    assert_allclose(lengths, [4.0, 16.0, 64.0, 256.0, 64.0, 16.0, 4.0, 4.0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("rate", "eta"), [(1.0 - 1e-9, 1.0), (0.5, 1e5)])
+def test_rounding_and_steps_that_are_very_long_tell_nothing_of_what_is_left(rate, eta):
+    """Curvature of 1e-9 of the complete data's, and a step of 5e4 standard deviations."""
+    promises = climb(
+        quadratic(np.eye(1), np.array([[rate]])),
+        accelerator := QuasiNewton(quadratic(np.eye(1), np.array([[rate]]))),
+        np.array([eta]),
+        3,
+    )[1]
+    assert promises[-1] == np.inf
+    assert accelerator.reach == 5.0
+
+
+def test_the_slowest_direction_seen_bounds_what_is_left():
+    """Where the approximation promises less: it may be at the end of the others alone."""
+    _, accelerator = in_one_dimension(0.999, [True])
+    promise = accelerator.decrement
+    for gain, likely, bound in ((promise, 1e3, 5e3), (2e-4 * promise, 1.0, 1.0)):
+        found = accelerator.remaining(SimpleNamespace(gain=gain))
+        assert_allclose(found, [likely * promise, bound * promise], rtol=1e-6)
+
+
 def test_the_climb_does_not_depend_on_origins():
     """Residuals have another origin at every point."""
     structure = STRUCTURES["full"]
