@@ -8,6 +8,7 @@ import pytest
 from common import STRUCTURES, clusters, model_of, random_params, with_kernel
 from numpy.testing import assert_allclose
 
+from emix._em import quasi_newton
 from emix._em.ascent import Ascent
 from emix._em.plain import Plain
 from emix._em.quasi_newton import QuasiNewton
@@ -177,6 +178,45 @@ def test_the_slowest_direction_seen_bounds_what_is_left():
     for gain, likely, bound in ((promise, 1e3, 5e3), (2e-4 * promise, 1.0, 1.0)):
         found = accelerator.remaining(SimpleNamespace(gain=gain))
         assert_allclose(found, [likely * promise, bound * promise], rtol=1e-6)
+
+
+def test_at_the_maximum_nothing_is_proposed():
+    model = quadratic(np.eye(1), np.array([[0.5]]))
+    accelerator = QuasiNewton(model)
+    points, promises = climb(model, accelerator, np.ones(1), 4)
+    assert_allclose(points[3:], 0.0, atol=1e-15)  # by the first proposal
+    assert promises[-1] == 0.0
+    assert accelerator.propose(SimpleNamespace(params=points[-1])) is None
+
+
+@pytest.mark.parametrize(
+    ("eta", "stats", "following"),
+    [
+        (0.3, 0.15, 0.15),  # parameters go back where statistics went on
+        (0.125, 0.12, 0.05),  # EM goes fifteen times as far as its gradient says
+    ],
+)
+def test_what_was_learnt_is_forgotten_where_it_says_nonsense(eta, stats, following):
+    accelerator = QuasiNewton(quadratic(np.eye(1), np.array([[0.5]])))
+    climbed = [(1.0, 0.5, 0.5), (0.5, 0.25, 0.25), (0.25, 0.125, 0.125), (eta, stats, following)]
+    seen = []
+    for at, g, to in climbed:
+        point = SimpleNamespace(
+            params=np.array([at]), stats=Vector(np.array([g])), following=np.array([to]), gain=1.0
+        )
+        accelerator.push(point)
+        seen.append(accelerator.remaining(point) is not None)
+    assert seen == [False, False, True, False]
+    assert accelerator.propose(point) is None
+
+
+def test_steps_that_are_remembered_have_a_bound_in_bytes(monkeypatch):
+    metric, missing = overlapping(0, SLOW)
+    monkeypatch.setattr(quasi_newton, "_BYTES", 3 * 4 * 8 * len(SLOW))
+    model = quadratic(metric, missing)
+    accelerator = QuasiNewton(model)
+    climb(model, accelerator, np.ones(len(SLOW)), 12)
+    assert accelerator._steps.nbytes == 3 * 4 * 8 * len(SLOW)
 
 
 def test_the_climb_does_not_depend_on_origins():

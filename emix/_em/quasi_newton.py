@@ -164,7 +164,7 @@ class QuasiNewton(Generic[P, V]):
         source, move = self._source, self._move
         if source is None or move is None or self.decrement is None:
             return None
-        if not (self.decrement > 0.0 and self._times > 0.0):
+        if not self._times > 0.0:
             return None
         self._at_limit = self._times >= self._limit
         share = self._limit / self._times if self._at_limit else 1.0
