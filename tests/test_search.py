@@ -653,6 +653,16 @@ def test_fewer_components_than_clusters_far_apart_join_the_right_ones(
         assert mixture.lower_bound_ == pytest.approx(best, abs=2e-4)
 
 
+@pytest.mark.parametrize(("seed", "n_clusters", "n_components"), [(23, 8, 2), (27, 5, 2)])
+def test_after_every_number_of_clusters_that_was_found_two_more_are_tried(
+    seed, n_clusters, n_components
+):
+    """With two draws in vain in all, four and three are found."""
+    local = sampled(far_clusters(seed, n_clusters))
+    found = search._far_apart(local, n_components, RNG(0))
+    assert len(found.params.weights) == n_clusters
+
+
 def test_as_many_components_as_clusters_far_apart_need_no_race(monkeypatch):
     """And two more draws tell that there are no more clusters."""
     calls = []

@@ -310,6 +310,21 @@ def test_heights_are_of_thin_directions_alone_and_of_none_on_spikes():
         assert_allclose(model.soundness.spurious_heights(params), expected, rtol=1e-3)
 
 
+@pytest.mark.parametrize("seed", [7, 9, 12, 29])
+def test_rounding_adds_no_height_to_what_the_floor_holds(seed):
+    """Beside variances 1e12 times as large those that the floor holds come out below it, even
+    negative: two narrow clusters far apart, and a component on a line or plane of eight features.
+    """
+    rng = RNG(seed)
+    X = rng.normal(size=(200, 8)) / 1e3 + np.repeat(rng.normal(size=(2, 8)), 100, axis=0)
+    model = model_of((X - X.mean(axis=0)) / X.std(axis=0), STRUCTURES["full"])
+    plane, held = rng.normal(size=(8, 2)), -0.5 * np.log(model.space.floor.share)
+    for directions in (plane, plane[:, :1]):
+        flat = directions @ directions.T
+        params = params_of(model, [0.02, 0.98], np.zeros((2, 8)), [flat, np.eye(8)])
+        assert 0.5 * held < model.soundness.spurious_heights(params)[0] <= 8.0 * held
+
+
 def test_directions_without_variance_have_no_height():
     X = np.c_[RNG(0).normal(size=(100, 1)), np.zeros(100)]
     for name in ("full", "diag"):

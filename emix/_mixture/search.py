@@ -145,7 +145,7 @@ class _Known:
         labels = candidates(ground.model, ground.z, ground.share, k, count, self._rng)
         fresh = Race(ground, ground.statistics(one_hot(labels, k)))
         fresh.run(_SHORT)
-        most = count if count <= _FIRST else max(_KEPT, int(_SHARE * count))
+        most = count if count <= _FIRST else int(_SHARE * count)
         fresh.keep(_promising(fresh, ground.model, most))
         hits = np.ones(len(fresh.value))
         if self._race is not None:
