@@ -344,6 +344,13 @@ def test_a_bayesian_mixture_may_empty_its_components():
     assert mixture.weights_.min() < 1e-4
 
 
+def test_a_component_of_a_small_share_is_not_empty():
+    """Ten standard deviations away it has 1e-13 of the rows: nothing is warned of."""
+    rows, start = np.random.RandomState(0).normal(size=(200, 1)), [[0.0], [10.0]]
+    mixture = GaussianMixture(2, covariance_type="tied", means_init=start).fit(rows)
+    assert 1e-14 < mixture.weights_[1] < 1e-12
+
+
 # --- floating-point errors ------------------------------------------------------------------
 
 STRICT = {
