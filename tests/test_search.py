@@ -349,6 +349,18 @@ def test_steps_begin_anew_after_a_fall_and_have_a_longest():
     assert fell > 0
 
 
+def test_em_s_own_step_is_made_where_rounding_lowers_the_value():
+    """Else the mixture would make the same step for ever."""
+    race, other = race_of(iris_model(), count=2), race_of(iris_model(), count=2)
+    race.value = race.value + 10.0  # it can but fall
+    race.run(1)
+    other.run(1)
+    assert_array_equal(race.field.means, other.field.means)
+    race.value = race.value + 10.0  # the second step is longer, and not made
+    race.run(1)
+    assert_array_equal(race.field.means, other.field.means)
+
+
 def test_a_race_is_over_when_nothing_is_gained():
     race = race_of(iris_model(), count=2)
     while race.gain.max() >= 1e-6:
@@ -442,6 +454,11 @@ def test_an_unsound_winner_is_left_out():
 def test_of_the_last_gain_a_little_is_expected_again():
     race = SimpleNamespace(value=np.array([-1.0, -1.0, -1.5]), gain=np.array([0.0, 0.004, 0.9]))
     assert_allclose(search._height(race), [-1.0, -0.996, -1.49])
+
+
+def test_sound_mixtures_come_first_and_others_by_height_alone():
+    height, unsound = np.array([-3.0, -2.0, -1.0, -1.0 + 1e-7]), np.array([0, 1, 2, 2])
+    assert_array_equal(search._order_of(height, unsound), [0, 2, 3, 1])
 
 
 def budget(monkeypatch, model, n_components, n_init=1, seed=0):

@@ -21,10 +21,6 @@ _LEAST_EVIDENCE = 1e-30
 # A mixture's step grows by this factor as long as its log-likelihood rises, up to this multiple of
 # EM's own. Three starts of iris need half of the passes to 1e-6 so; longer steps save no more.
 _GROWTH, _LONGEST = 1.3, 4.0
-
-# Log-likelihoods per row fall by less where nothing but rounding changes them: a mixture that has
-# arrived must not be taken for one whose last step was too long.
-_ROUNDING = 1e-7
 # A race is over where no mixture gains more than this in a pass (nats per row).
 _SETTLED = 1e-6
 
@@ -191,7 +187,7 @@ class Race:
         resp, value = ground.e_step(field)
         plain = ground.statistics(resp)
         # by EM's own step only rounding can lower it
-        fell = np.flatnonzero((value < self.value - _ROUNDING) & (self._step > 1.0))
+        fell = np.flatnonzero((value < self.value) & (self._step > 1.0))
         gain = value - self.value
         self._step = np.minimum(self._step * _GROWTH, _LONGEST)
         if len(fell):
