@@ -522,6 +522,7 @@ def test_thrice_is_not_twice_and_rounds_add_up(monkeypatch):
     assert len(budget(monkeypatch, thrice, 3)) == 2
     assert len(budget(monkeypatch, twice, 3)) == 4
     # with n_init=2 it takes six times; the second round meets it that often with those before
+    assert len(budget(monkeypatch, thrice, 3, n_init=2)) == 4
     assert len(budget(monkeypatch, twice, 3, n_init=2)) == 4
 
 
@@ -595,6 +596,12 @@ def test_a_race_on_a_sample_is_decided_on_more_rows(monkeypatch):
     seen.clear()
     budget(monkeypatch, hard_problem(3000), 15)
     assert seen[0] == 1500
+
+
+def test_a_maximum_that_all_have_met_is_not_decided_on_more_rows(monkeypatch):
+    monkeypatch.setattr(search, "apart", lambda *_: None)
+    X = standardised(clusters(0, 3000, 2, 2, 2.0))
+    assert budget(monkeypatch, model_of(X, STRUCTURES["full"]), 2) == [(8, 4), (8, 8)]
 
 
 def test_clusters_far_apart_need_no_search(monkeypatch):
