@@ -451,6 +451,16 @@ def test_an_unsound_winner_is_left_out():
     assert not any(model.soundness.is_degenerate(params) for params in found)
 
 
+def test_unsound_starts_are_left_out_unless_there_are_no_others():
+    """30 rows are hardly enough for five components."""
+    left = {}
+    for seed in (0, 3, 11):
+        model = model_of(standardised(RNG(seed).normal(size=(30, 2))), STRUCTURES["full"])
+        found = leading(model, 5, RNG(0), 1)
+        left[seed] = [model.soundness.is_degenerate(params) for params in found]
+    assert left == {0: [False, False], 3: [False], 11: [True] * 4}
+
+
 def test_of_the_last_gain_a_little_is_expected_again():
     race = SimpleNamespace(value=np.array([-1.0, -1.0, -1.5]), gain=np.array([0.0, 0.004, 0.9]))
     assert_allclose(search._height(race), [-1.0, -0.996, -1.49])

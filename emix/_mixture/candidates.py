@@ -83,7 +83,7 @@ def joined_partitions(
     """Labels (S, m) for rows y (S, q, m): cells of more seeds than components, so many times as
     many, joined by Ward's criterion; first those of less than enough weight, which no sound
     component has."""
-    n_cells = min(times * n_components, y.shape[2])
+    n_cells = times * n_components
     cells = _nearest(_seeds(y, share, n_cells, 1, rng), y)
     hot = one_hot(cells, n_cells) * share
     sums = np.concatenate([hot @ y.swapaxes(1, 2), hot.sum(axis=2, keepdims=True)], axis=2)
