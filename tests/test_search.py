@@ -849,6 +849,26 @@ def test_of_several_partitions_that_which_leads_highest_to_sound_components_is_t
     assert start._best_after_a_pass(model, 2, 1, 3) == expected
 
 
+def test_starts_from_labels_are_accurate_far_from_the_origin(covariance_type):
+    """Moments about one origin would leave two digits of variances of 1e-14."""
+    structure, labels = STRUCTURES[covariance_type], np.repeat([0, 1], 50)
+    X = 1e-7 * RNG(0).normal(size=(100, 1)) + np.repeat([[-1.0], [1.0]], 50, axis=0)
+    found = start.from_responsibilities(model_of(X, structure), lambda at: np.eye(2)[labels[at]], 2)
+    expected = np.array([X[labels == k].var() for k in range(2)])
+    if not structure.sharing.separable:
+        expected[:] = expected.mean()
+    assert_allclose(dense_stack(structure, found.covariances, 2, 1).ravel(), expected, rtol=1e-6)
+
+
+def test_where_all_rows_are_means_a_start_has_the_covariance_of_all(covariance_type):
+    X = np.repeat([[0.0, 1.0], [1.0, -1.0], [-1.0, 0.0]], 5, axis=0)
+    model = model_of(X, STRUCTURES[covariance_type])
+    model = model.over(model.space.distinct.sample(1000)[0], True)
+    for found in (start.random_from_data(model, 3, RNG(0)), start.from_means(model, X[::5])):
+        assert_array_equal(found.n_floored, model.space.n_null)
+        assert_allclose(found.covariances[model.structure.sharing.at(0)], model.space.spread)
+
+
 def test_few_rows_are_not_whitened():
     """Of 2 d rows or fewer, whitening puts all at nearly equal distances."""
     X = RNG(0).normal(size=(16, 8)) + np.repeat([[0.0], [6.0]], 8, axis=0)
