@@ -1,14 +1,25 @@
 """What the starts of a fit led to: ``starts_``."""
 
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from common import clusters, convergence_warnings_allowed, fitted
+from common import (
+    STRUCTURES,
+    clusters,
+    convergence_warnings_allowed,
+    fitted,
+    model_of,
+    random_params,
+)
 from estimators import FAMILIES, made
 from numpy.testing import assert_allclose
 
 from emix import BayesianGaussianMixture, GaussianMixture, HardGaussianMixture, StudentMixture
+from emix._em.ascent import Ascent
+from emix._em.results import Climbed
+from emix._fit import starts
 
 X = clusters(3, 240, 2, 4)
 DRAWN = {"covariance_type": "spherical", "init_params": "random_from_data", "random_state": 0}
@@ -84,6 +95,56 @@ def test_unsound_starts_are_those_that_are_counted():
     rows = np.random.RandomState(0).normal(size=(25, 1))
     mixture = fitted(rows, 3, n_init=20, init_params="random_from_data", random_state=0)
     assert np.count_nonzero(~mixture.starts_["sound"]) == mixture.n_collapsed_ > 0
+
+
+@pytest.mark.parametrize(
+    ("separation", "tol", "max_iter", "n_iter", "remaining"),
+    [
+        (3.0, 1e-9, 100, 14, 1e-4),  # what is left to gain hardly changes which leads
+        (2.0, 1e-9, 100, 20, np.inf),
+        (2.0, 1e-9, 5, 5, np.inf),
+        (2.0, 1e-2, 100, 1, 1e-2),
+    ],
+)
+def test_short_climbs_end_soon(separation, tol, max_iter, n_iter, remaining):
+    model = model_of(clusters(0, 200, 2, 2, separation), STRUCTURES["full"])
+    climb = Ascent(model, random_params(STRUCTURES["full"], 1, 2, 2))
+    result = starts.run_a_little(climb, SimpleNamespace(tol=tol, max_iter=max_iter))
+    assert result.n_iter == n_iter
+    assert 1e-5 < result.remaining <= remaining
+
+
+@pytest.mark.parametrize(
+    ("sound", "likely", "kept", "n_collapsed"),
+    [
+        # -1.3 may get to -1.0, which is the best, and beyond; -1.5 may not
+        ([True] * 4, [0.0, 0.2, 0.4, 0.4], [0, 2], 0),
+        # two of which -1.2 leads are not sound
+        ([False, True, True, False], [0.0, 0.0, 0.0, 9.0], [1], 2),
+        # where none is sound, the best may become so
+        ([False] * 4, [0.0, 0.0, 0.0, 9.0], [0, 3], 4),
+    ],
+)
+def test_after_short_climbs_those_go_on_that_can_still_win(
+    monkeypatch, sound, likely, kept, n_collapsed
+):
+    objectives = [-1.0, -1.2, -1.3, -1.5]
+    climbs = [
+        SimpleNamespace(objective=objective, within_reach=objective + more, is_sound=is_sound)
+        for objective, more, is_sound in zip(objectives, likely, sound, strict=True)
+    ]
+    monkeypatch.setattr(starts, "run_a_little", lambda climb, problem: climb)
+    monkeypatch.setattr(
+        starts,
+        "judge",
+        lambda ground, climb: SimpleNamespace(climbed=Climbed(climb, 20, climb.is_sound)),
+    )
+    rows = SimpleNamespace(constraint=None)
+    problem = SimpleNamespace(given=SimpleNamespace(means=None))
+    begun = starts.Starts(rows, problem, np.random.RandomState(0))
+    assert begun._selected(rows, climbs[::-1]) == [climbs[i] for i in kept]
+    assert begun.n_collapsed == n_collapsed
+    assert len(begun.given_up) == 4 - len(kept)
 
 
 def test_starts_on_a_sample_say_so():
