@@ -176,7 +176,9 @@ def test_components_far_from_the_origin_lose_no_digits_that_matter(covariance_ty
     deviation, weights = size**-0.5, np.array([0.3, 0.7])
     X = np.repeat(means, 60, axis=0) + deviation * rng.normal(size=(120, 1))
     stack = np.full((2, 1, 1), deviation**2)
-    params = Params(weights, np.array(means), *factorised(structure, of_structure(structure, stack)))
+    params = Params(
+        weights, np.array(means), *factorised(structure, of_structure(structure, stack))
+    )
     model = model_of(X, structure)
     found = kernel_log_joint(model, model.space.kernel(params))
     expected = exact_log_joint(exact(X), exact(weights), exact(means), exact(stack)).astype(float)

@@ -255,7 +255,12 @@ def test_labels_are_routed_and_callables_serve_every_fold():
         ((Proportions([0.2, 0.3, 0.5], lower=0.1),), None, ValueError, "values or bounds"),
         ((Expectation(height),), None, ValueError, "needs a lower or an upper bound"),
         ((Expectation(height, upper=-1e3),), None, ValueError, "no responsibilities satisfy"),
-        ((Expectation(np.ones((len(X), K)), upper=0.999),), None, ValueError, "no responsibilities"),
+        (
+            (Expectation(np.ones((len(X), K)), upper=0.999),),
+            None,
+            ValueError,
+            "no responsibilities",
+        ),
         ((Expectation(np.ones((2, 2)), upper=1),), None, ValueError, "features of Expectation"),
         ((), np.zeros(3, int), ValueError, "labels must have one entry per row"),
         ((), np.full(len(X), K), ValueError, "labels must be integers from 0"),

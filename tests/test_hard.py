@@ -239,8 +239,13 @@ def test_rows_without_weight_are_not_given_to_a_component():
 def test_a_cluster_keeps_one_of_its_rows_when_components_get_them():
     """Two components are empty, and the two rows of least value are all of a cluster."""
     X = np.r_[np.random.RandomState(0).normal(size=(30, 1)), [[95.0], [105.0]]]
-    model = model_of(X, STRUCTURES["tied_spherical"], rule=posterior.hard, frozen=frozenset({"weights"}))
-    means, one = np.array([[0.0], [100.0], [1e4], [2e4]]), factorised(STRUCTURES["tied_spherical"], 1.0)
+    model = model_of(
+        X, STRUCTURES["tied_spherical"], rule=posterior.hard, frozen=frozenset({"weights"})
+    )
+    means, one = (
+        np.array([[0.0], [100.0], [1e4], [2e4]]),
+        factorised(STRUCTURES["tied_spherical"], 1.0),
+    )
     params = Params(np.full(4, 0.25), means, *one)
     repaired = model.repair(model.e_step(params), params).params
     assert_allclose(32.0 * model.e_step(repaired).weight, [28.0, 1.0, 1.0, 2.0])

@@ -198,7 +198,7 @@ BENT, ROUND = ([0.001, 0.5], [0.3, 0.2]), ([0.5, 0.5], [0.01, 0.02])
 
 
 def length_after(first, share_gained, second=BENT, plain_points=2):
-    """Of the next step, after one from the first curvature that gained this share of its promise."""
+    """Of the next step, and of the first, which gained this share of what it promised."""
     curvatures = [quadratic(*first)] * (plain_points + 1) + [quadratic(*second)] * 3
     newton = Newton(
         SimpleNamespace(
