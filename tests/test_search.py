@@ -912,6 +912,7 @@ def test_explicit_starts_prior_and_frozen_means_are_not_raced(monkeypatch):
         GaussianMixture(3, prior="fraley-raftery", random_state=0).fit(X)
         GaussianMixture(3, means_init=X[:3]).fit(X)
         GaussianMixture(1).fit(X)
+        GaussianMixture(3, random_state=0).fit(RNG(0).normal(size=(17, 2)))  # too few for it
         assert calls == []
         GaussianMixture(3, random_state=0).fit(X)
     assert calls == [1]

@@ -18,7 +18,7 @@ from numpy.testing import assert_allclose
 
 from emix import BayesianGaussianMixture, GaussianMixture, HardGaussianMixture, StudentMixture
 from emix._em.ascent import Ascent
-from emix._em.results import Climbed
+from emix._em.results import Climbed, Reason
 from emix._fit import starts
 
 X = clusters(3, 240, 2, 4)
@@ -147,6 +147,25 @@ def test_after_short_climbs_those_go_on_that_can_still_win(
     assert len(begun.given_up) == 4 - len(kept)
 
 
+def test_starts_of_a_race_on_filled_rows_are_ordered_by_short_climbs_sound_ones_first(monkeypatch):
+    heights = [(-1.0, False), (-3.0, True), (-2.0, True), (-0.5, False)]
+    found = [SimpleNamespace(objective=at, is_sound=is_sound) for at, is_sound in heights]
+    monkeypatch.setattr(starts.start, "sample_of", lambda model, n_components: (None, True))
+    monkeypatch.setattr(starts, "begin", lambda model, each, problem: SimpleNamespace(params=each))
+    monkeypatch.setattr(
+        starts,
+        "run_a_little",
+        lambda climb, problem: SimpleNamespace(
+            params=climb.params, objective=climb.params.objective, reason=Reason.MAX_ITER
+        ),
+    )
+    soundness = SimpleNamespace(is_degenerate=lambda each: not each.is_sound)
+    model = SimpleNamespace(constraint=None, soundness=soundness)
+    problem = SimpleNamespace(given=SimpleNamespace(means=None), n_components=2)
+    ordered = starts.Starts(model, problem, np.random.RandomState(0))._by_short_climbs(found)
+    assert ordered == [found[i] for i in (2, 1, 3, 0)]
+
+
 def test_starts_on_a_sample_say_so():
     rows = np.concatenate(
         [np.random.RandomState(0).normal(size=(4500, 1)) + m for m in (0, 8, 16, 24)]
@@ -157,6 +176,16 @@ def test_starts_on_a_sample_say_so():
     assert len(given_up)
     assert all("on a sample of the rows" in reason for reason in given_up["reason"])
     assert 0.0 < (mixture.lower_bound_ - given_up["objective"]).max() < 1.0
+
+
+MANY = np.random.RandomState(0).normal(size=(17_000, 1)) + 4.0 * (np.arange(17_000)[:, None] % 2)
+
+
+def test_climbs_from_given_means_begin_there_also_where_rows_are_many():
+    means = [[-1.0], [6.0]]
+    there = fitted(MANY, 2, means_init=means, max_iter=0)
+    mixture = fitted(MANY, 2, means_init=means, max_iter=1)
+    assert mixture.history_["log_likelihood"][0] == pytest.approx(there.lower_bound_, rel=1e-12)
 
 
 def test_units_are_those_of_the_data():
