@@ -27,7 +27,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from emix import BayesianGaussianMixture, GaussianMixture, HardGaussianMixture
-from emix import GaussianMixture, HardGaussianMixture
 from emix._mixture import posterior
 from emix._normal.gaussian import Params
 from emix.datasets import load_faithful
