@@ -197,11 +197,13 @@ def _unsound(race: Race, model: Mixture) -> np.ndarray:
 
 
 def _promising(race: Race, model: Mixture, most: int) -> np.ndarray:
-    """The highest, so many at most; unsound ones, which hardly ever recover and take long, only
-    where none is sound."""
+    """The highest, so many at most. Beside sound ones but one that is not, the highest: these
+    hardly ever recover, and take long; it wins if all end so, as they may where rows have few
+    values."""
     unsound = _unsound(race, model) > 0
+    n_sound = np.count_nonzero(~unsound)
     order = _order_of(_height(race), unsound)
-    return order[: min(most, np.count_nonzero(~unsound) or most)]
+    return order[: min(most, n_sound + 1) if n_sound else most]
 
 
 def _order_of(height: np.ndarray, unsound: np.ndarray) -> np.ndarray:
