@@ -90,8 +90,8 @@ def _passes(result: Result) -> str:
 
 @dataclass(frozen=True)
 class Report:
-    """Attributes, those that only the end of the fit tells, remarks that become warnings, and the
-    constructor parameters without which the attributes cannot be read."""
+    """Attributes, those that only the end of the fit tells, remarks that become one warning, and
+    the constructor parameters without which the attributes cannot be read."""
 
     attributes: Callable[[Problem, Fit, Any], dict[str, Any]] = attributes_of
     conclusion: Callable[[Problem, Fit, Data, dict], dict[str, Any]] = of_starts
@@ -116,8 +116,7 @@ class Report:
             **self.conclusion(problem, fit, data, described),
             **data.feature_attributes,
         }
-        for remark in self.remarks:
-            text = remark(problem, fit, data)
-            if text:
-                warn(ConvergenceWarning, text)
+        told = [text for remark in self.remarks if (text := remark(problem, fit, data))]
+        if told:
+            warn(ConvergenceWarning, " ".join(told))
         return attributes

@@ -602,7 +602,8 @@ def _asymptotic_deviations(information: np.ndarray, singular: np.ndarray) -> np.
 def _singular(held: tuple[Held | None, Held | None]) -> str:
     """What is said of components at the floor."""
     parts = [
-        f"component {k} rests on {rows.weight:g} rows (nearly) equal to {rows.value:.6g}"
+        f"component {k} rests on {rows.weight:g} row{'' if rows.weight == 1.0 else 's'} (nearly) "
+        f"equal to {rows.value:.6g}"
         for k, rows in enumerate(held)
         if rows is not None
     ]
