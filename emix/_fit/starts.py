@@ -44,8 +44,9 @@ _CAUTIOUS = 30
 
 
 def begin(model: Mixture, params: Any, problem: Terms) -> Ascent:
-    """A climb by EM, as fast as it can be made if that is wanted."""
-    if not problem.accelerate:
+    """A climb by EM, as fast as it can be made if that is wanted. Hard assignments settle in few
+    passes, and extrapolated parameters are not those of any."""
+    if not problem.accelerate or model.is_combinatorial:
         return Ascent(model, params)
     newton = NewtonLater(model, patience(model, params))
     found = newton.at(params) if not newton.after else None
