@@ -166,6 +166,28 @@ def test_starts_of_a_race_on_filled_rows_are_ordered_by_short_climbs_sound_ones_
     assert ordered == [found[i] for i in (2, 1, 3, 0)]
 
 
+@pytest.mark.parametrize(("n_found_sound", "expected"), [(1, 1), (2, 2), (9, 3)])
+def test_starts_are_tried_until_one_leads_to_a_sound_result(monkeypatch, n_found_sound, expected):
+    """The best of a race, the same by plain EM, and the next best one: no more than is needed."""
+    model = SimpleNamespace(
+        begin=lambda params: params,
+        constraint=None,
+        structure=SimpleNamespace(is_free=True),
+        soundness=SimpleNamespace(is_degenerate=lambda params: False),
+    )
+    model.likelihood = model
+    given = SimpleNamespace(means=None, override=lambda likelihood, params: params)
+    problem = SimpleNamespace(given=given, n_components=2, n_init=1, max_iter=100)
+    monkeypatch.setattr(starts, "leading", lambda *_: ["best", "next", "third"])
+    begun = starts.Starts(model, problem, np.random.RandomState(0))
+    monkeypatch.setattr(begun, "_attempt", lambda params, may_give_up=False: params)
+    monkeypatch.setattr(begun, "_cautious", lambda params: iter([f"{params} by plain EM"]))
+    made = []
+    for attempt in begun._searched(until=lambda: len(made) >= n_found_sound):
+        made.append(attempt)
+    assert made == ["best", "best by plain EM", "next"][:expected]
+
+
 def test_starts_on_a_sample_say_so():
     rows = np.concatenate(
         [np.random.RandomState(0).normal(size=(4500, 1)) + m for m in (0, 8, 16, 24)]

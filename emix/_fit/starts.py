@@ -158,7 +158,6 @@ class Starts:
         if until() or not problem.max_iter or not is_sound:
             return
         yield from self._cautious(first)
-        may_give_up = True
         for params in found[:_RETRIES]:
             if until():
                 return
@@ -197,8 +196,6 @@ class Starts:
         estimated remaining gain reach the best objective.
         """
         problem, model = self._problem, self._model
-        if problem.max_iter == 0:
-            ground = model
         count = problem.n_init if self._means is None else 1
         drawn = [self._draw(sample) for _ in range(count)]
         climbs = [self._climb(ground, params) for params in drawn]
