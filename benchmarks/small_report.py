@@ -16,6 +16,7 @@ TITLES = {
 }
 BY = {"n": "rows", "d": "features", "k": "components", "structure": "structure", "data": "data"}
 SLOW = 0.7
+ALIKE = 5e-4  # nats per row by which scores may differ that are equal
 _WORST = 20
 
 
@@ -49,7 +50,25 @@ def _by_size(rows: Rows) -> str:
         for key, word in by.items()
         for value in sorted({row[key] for row in rows}, key=_order)
     )
-    return _shares("cells", groups)
+    return _shares("cells", [*groups, *_by_result(rows)])
+
+
+def _by_result(rows: Rows) -> Iterable[tuple[str, Rows]]:
+    """Rows of fits by which of the two ends higher."""
+    fits = [row for row in rows if row.get("told", {}).get("emix")]
+    above = [_above(row) for row in fits]
+    for name, holds in (
+        ("emix ends higher", lambda more: more > ALIKE),
+        ("as high", lambda more: abs(more) <= ALIKE),
+        ("lower", lambda more: more < -ALIKE),
+    ):
+        some = [row for row, more in zip(fits, above, strict=True) if holds(more)]
+        if some:
+            yield name, some
+
+
+def _above(row: dict) -> float:
+    return row["told"]["emix"]["score"] - row["told"]["sklearn"]["score"]
 
 
 def _order(value: int | str) -> tuple[bool, int | str]:
@@ -89,7 +108,6 @@ def _slowest_row(row: dict, fits: bool) -> list[str]:
     cells += [number(1e3 * row["seconds"][peer]) for peer in ("emix", "sklearn")]
     cells.append(number(row["faster"]))
     if fits:
-        told = [row["told"][peer] for peer in ("emix", "sklearn")]
-        cells += [number(one["n_iter"]) for one in told]
-        cells.append(f"{told[0]['score'] - told[1]['score']:.2g}")
+        cells += [number(row["told"][peer]["n_iter"]) for peer in ("emix", "sklearn")]
+        cells.append(f"{_above(row):.2g}")
     return cells
