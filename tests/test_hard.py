@@ -407,12 +407,16 @@ def test_more_components_than_distinct_rows():
     assert mixture.inertia_ == 0.0
 
 
-@pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
+@pytest.mark.parametrize(
+    ("covariance_type", "constant"),
+    [("full", ()), ("diag", ()), ("spherical", ()), ("full", (5.0,)), ("diag", (5.0,))],
+)
 @pytest.mark.parametrize("far", [1e3, 1e7, 1e8])
-def test_a_far_row_does_not_hide_the_clusters(covariance_type, far):
+def test_a_far_row_does_not_hide_the_clusters(covariance_type, constant, far):
     """In units of all rows they are so near each other that distances look like rounding."""
     rng = np.random.default_rng
     X = np.r_[rng(0).normal(0, 1, (100, 2)), rng(1).normal(7, 1, (100, 2)), [[far, far]]]
+    X = np.c_[X, np.tile(constant, (len(X), 1))]
     with convergence_warnings_allowed():
         hard = HardGaussianMixture(3, covariance_type=covariance_type, random_state=0).fit(X)
     assert sorted(np.bincount(hard.labels_, minlength=3)) == [1, 100, 100]

@@ -608,3 +608,10 @@ def test_criteria_of_parameters_set_by_hand_are_plain():
     for name in ("weights_", "means_", "precisions_cholesky_"):
         setattr(mixture, name, getattr(whole, name))
     assert mixture.bic(X) == pytest.approx(whole.bic(X))
+
+
+def test_what_there_is_to_say_is_one_warning():
+    _, messages = told(np.full((40, 1), 3.7), 2)
+    assert len(messages) == 1
+    assert "is empty" in messages[0]
+    assert "X does not vary in x0 = 3.7" in messages[0]
